@@ -1,0 +1,27 @@
+//! The contracts of Boltorezka: what travels between browsers, the control plane and the media plane.
+//!
+//! This crate holds data and rules that need no clock, no socket and no runtime:
+//!
+//! | module | between | over |
+//! |---|---|---|
+//! | [`rest`] | clients and control | HTTP, JSON |
+//! | [`socket`] | clients and control | the WebSocket at `/v1/realtime/ws` |
+//! | [`call`] | clients and a media shard | the data channel `boltorezka` |
+//! | [`admission`] | control and media nodes | a Unix socket, later TLS |
+//!
+//! Everything is JSON in camelCase. Unknown fields are ignored, so that either side may be newer; unknown message
+//! types are answered with an error that names them.
+
+pub mod admission;
+pub mod call;
+mod error;
+mod ids;
+pub mod rest;
+pub mod socket;
+mod text;
+mod time;
+
+pub use error::{ErrorCode, Problem};
+pub use ids::{MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WorkspaceId};
+pub use text::{DisplayName, InvalidText, MessageText, RoomSlug, RoomTitle};
+pub use time::Timestamp;

@@ -1,0 +1,288 @@
+//! Bodies of the HTTP API under `/v1`. Errors are [`crate::Problem`]s.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::call::{MediaPermissions, TrackSource};
+use crate::{DisplayName, ParticipantId, RoomId, RoomSlug, RoomTitle, Timestamp, UserId};
+
+/// What an account may do on the whole server. Ordered: each includes the ones before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Takes part.
+    User,
+    /// Makes rooms, moderates, sees the list of users.
+    Admin,
+    /// Also promotes. Given by the owner link or the setting `super_admin_email`, never over the API.
+    SuperAdmin,
+}
+
+/// What a member may do in one room. Ordered: each includes the ones before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomRole {
+    /// Sees and hears, says nothing.
+    Listener,
+    /// Speaks, shows, writes.
+    Member,
+    /// Also kicks, bans and mutes.
+    Moderator,
+    /// Also changes and deletes the room.
+    Owner,
+}
+
+/// What a room is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomKind {
+    /// Chat only.
+    Text,
+    /// Chat and voice.
+    Voice,
+    /// Chat, voice, cameras and screens.
+    Video,
+}
+
+/// An account, as others see it and as it sees itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// Stable id.
+    pub id: UserId,
+    /// Lower-cased address. Only shown to the account itself and to admins.
+    pub email: String,
+    /// Name for people.
+    pub display_name: DisplayName,
+    /// Server-wide role.
+    pub role: Role,
+}
+
+/// `{user}`: the answer to set-up, registration, log-in, `me` and promotion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct UserEnvelope {
+    /// The account.
+    pub user: User,
+}
+
+/// `POST /v1/setup`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SetupRequest {
+    /// From the owner link.
+    pub token: String,
+    /// The first super admin's address.
+    pub email: String,
+    /// At least 10 characters.
+    pub password: String,
+    /// Name for people.
+    pub display_name: DisplayName,
+}
+
+/// `POST /v1/auth/register`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisterRequest {
+    /// Address, unique without regard to case.
+    pub email: String,
+    /// At least 10 characters.
+    pub password: String,
+    /// Name for people.
+    pub display_name: DisplayName,
+}
+
+/// `POST /v1/auth/login`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct LoginRequest {
+    /// Address.
+    pub email: String,
+    /// Password.
+    pub password: String,
+}
+
+/// `POST /v1/auth/ws-ticket`: redeemed once by `GET /v1/realtime/ws?ticket=`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketResponse {
+    /// Opaque.
+    pub ticket: String,
+    /// 45 s after it was issued.
+    pub expires_at: Timestamp,
+}
+
+/// `POST /v1/join-tokens`: lets a server admit an identity of its own to one room.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct JoinTokenRequest {
+    /// The only room that the token opens.
+    pub room: RoomSlug,
+    /// The caller's name for the person, 1 to 128 characters; the same identity is the same user.
+    pub identity: String,
+    /// Name for people.
+    pub display_name: DisplayName,
+    /// Everything that the kind of room allows when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<MediaPermissions>,
+    /// Seconds that the token is valid, 3,600 when absent, at most 86,400.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_s: Option<u32>,
+}
+
+/// The answer to [`JoinTokenRequest`].
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct JoinTokenResponse {
+    /// A signed token, for `Authorization: Bearer`.
+    pub token: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct Room {
+    /// Stable id.
+    pub id: RoomId,
+    /// Its name in addresses.
+    pub slug: RoomSlug,
+    /// Its name for people.
+    pub title: RoomTitle,
+    /// What it is for.
+    pub kind: RoomKind,
+    /// Seats, when limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+    /// The caller's role in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub my_role: Option<RoomRole>,
+    /// How many are in it now.
+    pub participant_count: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// `POST /v1/rooms`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct CreateRoomRequest {
+    /// Unique in the workspace.
+    pub slug: RoomSlug,
+    /// Name for people.
+    pub title: RoomTitle,
+    /// What it is for.
+    pub kind: RoomKind,
+    /// Seats, 1 to 10,000; unlimited when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+}
+
+/// `PATCH /v1/rooms/{slug}`: absent fields stay as they are.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct UpdateRoomRequest {
+    /// New name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<RoomTitle>,
+    /// New number of seats; those inside stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+}
+
+/// A page of a list: ask again with `cursor=nextCursor` until it is absent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct Page<T> {
+    /// The page's items.
+    pub items: Vec<T>,
+    /// Opaque; absent on the last page.
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A member of a room with a role of its own there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// Account.
+    pub user_id: UserId,
+    /// Name for people.
+    pub display_name: DisplayName,
+    /// Role in the room.
+    pub role: RoomRole,
+}
+
+/// `PUT /v1/rooms/{slug}/members/{userId}`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SetMemberRequest {
+    /// Role in the room.
+    pub role: RoomRole,
+}
+
+/// Someone who is in a room now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Participant {
+    /// Id of this stay in the room.
+    pub participant_id: ParticipantId,
+    /// Whose stay it is.
+    pub user_id: UserId,
+    /// Name for people.
+    pub display_name: DisplayName,
+    /// Role in the room.
+    pub role: RoomRole,
+    /// Whether media flows.
+    pub call: CallState,
+    /// Sources that are published and not muted.
+    pub publishing: Vec<TrackSource>,
+    /// When it joined.
+    pub joined_at: Timestamp,
+}
+
+/// A participant's part in the room's call.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum CallState {
+    /// In the room, for its chat.
+    None,
+    /// Connected to a media node.
+    Connected,
+    /// Silent for 15 s; the seat is kept for 60 s more.
+    Suspended,
+}
+
+/// `POST /v1/rooms/{slug}/participants/{participantId}/mute`. An empty body mutes the microphone.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct MuteRequest {
+    /// What is muted.
+    #[serde(default = "microphone")]
+    pub source: TrackSource,
+    /// `false` gives the right to publish it back.
+    #[serde(default = "yes")]
+    pub muted: bool,
+}
+
+/// `POST /v1/admin/users/{userId}/promote`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct PromoteRequest {
+    /// Only `admin` can be given.
+    pub role: Role,
+}
+
+fn microphone() -> TrackSource {
+    TrackSource::Microphone
+}
+
+fn yes() -> bool {
+    true
+}

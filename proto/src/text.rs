@@ -1,0 +1,119 @@
+//! Texts that people write, with the rules that each side checks in the same way.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use thiserror::Error;
+use ts_rs::TS;
+
+/// A text that breaks its rule. The message names the field, the rule and the cure.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum InvalidText {
+    /// Too short or too long, counted in Unicode scalar values after trimming.
+    #[error("{field} must have {min} to {max} characters, this one has {actual}")]
+    Length {
+        /// What the text is for.
+        field: &'static str,
+        /// Shortest allowed.
+        min: usize,
+        /// Longest allowed.
+        max: usize,
+        /// What was given.
+        actual: usize,
+    },
+    /// A character that the field does not take.
+    #[error("{field} may hold {allowed} only, not {found:?}")]
+    Character {
+        /// What the text is for.
+        field: &'static str,
+        /// The characters that may be used, in words.
+        allowed: &'static str,
+        /// The first offending character.
+        found: char,
+    },
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $field:literal, $min:literal ..= $max:literal, $allowed:literal, $is_allowed:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, TS)]
+        #[serde(transparent)]
+        #[ts(type = "string")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Trims and checks `text`.
+            ///
+            /// # Errors
+            /// [`InvalidText`] when the length or a character is not allowed.
+            pub fn new(text: &str) -> Result<Self, InvalidText> {
+                let text = text.trim();
+                let actual = text.chars().count();
+                if !($min..=$max).contains(&actual) {
+                    return Err(InvalidText::Length { field: $field, min: $min, max: $max, actual });
+                }
+                let is_allowed: fn(char) -> bool = $is_allowed;
+                match text.chars().find(|&c| !is_allowed(c)) {
+                    Some(found) => Err(InvalidText::Character { field: $field, allowed: $allowed, found }),
+                    None => Ok(Self(text.to_owned())),
+                }
+            }
+
+            /// The checked text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+text! {
+    /// The name of a room in addresses.
+    RoomSlug, "slug", 3..=48, "lower-case letters, digits and hyphens",
+    |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+}
+text! {
+    /// What people call a room.
+    RoomTitle, "title", 1..=120, "printable characters", |c| !c.is_control()
+}
+text! {
+    /// What people call a person.
+    DisplayName, "displayName", 1..=64, "printable characters", |c| !c.is_control()
+}
+text! {
+    /// What a chat message says.
+    MessageText, "text", 1..=4000, "printable characters and line breaks",
+    |c| !c.is_control() || c == '\n' || c == '\t'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_names_what_is_wrong() {
+        assert_eq!(RoomSlug::new(" stand-up-2 ").unwrap().as_str(), "stand-up-2");
+        assert!(matches!(RoomSlug::new("ab"), Err(InvalidText::Length { actual: 2, .. })));
+        assert!(matches!(RoomSlug::new("Stand up"), Err(InvalidText::Character { found: 'S', .. })));
+    }
+
+    #[test]
+    fn a_message_may_have_lines_but_no_other_control_characters() {
+        assert!(MessageText::new("one\ntwo").is_ok());
+        assert!(MessageText::new("a\u{0}b").is_err());
+        assert!(MessageText::new(&"я".repeat(4000)).is_ok());
+        assert!(serde_json::from_str::<MessageText>("\"  \"").is_err());
+    }
+}

@@ -1,0 +1,93 @@
+//! `sdk/typescript/src/proto.ts` is generated from this crate. `UPDATE=1 cargo test -p boltorezka-proto` writes it.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use boltorezka_proto::call::*;
+use boltorezka_proto::rest::*;
+use boltorezka_proto::socket::*;
+use boltorezka_proto::*;
+use ts_rs::{Config, TS};
+
+macro_rules! declarations {
+    ($($type:ty),* $(,)?) => {{
+        let config = Config::default().with_large_int("number");
+        let mut text = String::from("// Generated from the crate boltorezka-proto. Do not edit.\n");
+        $(
+            let docs = <$type as TS>::docs().unwrap_or_default();
+            write!(text, "\n{docs}export {}\n", <$type as TS>::decl(&config)).unwrap();
+        )*
+        text
+    }};
+}
+
+#[test]
+fn typescript_is_up_to_date() {
+    let generated = declarations![
+        // ids, texts, errors
+        UserId,
+        ParticipantId,
+        RoomId,
+        WorkspaceId,
+        MessageId,
+        SessionId,
+        TrackNumber,
+        Timestamp,
+        RoomSlug,
+        RoomTitle,
+        DisplayName,
+        MessageText,
+        ErrorCode,
+        Problem,
+        // rest
+        Role,
+        RoomRole,
+        RoomKind,
+        User,
+        UserEnvelope,
+        SetupRequest,
+        RegisterRequest,
+        LoginRequest,
+        TicketResponse,
+        JoinTokenRequest,
+        JoinTokenResponse,
+        Room,
+        CreateRoomRequest,
+        UpdateRoomRequest,
+        Page<Room>,
+        Member,
+        SetMemberRequest,
+        Participant,
+        CallState,
+        MuteRequest,
+        PromoteRequest,
+        // socket
+        ClientMessage,
+        Answer,
+        ServerMessage,
+        PresenceUpdate,
+        RoomJoined,
+        MessageSent,
+        Message,
+        // call
+        TrackSource,
+        MediaPermissions,
+        ClientCallMessage,
+        Publication,
+        SlotWish,
+        SlotMode,
+        ServerStateKind,
+        ServerCallMessage,
+        ClientStateKind,
+        TrackInfo,
+        SlotState,
+        LayerReason,
+        EndReason,
+    ];
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/typescript/src/proto.ts");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == generated, "{} is stale: run UPDATE=1 cargo test -p boltorezka-proto", path.display());
+}

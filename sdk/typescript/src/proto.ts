@@ -1,0 +1,872 @@
+// Generated from the crate boltorezka-proto. Do not edit.
+
+/**
+ * An account, or the identity that a join token names.
+ */
+export type UserId = string;
+
+/**
+ * One identity in one room, from its join until it has left. It outlives connections: a reload keeps it. It is
+ * never used again after it was revoked.
+ */
+export type ParticipantId = string;
+
+/**
+ * A room. People name it by its [`crate::RoomSlug`].
+ */
+export type RoomId = string;
+
+/**
+ * A tenant. There is one until workspaces arrive.
+ */
+export type WorkspaceId = string;
+
+/**
+ * A chat message.
+ */
+export type MessageId = string;
+
+/**
+ * One open socket of the realtime gateway.
+ */
+export type SessionId = string;
+
+/**
+ * A published track, unique on its node while the node runs.
+ *
+ * Each forwarded RTP packet carries it as its only CSRC, so that media which overtakes the slot map is never shown
+ * under a wrong name. The upper 8 bits are the shard of the publisher, the lower 24 a counter that skips zero.
+ */
+export type TrackNumber = number;
+
+/**
+ * Milliseconds since the Unix epoch; RFC 3339 in UTC with milliseconds in JSON (`2026-11-21T09:30:00.000Z`).
+ */
+export type Timestamp = string;
+
+/**
+ * The name of a room in addresses.
+ */
+export type RoomSlug = string;
+
+/**
+ * What people call a room.
+ */
+export type RoomTitle = string;
+
+/**
+ * What people call a person.
+ */
+export type DisplayName = string;
+
+/**
+ * What a chat message says.
+ */
+export type MessageText = string;
+
+/**
+ * A stable reason that programs may act on. In JSON it is written in snake_case.
+ */
+export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "account_blocked" | "registration_closed" | "banned" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "too_large" | "invalid" | "unacceptable_offer" | "rate_limited" | "room_full" | "internal" | "media_unavailable" | "unavailable";
+
+/**
+ * The body of an HTTP error, `application/problem+json` (RFC 9457).
+ */
+export type Problem = { 
+/**
+ * The HTTP status.
+ */
+status: number, 
+/**
+ * The stable reason.
+ */
+code: ErrorCode, 
+/**
+ * [`ErrorCode::title`].
+ */
+title: string, 
+/**
+ * What is wrong in this case, and the cure.
+ */
+detail?: string, };
+
+/**
+ * What an account may do on the whole server. Ordered: each includes the ones before it.
+ */
+export type Role = "user" | "admin" | "super_admin";
+
+/**
+ * What a member may do in one room. Ordered: each includes the ones before it.
+ */
+export type RoomRole = "listener" | "member" | "moderator" | "owner";
+
+/**
+ * What a room is for.
+ */
+export type RoomKind = "text" | "voice" | "video";
+
+/**
+ * An account, as others see it and as it sees itself.
+ */
+export type User = { 
+/**
+ * Stable id.
+ */
+id: UserId, 
+/**
+ * Lower-cased address. Only shown to the account itself and to admins.
+ */
+email: string, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * Server-wide role.
+ */
+role: Role, };
+
+/**
+ * `{user}`: the answer to set-up, registration, log-in, `me` and promotion.
+ */
+export type UserEnvelope = { 
+/**
+ * The account.
+ */
+user: User, };
+
+/**
+ * `POST /v1/setup`.
+ */
+export type SetupRequest = { 
+/**
+ * From the owner link.
+ */
+token: string, 
+/**
+ * The first super admin's address.
+ */
+email: string, 
+/**
+ * At least 10 characters.
+ */
+password: string, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, };
+
+/**
+ * `POST /v1/auth/register`.
+ */
+export type RegisterRequest = { 
+/**
+ * Address, unique without regard to case.
+ */
+email: string, 
+/**
+ * At least 10 characters.
+ */
+password: string, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, };
+
+/**
+ * `POST /v1/auth/login`.
+ */
+export type LoginRequest = { 
+/**
+ * Address.
+ */
+email: string, 
+/**
+ * Password.
+ */
+password: string, };
+
+/**
+ * `POST /v1/auth/ws-ticket`: redeemed once by `GET /v1/realtime/ws?ticket=`.
+ */
+export type TicketResponse = { 
+/**
+ * Opaque.
+ */
+ticket: string, 
+/**
+ * 45 s after it was issued.
+ */
+expiresAt: Timestamp, };
+
+/**
+ * `POST /v1/join-tokens`: lets a server admit an identity of its own to one room.
+ */
+export type JoinTokenRequest = { 
+/**
+ * The only room that the token opens.
+ */
+room: RoomSlug, 
+/**
+ * The caller's name for the person, 1 to 128 characters; the same identity is the same user.
+ */
+identity: string, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * Everything that the kind of room allows when absent.
+ */
+permissions?: MediaPermissions, 
+/**
+ * Seconds that the token is valid, 3,600 when absent, at most 86,400.
+ */
+ttlS?: number, };
+
+/**
+ * The answer to [`JoinTokenRequest`].
+ */
+export type JoinTokenResponse = { 
+/**
+ * A signed token, for `Authorization: Bearer`.
+ */
+token: string, 
+/**
+ * When it ends.
+ */
+expiresAt: Timestamp, };
+
+/**
+ * A room.
+ */
+export type Room = { 
+/**
+ * Stable id.
+ */
+id: RoomId, 
+/**
+ * Its name in addresses.
+ */
+slug: RoomSlug, 
+/**
+ * Its name for people.
+ */
+title: RoomTitle, 
+/**
+ * What it is for.
+ */
+kind: RoomKind, 
+/**
+ * Seats, when limited.
+ */
+capacity?: number, 
+/**
+ * The caller's role in it.
+ */
+myRole?: RoomRole, 
+/**
+ * How many are in it now.
+ */
+participantCount: number, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, };
+
+/**
+ * `POST /v1/rooms`.
+ */
+export type CreateRoomRequest = { 
+/**
+ * Unique in the workspace.
+ */
+slug: RoomSlug, 
+/**
+ * Name for people.
+ */
+title: RoomTitle, 
+/**
+ * What it is for.
+ */
+kind: RoomKind, 
+/**
+ * Seats, 1 to 10,000; unlimited when absent.
+ */
+capacity?: number, };
+
+/**
+ * `PATCH /v1/rooms/{slug}`: absent fields stay as they are.
+ */
+export type UpdateRoomRequest = { 
+/**
+ * New name for people.
+ */
+title?: RoomTitle, 
+/**
+ * New number of seats; those inside stay.
+ */
+capacity?: number, };
+
+/**
+ * A page of a list: ask again with `cursor=nextCursor` until it is absent.
+ */
+export type Page<T> = { 
+/**
+ * The page's items.
+ */
+items: Array<T>, 
+/**
+ * Opaque; absent on the last page.
+ */
+nextCursor?: string, };
+
+/**
+ * A member of a room with a role of its own there.
+ */
+export type Member = { 
+/**
+ * Account.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * Role in the room.
+ */
+role: RoomRole, };
+
+/**
+ * `PUT /v1/rooms/{slug}/members/{userId}`.
+ */
+export type SetMemberRequest = { 
+/**
+ * Role in the room.
+ */
+role: RoomRole, };
+
+/**
+ * Someone who is in a room now.
+ */
+export type Participant = { 
+/**
+ * Id of this stay in the room.
+ */
+participantId: ParticipantId, 
+/**
+ * Whose stay it is.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * Role in the room.
+ */
+role: RoomRole, 
+/**
+ * Whether media flows.
+ */
+call: CallState, 
+/**
+ * Sources that are published and not muted.
+ */
+publishing: Array<TrackSource>, 
+/**
+ * When it joined.
+ */
+joinedAt: Timestamp, };
+
+/**
+ * A participant's part in the room's call.
+ */
+export type CallState = "none" | "connected" | "suspended";
+
+/**
+ * `POST /v1/rooms/{slug}/participants/{participantId}/mute`. An empty body mutes the microphone.
+ */
+export type MuteRequest = { 
+/**
+ * What is muted.
+ */
+source: TrackSource, 
+/**
+ * `false` gives the right to publish it back.
+ */
+muted: boolean, };
+
+/**
+ * `POST /v1/admin/users/{userId}/promote`.
+ */
+export type PromoteRequest = { 
+/**
+ * Only `admin` can be given.
+ */
+role: Role, };
+
+/**
+ * What a client asks for.
+ */
+export type ClientMessage = { "type": "ping", "payload": Record<symbol, never> } | { "type": "pong", "payload": Record<symbol, never> } | { "type": "room.join", "payload": { 
+/**
+ * Which.
+ */
+room: RoomSlug, } } | { "type": "room.leave", "payload": { 
+/**
+ * Which.
+ */
+room: RoomSlug, } } | { "type": "message.send", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * What.
+ */
+text: MessageText, 
+/**
+ * The message it answers.
+ */
+replyTo?: MessageId, } } | { "type": "call.offer", "payload": { 
+/**
+ * Where. The client has joined it.
+ */
+room: RoomSlug, 
+/**
+ * The client's session description. A new `o=` session id makes a new connection, which replaces the old.
+ */
+sdp: string, } } | { "type": "call.ice", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * As in `a=candidate`, or empty at the end.
+ */
+candidate: string, } } | { "type": "call.leave", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, } };
+
+/**
+ * The outer form of each server frame.
+ */
+export type Answer = { "type": "ack", 
+/**
+ * The request's.
+ */
+requestId: string, 
+/**
+ * The request's type.
+ */
+eventType: string, 
+/**
+ * When it was answered.
+ */
+ts: Timestamp, 
+/**
+ * As the request's type says.
+ */
+payload: unknown, } | { "type": "nack", 
+/**
+ * The request's.
+ */
+requestId: string, 
+/**
+ * The request's type.
+ */
+eventType: string, 
+/**
+ * When it was answered.
+ */
+ts: Timestamp, 
+/**
+ * For programs.
+ */
+code: ErrorCode, 
+/**
+ * For people: what is wrong, and the cure.
+ */
+message: string, 
+/**
+ * Earliest time of another try.
+ */
+retryAfterMs?: number, };
+
+/**
+ * What the server tells without being asked.
+ */
+export type ServerMessage = { "type": "server.ready", "payload": { 
+/**
+ * This socket.
+ */
+sessionId: SessionId, 
+/**
+ * Who it belongs to.
+ */
+user: User, 
+/**
+ * The server pings this often and closes after somewhat more than two silent intervals.
+ */
+heartbeatMs: number, } } | { "type": "ping", "payload": Record<symbol, never> } | { "type": "pong", "payload": Record<symbol, never> } | { "type": "presence.update", "payload": PresenceUpdate } | { "type": "message.new", "payload": { 
+/**
+ * What.
+ */
+message: Message, } } | { "type": "call.answer", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * The media node's session description, with all its candidates.
+ */
+sdp: string, } } | { "type": "call.ended", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Why.
+ */
+reason: EndReason, } };
+
+/**
+ * A change of who is in a room: `seq` grows by one with each update of a room. With `snapshot` the list starts anew
+ * from `joined`; else `joined` and `changed` replace entries by `participantId`, and `left` removes them.
+ */
+export type PresenceUpdate = { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Number of the update in its room.
+ */
+seq: number, 
+/**
+ * Whether it holds all.
+ */
+snapshot: boolean, 
+/**
+ * New ones.
+ */
+joined: Array<Participant>, 
+/**
+ * Gone ones.
+ */
+left: Array<ParticipantId>, 
+/**
+ * Changed ones.
+ */
+changed: Array<Participant>, };
+
+/**
+ * Payload of the `ack` to `room.join`.
+ */
+export type RoomJoined = { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Who the client is there.
+ */
+participantId: ParticipantId, 
+/**
+ * Who is there, the client too.
+ */
+participants: Array<Participant>, 
+/**
+ * The presence update that the list includes.
+ */
+seq: number, };
+
+/**
+ * Payload of the `ack` to `message.send`.
+ */
+export type MessageSent = { 
+/**
+ * As stored.
+ */
+message: Message, 
+/**
+ * Whether an earlier request with the same key had stored it.
+ */
+duplicate: boolean, };
+
+/**
+ * A chat message.
+ */
+export type Message = { 
+/**
+ * Stable id.
+ */
+id: MessageId, 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Who.
+ */
+senderId: UserId, 
+/**
+ * The sender's name when it was sent.
+ */
+senderName: string, 
+/**
+ * What.
+ */
+text: MessageText, 
+/**
+ * The message it answers.
+ */
+replyTo?: MessageId, 
+/**
+ * When it was stored.
+ */
+createdAt: Timestamp, };
+
+/**
+ * What a track shows or sounds.
+ */
+export type TrackSource = "microphone" | "camera" | "screen" | "screenAudio";
+
+/**
+ * What a participant may do with media. Nothing, unless said: rights fail closed.
+ */
+export type MediaPermissions = { 
+/**
+ * May receive tracks.
+ */
+subscribe: boolean, 
+/**
+ * May publish a microphone.
+ */
+microphone: boolean, 
+/**
+ * May publish a camera.
+ */
+camera: boolean, 
+/**
+ * May publish a screen and its sound.
+ */
+screen: boolean, };
+
+/**
+ * From a client to its shard.
+ */
+export type ClientCallMessage = { "type": "publish", 
+/**
+ * Grows with each `publish`.
+ */
+rev: number, 
+/**
+ * At most one entry for each sending section of the offer.
+ */
+tracks: Array<Publication>, } | { "type": "subscribe", 
+/**
+ * Grows with each `subscribe`.
+ */
+rev: number, 
+/**
+ * At most one entry for each receiving section of the offer.
+ */
+slots: Array<SlotWish>, } | { "type": "ack", 
+/**
+ * What it has taken.
+ */
+of: ServerStateKind, 
+/**
+ * Its revision.
+ */
+rev: number, };
+
+/**
+ * One sending section of the client's offer, and what it carries.
+ *
+ * Until a client has sent `publish`, a section that media arrives on is published by its place: the first audio
+ * section is the microphone, the second a screen's sound; the first video section is the camera, the second a screen;
+ * and it is withdrawn when nothing arrived for 5 s.
+ */
+export type Publication = { 
+/**
+ * The section's `a=mid`.
+ */
+mid: string, 
+/**
+ * What it carries.
+ */
+source: TrackSource, 
+/**
+ * While true nothing of it is forwarded, whatever arrives.
+ */
+muted: boolean, };
+
+/**
+ * What a client wants in one of its receiving sections (a slot).
+ *
+ * The default rule fills slots with screen shares first, then active speakers, then by order of arrival; a slot keeps
+ * what it shows while that still qualifies. Audio slots carry the loudest voices and sounds of shared screens.
+ */
+export type SlotWish = { 
+/**
+ * The section's `a=mid`.
+ */
+mid: string, 
+/**
+ * How the slot is filled.
+ */
+mode: SlotMode, 
+/**
+ * The track of a pinned slot; ignored in other modes.
+ */
+track?: TrackNumber, 
+/**
+ * Largest useful height in pixels of what is shown; no limit when absent.
+ */
+heightMax?: number, 
+/**
+ * Higher is served first when bandwidth is short; 0 when absent.
+ */
+priority?: number, };
+
+/**
+ * How a slot is filled.
+ */
+export type SlotMode = "auto" | "pinned" | "off";
+
+/**
+ * The states that a shard sends under a revision.
+ */
+export type ServerStateKind = "tracks" | "slots";
+
+/**
+ * From a shard to a client.
+ */
+export type ServerCallMessage = { "type": "welcome", 
+/**
+ * Who the client is in the room.
+ */
+participantId: ParticipantId, 
+/**
+ * What it may do. Sent again when it changes.
+ */
+permissions: MediaPermissions, } | { "type": "tracks", 
+/**
+ * Grows with each `tracks` on this connection.
+ */
+rev: number, 
+/**
+ * By order of arrival.
+ */
+tracks: Array<TrackInfo>, } | { "type": "slots", 
+/**
+ * Grows with each `slots` on this connection.
+ */
+rev: number, 
+/**
+ * One for each receiving section, in the order of the offer.
+ */
+slots: Array<SlotState>, } | { "type": "speakers", 
+/**
+ * Without those that the level says are silent.
+ */
+participantIds: Array<ParticipantId>, } | { "type": "quality", 
+/**
+ * Estimated bandwidth towards the client, in bits per second.
+ */
+downlinkBps: number, 
+/**
+ * Share of the client's packets that did not arrive, 0 to 1.
+ */
+uplinkLossRatio: number, 
+/**
+ * Round-trip time, when it is known.
+ */
+rttMs?: number, } | { "type": "ack", 
+/**
+ * `publish` or `subscribe`.
+ */
+of: ClientStateKind, 
+/**
+ * Its revision.
+ */
+rev: number, } | { "type": "refused", 
+/**
+ * What was wrong, and the cure.
+ */
+message: string, } | { "type": "ended", 
+/**
+ * Why.
+ */
+reason: EndReason, };
+
+/**
+ * The states that a client sends under a revision.
+ */
+export type ClientStateKind = "publish" | "subscribe";
+
+/**
+ * A track of the room.
+ */
+export type TrackInfo = { 
+/**
+ * Its number, as in the CSRC list of its packets.
+ */
+track: TrackNumber, 
+/**
+ * Who publishes it.
+ */
+participantId: ParticipantId, 
+/**
+ * What it carries.
+ */
+source: TrackSource, 
+/**
+ * Whether nothing of it is forwarded now.
+ */
+muted: boolean, };
+
+/**
+ * What a slot carries now, and why.
+ */
+export type SlotState = { 
+/**
+ * The section's `a=mid`.
+ */
+mid: string, 
+/**
+ * The track; absent when the slot is empty.
+ */
+track?: TrackNumber, 
+/**
+ * Whose it is.
+ */
+participantId?: ParticipantId, 
+/**
+ * What it carries.
+ */
+source?: TrackSource, 
+/**
+ * Encoding that is forwarded (`a=rid`), for simulcast.
+ */
+rid?: string, 
+/**
+ * Why it is that encoding.
+ */
+reason?: LayerReason, };
+
+/**
+ * Why a slot has the layer it has.
+ */
+export type LayerReason = "best" | "bandwidth" | "size" | "paused";
+
+/**
+ * Why a participant's part in a call ended.
+ */
+export type EndReason = "left" | "kicked" | "banned" | "revoked" | "room_deleted" | "feature_disabled" | "timeout" | "replaced" | "drain" | "failed";
