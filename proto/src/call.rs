@@ -15,6 +15,9 @@ pub const CHANNEL_LABEL: &str = "boltorezka";
 /// Largest in-call message in bytes, either way. Larger ones from a client end its connection.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
+/// Height of a picture whose publisher does not tell: the usual capture of a camera.
+pub const HEIGHT_ASSUMED: u32 = 720;
+
 /// What a track shows or sounds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -108,6 +111,7 @@ pub enum ClientCallMessage {
 /// and it is withdrawn when nothing arrived for 5 s.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
 pub struct Publication {
     /// The section's `a=mid`.
     pub mid: String,
@@ -115,6 +119,10 @@ pub struct Publication {
     pub source: TrackSource,
     /// While true nothing of it is forwarded, whatever arrives.
     pub muted: bool,
+    /// Height in pixels of the largest encoding, for pictures. Each smaller encoding is taken to have half the height
+    /// of the next. [`HEIGHT_ASSUMED`] when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
 }
 
 /// What a client wants in one of its receiving sections (a slot).

@@ -705,7 +705,12 @@ source: TrackSource,
 /**
  * While true nothing of it is forwarded, whatever arrives.
  */
-muted: boolean, };
+muted: boolean, 
+/**
+ * Height in pixels of the largest encoding, for pictures. Each smaller encoding is taken to have half the height
+ * of the next. [`HEIGHT_ASSUMED`] when absent.
+ */
+height?: number, };
 
 /**
  * What a client wants in one of its receiving sections (a slot).
