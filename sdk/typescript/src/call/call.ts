@@ -1,0 +1,465 @@
+import { type ChangeEvents, Observable } from '../emitter.ts';
+import { BoltorezkaError, type FailureCode } from '../errors.ts';
+import { AudioOutput } from '../media/audio-output.ts';
+import type { LocalMedia } from '../media/local-media.ts';
+import type { EndReason, MediaPermissions, RoomKind, ServerCallMessage, TrackSource } from '../proto.ts';
+import { Backoff } from '../realtime/backoff.ts';
+import { CallConnection } from './connection.ts';
+import { LossMeter } from './loss-meter.ts';
+import { Outgoing } from './outgoing.ts';
+import { publications, type SourceState } from './publications.ts';
+import type { CallQuality } from './quality.ts';
+import type { OfferShape } from './sections.ts';
+import { SlotMap } from './slot-map.ts';
+import { type Track, trackOf } from './track.ts';
+import { slotWishes } from './wishes.ts';
+
+/** Voices that can be heard at once: the loudest three, and the sound of a shared screen. */
+const AUDIO_SLOTS = 4;
+
+/** Pictures that can be shown at once, before `setVideoSlots` says otherwise. */
+const VIDEO_SLOTS = 9;
+
+/** From the offer to the answer. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/** From the answer to an open channel. */
+const CONNECT_TIMEOUT_MS = 12_000;
+
+/** Tile sizes settle before they become wishes. */
+const WISH_DEBOUNCE_MS = 250;
+
+/** How often unacknowledged states are looked at and the loss is measured. */
+const TICK_MS = 2_000;
+
+const NO_PERMISSIONS: MediaPermissions = { subscribe: false, microphone: false, camera: false, screen: false };
+
+export type CallState = 'idle' | 'joining' | 'connected' | 'reconnecting';
+
+/** How a call reaches the control plane. */
+export interface CallSignalling {
+  readonly kind: RoomKind;
+  offer(sdp: string): Promise<void>;
+  candidate(candidate: string): void;
+  leave(): void;
+  /** Resolves when requests can be made again. */
+  whenJoined(): Promise<void>;
+}
+
+export interface CallEvents extends ChangeEvents {
+  /** The call is over, and does not come back by itself. */
+  ended: EndReason;
+  /** The shard refused a message: a defect worth reporting. */
+  refused: string;
+}
+
+/** Reasons after which a client joins again by itself. */
+const REJOIN_REASONS: readonly EndReason[] = ['timeout', 'drain', 'failed'];
+
+/** The person's part in a room's call. Connections come and go inside it; what is sent and shown stays. */
+export class Call extends Observable<CallEvents> {
+  readonly output = new AudioOutput();
+  readonly #signalling: CallSignalling;
+  readonly #backoff = new Backoff();
+  readonly #publish = new Outgoing<ReturnType<typeof publications>>((rev, tracks) =>
+    this.#connection?.post({ type: 'publish', rev, tracks }),
+  );
+  readonly #subscribe = new Outgoing<ReturnType<typeof slotWishes>>((rev, slots) =>
+    this.#connection?.post({ type: 'subscribe', rev, slots }),
+  );
+  #state: CallState = 'idle';
+  #connection: CallConnection | undefined;
+  #media: LocalMedia | undefined;
+  #stopWatchingMedia: (() => void) | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #wishTimer: ReturnType<typeof setTimeout> | undefined;
+  #answered: ((sdp: string) => void) | undefined;
+  /** Grows when a call is joined or left, so that a late step of an earlier one changes nothing. */
+  #generation = 0;
+  #slotMap = new SlotMap();
+  #tracks: readonly Track[] = [];
+  #speakers: readonly string[] = [];
+  #permissions = NO_PERMISSIONS;
+  #loss = new LossMeter();
+  #quality: CallQuality | undefined;
+  #participantId: string | undefined;
+  #videoSlots = VIDEO_SLOTS;
+  readonly #heights = new Map<string, number>();
+  #pinned: string | undefined;
+
+  constructor(signalling: CallSignalling) {
+    super();
+    this.#signalling = signalling;
+  }
+
+  get state(): CallState {
+    return this.#state;
+  }
+
+  /** What the server lets us do; nothing before it has said so. */
+  get permissions(): MediaPermissions {
+    return this.#permissions;
+  }
+
+  /** The others' tracks, by order of arrival. */
+  get tracks(): readonly Track[] {
+    return this.#tracks;
+  }
+
+  /** Ids of those who are heard speaking, loudest first. */
+  get speakers(): readonly string[] {
+    return this.#speakers;
+  }
+
+  get quality(): CallQuality | undefined {
+    return this.#quality;
+  }
+
+  /** Who the media node says we are. */
+  get participantId(): string | undefined {
+    return this.#participantId;
+  }
+
+  /** The own devices, while in the call. */
+  get media(): LocalMedia | undefined {
+    return this.#media;
+  }
+
+  /** Key of the pinned track, as `pin` was given it. */
+  get pinned(): string | undefined {
+    return this.#pinned;
+  }
+
+  /**
+   * Joins with what `media` has, now and later. Resolves when media can flow; rejects when the first try fails. After
+   * that the call comes back by itself whenever the connection is lost, until it is left or `ended`.
+   */
+  async join(media: LocalMedia): Promise<void> {
+    if (this.#state !== 'idle') return;
+    this.#generation += 1;
+    const generation = this.#generation;
+    this.#media = media;
+    this.#stopWatchingMedia = media.on('change', () => this.#syncMedia());
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#setState('joining');
+    try {
+      await this.#connect(generation);
+    } catch (error) {
+      if (generation === this.#generation) this.#stop();
+      throw error;
+    }
+  }
+
+  leave(): void {
+    if (this.#state === 'idle') return;
+    this.#signalling.leave();
+    this.#stop();
+  }
+
+  /** Takes `call.answer`. */
+  answered(sdp: string): void {
+    this.#answered?.(sdp);
+  }
+
+  /** Takes `call.ended`, and its twin on the data channel. */
+  end(reason: EndReason): void {
+    if (this.#state === 'idle') return;
+    if (REJOIN_REASONS.includes(reason)) {
+      this.#connectionLost(this.#connection);
+      return;
+    }
+    // While we make a new connection, the one that it replaces is an old one of ours.
+    if (reason === 'replaced' && this.#state !== 'connected') return;
+    this.#stop();
+    this.emit('ended', reason);
+  }
+
+  /** The room gave us another seat: the connection of the old one is void. */
+  reconnect(): void {
+    this.#connectionLost(this.#connection);
+  }
+
+  /** Tells at which height in CSS pixels a track is shown; 0 when it is hidden. */
+  show(participantId: string, source: TrackSource, height: number): void {
+    this.#heights.set(trackKey(participantId, source), height * (globalThis.devicePixelRatio || 1));
+    this.#wishLater();
+  }
+
+  /** The track is no longer shown at all. */
+  hide(participantId: string, source: TrackSource): void {
+    this.#heights.delete(trackKey(participantId, source));
+    this.#wishLater();
+  }
+
+  /** Wants one track whatever the server's rule says; without arguments, none. */
+  pin(participantId?: string, source: TrackSource = 'camera'): void {
+    this.#pinned = participantId === undefined ? undefined : trackKey(participantId, source);
+    this.#wishLater();
+    this.changed();
+  }
+
+  /** How many pictures can be shown at once. More than before are negotiated at once, fewer with the next connection. */
+  async setVideoSlots(count: number): Promise<void> {
+    const more = count - this.#videoSlots;
+    this.#videoSlots = count;
+    const connection = this.#connection;
+    if (more <= 0 || !connection || this.#state !== 'connected' || this.#shape().videoSlots === 0) return;
+    connection.addVideoSlots(more);
+    await this.#negotiate(connection);
+    this.#wishLater();
+  }
+
+  /** For diagnosis. */
+  stats(): Promise<RTCStatsReport> | undefined {
+    return this.#connection?.stats();
+  }
+
+  #shape(): OfferShape {
+    const { kind } = this.#signalling;
+    const hasPictures = kind === 'video';
+    return {
+      sources: hasPictures ? ['microphone', 'camera', 'screen', 'screenAudio'] : ['microphone'],
+      audioSlots: AUDIO_SLOTS,
+      videoSlots: hasPictures ? this.#videoSlots : 0,
+    };
+  }
+
+  async #connect(generation: number): Promise<void> {
+    const connection = new CallConnection(this.#shape());
+    this.#connection = connection;
+    this.#slotMap = new SlotMap();
+    this.#loss = new LossMeter();
+    connection.on('candidate', (candidate) => this.#signalling.candidate(candidate));
+    connection.on('message', (message) => {
+      if (connection === this.#connection) this.#receive(message);
+    });
+    const opened = new Promise<void>((resolve, reject) => {
+      connection.on('open', resolve);
+      connection.on('lost', () => reject(new BoltorezkaError('connection_lost', NO_MEDIA)));
+    });
+    opened.catch(() => undefined);
+    try {
+      this.#syncMedia();
+      await this.#negotiate(connection);
+      await withTimeout(opened, CONNECT_TIMEOUT_MS, NO_MEDIA);
+      if (generation !== this.#generation) throw new BoltorezkaError('closed', 'The call was left.');
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    connection.on('lost', () => this.#connectionLost(connection));
+    this.output.play(connection.audioTracks);
+    this.#publish.restart(Date.now());
+    this.#subscribe.restart(Date.now());
+    this.#backoff.reset();
+    this.#setState('connected');
+    this.#syncMedia();
+    this.#wishLater();
+  }
+
+  /** Offer and answer, one pair at a time. */
+  async #negotiate(connection: CallConnection): Promise<void> {
+    const answer = new Promise<string>((resolve) => {
+      this.#answered = resolve;
+    });
+    await this.#signalling.offer(await connection.offer());
+    const sdp = await withTimeout(answer, ANSWER_TIMEOUT_MS, 'The media server did not answer. Try again.');
+    await connection.answer(sdp);
+  }
+
+  #connectionLost(connection: CallConnection | undefined): void {
+    if (connection !== this.#connection || this.#state !== 'connected') return;
+    connection?.close();
+    this.#setState('reconnecting');
+    void this.#reconnectLoop(this.#generation);
+  }
+
+  async #reconnectLoop(generation: number): Promise<void> {
+    for (;;) {
+      await this.#signalling.whenJoined();
+      if (generation !== this.#generation) return;
+      try {
+        return await this.#connect(generation);
+      } catch (error) {
+        if (generation !== this.#generation) return;
+        const code = error instanceof BoltorezkaError ? error.code : undefined;
+        if (code !== undefined && FINAL_CODES.includes(code)) {
+          this.#stop();
+          this.emit('ended', 'failed');
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, this.#backoff.nextMs()));
+        if (generation !== this.#generation) return;
+      }
+    }
+  }
+
+  #receive(message: ServerCallMessage): void {
+    switch (message.type) {
+      case 'welcome':
+        this.#participantId = message.participantId;
+        this.#permissions = message.permissions;
+        this.#dropForbidden();
+        this.#syncMedia();
+        break;
+      case 'tracks':
+      case 'slots':
+        this.#connection?.post({ type: 'ack', of: message.type, rev: message.rev });
+        if (!this.#slotMap.apply(message)) return;
+        this.#wishLater();
+        this.#rebuildTracks();
+        break;
+      case 'speakers':
+        this.#speakers = message.participantIds;
+        break;
+      case 'quality':
+        this.#quality = {
+          downlinkBps: message.downlinkBps,
+          uplinkLossRatio: message.uplinkLossRatio,
+          downlinkLossRatio: this.#quality?.downlinkLossRatio ?? 0,
+          rttMs: message.rttMs,
+        };
+        break;
+      case 'ack':
+        (message.of === 'publish' ? this.#publish : this.#subscribe).ack(message.rev);
+        return;
+      case 'refused':
+        this.emit('refused', message.message);
+        return;
+      case 'ended':
+        this.end(message.reason);
+        return;
+    }
+    this.changed();
+  }
+
+  #rebuildTracks(): void {
+    this.#tracks = this.#slotMap.tracks.map((info) => {
+      const slot = this.#slotMap.slotOf(info.track);
+      return trackOf(info, slot, slot && this.#connection?.slotTrack(slot.mid));
+    });
+  }
+
+  /** A right was taken away: what it covered is switched off here too. */
+  #dropForbidden(): void {
+    const media = this.#media;
+    if (!media) return;
+    if (media.microphoneOn && !this.#permissions.microphone) void media.setMicrophone(false);
+    if (media.cameraOn && !this.#permissions.camera) void media.setCamera(false);
+    if (media.screen && !this.#permissions.screen) media.stopScreen();
+  }
+
+  /** Sends what the devices give, and says so. */
+  #syncMedia(): void {
+    const media = this.#media;
+    const connection = this.#connection;
+    if (!media || !connection) return;
+    const tracks: [TrackSource, MediaStreamTrack | undefined, boolean][] = [
+      ['microphone', media.microphone, media.microphoneOn],
+      ['camera', media.camera, true],
+      ['screen', media.screen, true],
+      ['screenAudio', media.screenAudio, true],
+    ];
+    const states = new Map<TrackSource, SourceState>();
+    for (const [source, track, on] of tracks) {
+      void connection.send(source, track && on ? track : null);
+      const state: SourceState = { live: track !== undefined, muted: !on };
+      const height = track?.kind === 'video' ? pictureHeight(track) : undefined;
+      if (height !== undefined) state.height = height;
+      states.set(source, state);
+    }
+    if (connection.isOpen)
+      this.#publish.set(publications(states, connection.senderMids, this.#permissions), Date.now());
+    this.changed();
+  }
+
+  #wishLater(): void {
+    if (this.#wishTimer !== undefined || this.#state !== 'connected') return;
+    this.#wishTimer = setTimeout(() => {
+      this.#wishTimer = undefined;
+      this.#wish();
+    }, WISH_DEBOUNCE_MS);
+  }
+
+  #wish(): void {
+    const connection = this.#connection;
+    if (!connection || this.#state !== 'connected') return;
+    const { tracks, slots } = this.#slotMap;
+    const heights = new Map<number, number>();
+    const pinned: number[] = [];
+    for (const info of tracks) {
+      const key = trackKey(info.participantId, info.source);
+      const height = this.#heights.get(key);
+      if (height !== undefined) heights.set(info.track, height);
+      if (key === this.#pinned) pinned.push(info.track);
+    }
+    const wishes = slotWishes({ mids: connection.videoSlotMids, slots, tracks, heights, pinned });
+    this.#subscribe.set(wishes, Date.now());
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    this.#publish.tick(now);
+    this.#subscribe.tick(now);
+    void this.#measureLoss();
+  }
+
+  async #measureLoss(): Promise<void> {
+    const connection = this.#connection;
+    if (this.#state !== 'connected' || !connection) return;
+    const report = await connection.stats();
+    const downlinkLossRatio = this.#loss.ratio(report.values() as Iterable<RTCInboundRtpStreamStats>);
+    if (!this.#quality || connection !== this.#connection || downlinkLossRatio === this.#quality.downlinkLossRatio)
+      return;
+    this.#quality = { ...this.#quality, downlinkLossRatio };
+    this.changed();
+  }
+
+  #stop(): void {
+    this.#generation += 1;
+    clearInterval(this.#timer);
+    clearTimeout(this.#wishTimer);
+    this.#wishTimer = undefined;
+    this.#stopWatchingMedia?.();
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#media = undefined;
+    this.#tracks = [];
+    this.#speakers = [];
+    this.#quality = undefined;
+    this.#permissions = NO_PERMISSIONS;
+    this.#pinned = undefined;
+    this.output.stop();
+    this.#setState('idle');
+  }
+
+  #setState(state: CallState): void {
+    this.#state = state;
+    this.changed();
+  }
+}
+
+const NO_MEDIA = 'No media reaches the server. A firewall may block UDP; ask whoever runs the network or the server.';
+
+/** Refusals that another try does not change. */
+const FINAL_CODES: readonly FailureCode[] = ['forbidden', 'banned', 'not_found', 'feature_disabled', 'closed'];
+
+function trackKey(participantId: string, source: TrackSource): string {
+  return `${participantId}/${source}`;
+}
+
+function pictureHeight(track: MediaStreamTrack): number | undefined {
+  return track.getSettings().height;
+}
+
+async function withTimeout<T>(promise: Promise<T>, timeoutMs: number, message: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new BoltorezkaError('timeout', message)), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,124 @@
+import { Emitter } from '../emitter.ts';
+import type { ClientCallMessage, ServerCallMessage, TrackSource } from '../proto.ts';
+import { addSections, type OfferShape, type Sections } from './sections.ts';
+
+/** Label of the data channel that carries the in-call messages. */
+const CHANNEL_LABEL = 'boltorezka';
+
+/** A connection often comes back from `disconnected` by itself; after this long it is given up. */
+const DISCONNECTED_MAX_MS = 4_000;
+
+export interface ConnectionEvents {
+  /** A candidate of ours, as in `a=candidate`; empty at the end. */
+  candidate: string;
+  /** The channel is open. */
+  open: undefined;
+  /** An in-call message. */
+  message: ServerCallMessage;
+  /** Media no longer flows. A new connection is needed. */
+  lost: undefined;
+}
+
+/** One RTCPeerConnection with its sections and its data channel. It is used once: what is lost is replaced. */
+export class CallConnection extends Emitter<ConnectionEvents> {
+  readonly #peer: RTCPeerConnection;
+  readonly #channel: RTCDataChannel;
+  readonly #sections: Sections;
+  readonly #sent = new Map<TrackSource, MediaStreamTrack | null>();
+  #closed = false;
+  #disconnectedTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(shape: OfferShape) {
+    super();
+    this.#peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    this.#sections = addSections(this.#peer, shape);
+    this.#channel = this.#peer.createDataChannel(CHANNEL_LABEL, { ordered: true });
+    this.#channel.onopen = () => this.emit('open', undefined);
+    this.#channel.onclose = () => this.#lose();
+    this.#channel.onmessage = (event) => this.emit('message', JSON.parse(String(event.data)) as ServerCallMessage);
+    this.#peer.onicecandidate = ({ candidate }) => this.emit('candidate', candidate?.candidate ?? '');
+    this.#peer.onconnectionstatechange = () => this.#watch();
+  }
+
+  get isOpen(): boolean {
+    return this.#channel.readyState === 'open';
+  }
+
+  /** Mids of the sending sections; known after the offer. */
+  get senderMids(): ReadonlyMap<TrackSource, string> {
+    const mids = new Map<TrackSource, string>();
+    for (const [source, { mid }] of this.#sections.senders) if (mid !== null) mids.set(source, mid);
+    return mids;
+  }
+
+  get videoSlotMids(): readonly string[] {
+    return this.#sections.videoSlots.map(({ mid }) => mid ?? '').filter((mid) => mid !== '');
+  }
+
+  /** What arrives in the audio slots, by mid. */
+  get audioTracks(): readonly MediaStreamTrack[] {
+    return this.#sections.audioSlots.map(({ receiver }) => receiver.track);
+  }
+
+  /** What arrives in a slot. The track is the slot's own and never changes. */
+  slotTrack(mid: string): MediaStreamTrack | undefined {
+    const slots = [...this.#sections.videoSlots, ...this.#sections.audioSlots];
+    return slots.find((slot) => slot.mid === mid)?.receiver.track;
+  }
+
+  /** Makes the offer. Candidates are not waited for: the server learns them from checks. */
+  async offer(): Promise<string> {
+    await this.#peer.setLocalDescription();
+    return this.#peer.localDescription?.sdp ?? '';
+  }
+
+  async answer(sdp: string): Promise<void> {
+    await this.#peer.setRemoteDescription({ type: 'answer', sdp });
+  }
+
+  /** Adds slots. Another offer and answer must follow. */
+  addVideoSlots(count: number): void {
+    for (let i = 0; i < count; i += 1) {
+      this.#sections.videoSlots.push(this.#peer.addTransceiver('video', { direction: 'recvonly' }));
+    }
+  }
+
+  /** Sends `track`, or nothing, from a source's section. Costs no negotiation. */
+  async send(source: TrackSource, track: MediaStreamTrack | null): Promise<void> {
+    const sender = this.#sections.senders.get(source)?.sender;
+    if (!sender || this.#closed || (this.#sent.get(source) ?? null) === track) return;
+    this.#sent.set(source, track);
+    try {
+      await sender.replaceTrack(track);
+    } catch (error) {
+      if (!this.#closed) throw error;
+    }
+  }
+
+  post(message: ClientCallMessage): void {
+    if (this.isOpen) this.#channel.send(JSON.stringify(message));
+  }
+
+  stats(): Promise<RTCStatsReport> {
+    return this.#peer.getStats();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#disconnectedTimer);
+    this.#peer.close();
+  }
+
+  #watch(): void {
+    clearTimeout(this.#disconnectedTimer);
+    const state = this.#peer.connectionState;
+    if (state === 'failed') this.#lose();
+    if (state === 'disconnected') this.#disconnectedTimer = setTimeout(() => this.#lose(), DISCONNECTED_MAX_MS);
+  }
+
+  #lose(): void {
+    if (this.#closed) return;
+    this.close();
+    this.emit('lost', undefined);
+  }
+}

@@ -1,0 +1,51 @@
+/** How long a state may stay unacknowledged before it is sent again. */
+export const RESEND_MS = 3_000;
+
+/**
+ * A state of the client that the shard should have: sent whole, under a revision that grows, again until it is
+ * acknowledged. Only the latest state matters.
+ */
+export class Outgoing<State> {
+  #rev = 0;
+  #ackedRev = 0;
+  #sentAtMs = 0;
+  #state: State | undefined;
+  #text = '';
+  readonly #post: (rev: number, state: State) => void;
+
+  constructor(post: (rev: number, state: State) => void) {
+    this.#post = post;
+  }
+
+  /** Sends `state` when it differs from the one before. */
+  set(state: State, nowMs: number): void {
+    const text = JSON.stringify(state);
+    if (text === this.#text) return;
+    this.#text = text;
+    this.#state = state;
+    this.#send(nowMs);
+  }
+
+  /** On a new channel: the other side knows nothing. */
+  restart(nowMs: number): void {
+    if (this.#state !== undefined) this.#send(nowMs);
+  }
+
+  ack(rev: number): void {
+    this.#ackedRev = Math.max(this.#ackedRev, rev);
+  }
+
+  /** Sends again what stayed unacknowledged. */
+  tick(nowMs: number): void {
+    if (this.#ackedRev >= this.#rev || this.#state === undefined || nowMs - this.#sentAtMs < RESEND_MS) return;
+    this.#sentAtMs = nowMs;
+    this.#post(this.#rev, this.#state);
+  }
+
+  #send(nowMs: number): void {
+    if (this.#state === undefined) return;
+    this.#rev += 1;
+    this.#sentAtMs = nowMs;
+    this.#post(this.#rev, this.#state);
+  }
+}

@@ -1,0 +1,33 @@
+import type { MediaPermissions, Publication, TrackSource } from '../proto.ts';
+
+/** What is to be sent from one source. */
+export interface SourceState {
+  /** Whether there is something to send. */
+  live: boolean;
+  /** Muted sources stay published. */
+  muted: boolean;
+  /** Height of a picture in pixels. */
+  height?: number;
+}
+
+/** Whether a source may be published. Rights fail closed. */
+export function mayPublish(permissions: MediaPermissions, source: TrackSource): boolean {
+  return source === 'screenAudio' ? permissions.screen : permissions[source];
+}
+
+/** The list for `publish`: live sources that have a section and are allowed. */
+export function publications(
+  states: ReadonlyMap<TrackSource, SourceState>,
+  mids: ReadonlyMap<TrackSource, string>,
+  permissions: MediaPermissions,
+): Publication[] {
+  const list: Publication[] = [];
+  for (const [source, state] of states) {
+    const mid = mids.get(source);
+    if (!state.live || mid === undefined || !mayPublish(permissions, source)) continue;
+    const entry: Publication = { mid, source, muted: state.muted };
+    if (state.height !== undefined) entry.height = state.height;
+    list.push(entry);
+  }
+  return list;
+}

@@ -1,0 +1,204 @@
+import { BoltorezkaError, ProblemError } from './errors.ts';
+import type {
+  CreateRoomRequest,
+  LoginRequest,
+  Member,
+  Message,
+  MuteRequest,
+  Page,
+  Participant,
+  Problem,
+  RegisterRequest,
+  Role,
+  Room,
+  RoomRole,
+  SetupRequest,
+  TicketResponse,
+  UpdateRoomRequest,
+  User,
+  UserEnvelope,
+} from './proto.ts';
+
+/** How long an HTTP request may take. The slowest one, a log-in, waits for a password hash. */
+const REQUEST_TIMEOUT_MS = 15_000;
+
+export interface ClientOptions {
+  /** Where the server is. The page's own origin when absent. */
+  baseUrl?: string;
+  /** A join token, for pages without a session. */
+  joinToken?: string;
+}
+
+export interface PageOptions {
+  /** `nextCursor` of the page before. */
+  cursor?: string;
+  /** Most items to return; the server has a limit of its own. */
+  limit?: number;
+}
+
+/** The HTTP API of a server, as the signed-in account. Each method rejects with a `BoltorezkaError`. */
+export class Client {
+  readonly baseUrl: string;
+  readonly #joinToken: string | undefined;
+
+  constructor(options: ClientOptions = {}) {
+    this.baseUrl = (options.baseUrl ?? globalThis.location?.origin ?? '').replace(/\/+$/, '');
+    this.#joinToken = options.joinToken;
+  }
+
+  /** Makes the first super admin, with the token of the owner link, and signs in. */
+  async setUp(request: SetupRequest): Promise<User> {
+    return (await this.#send<UserEnvelope>('POST', '/setup', request)).user;
+  }
+
+  async register(request: RegisterRequest): Promise<User> {
+    return (await this.#send<UserEnvelope>('POST', '/auth/register', request)).user;
+  }
+
+  async logIn(request: LoginRequest): Promise<User> {
+    return (await this.#send<UserEnvelope>('POST', '/auth/login', request)).user;
+  }
+
+  logOut(): Promise<void> {
+    return this.#send('POST', '/auth/logout');
+  }
+
+  /** The signed-in account, or `undefined` when nobody is. */
+  async me(): Promise<User | undefined> {
+    try {
+      return (await this.#send<UserEnvelope>('GET', '/auth/me')).user;
+    } catch (error) {
+      if (error instanceof BoltorezkaError && error.code === 'unauthenticated') return undefined;
+      throw error;
+    }
+  }
+
+  /** A ticket that opens one socket within 45 s. */
+  socketTicket(): Promise<TicketResponse> {
+    return this.#send('POST', '/auth/ws-ticket');
+  }
+
+  rooms(page: PageOptions = {}): Promise<Page<Room>> {
+    return this.#send('GET', `/rooms${query(page)}`);
+  }
+
+  room(slug: string): Promise<Room> {
+    return this.#send('GET', `/rooms/${encodeURIComponent(slug)}`);
+  }
+
+  createRoom(request: CreateRoomRequest): Promise<Room> {
+    return this.#send('POST', '/rooms', request);
+  }
+
+  updateRoom(slug: string, request: UpdateRoomRequest): Promise<Room> {
+    return this.#send('PATCH', `/rooms/${encodeURIComponent(slug)}`, request);
+  }
+
+  deleteRoom(slug: string): Promise<void> {
+    return this.#send('DELETE', `/rooms/${encodeURIComponent(slug)}`);
+  }
+
+  /** Chat of a room, newest first. */
+  messages(slug: string, page: PageOptions = {}): Promise<Page<Message>> {
+    return this.#send('GET', `/rooms/${encodeURIComponent(slug)}/messages${query(page)}`);
+  }
+
+  members(slug: string, page: PageOptions = {}): Promise<Page<Member>> {
+    return this.#send('GET', `/rooms/${encodeURIComponent(slug)}/members${query(page)}`);
+  }
+
+  setMember(slug: string, userId: string, role: RoomRole): Promise<void> {
+    return this.#send('PUT', `/rooms/${encodeURIComponent(slug)}/members/${encodeURIComponent(userId)}`, { role });
+  }
+
+  removeMember(slug: string, userId: string): Promise<void> {
+    return this.#send('DELETE', `/rooms/${encodeURIComponent(slug)}/members/${encodeURIComponent(userId)}`);
+  }
+
+  participants(slug: string): Promise<Page<Participant>> {
+    return this.#send('GET', `/rooms/${encodeURIComponent(slug)}/participants`);
+  }
+
+  /** Removes a participant from a room; it may come back. */
+  kick(slug: string, participantId: string): Promise<void> {
+    return this.#moderate(slug, participantId, 'kick');
+  }
+
+  /** Removes a participant from a room for good. */
+  ban(slug: string, participantId: string): Promise<void> {
+    return this.#moderate(slug, participantId, 'ban');
+  }
+
+  /** Takes a participant's right to publish a source, or gives it back. */
+  mute(slug: string, participantId: string, request: MuteRequest): Promise<void> {
+    return this.#moderate(slug, participantId, 'mute', request);
+  }
+
+  users(page: PageOptions = {}): Promise<Page<User>> {
+    return this.#send('GET', `/admin/users${query(page)}`);
+  }
+
+  async promote(userId: string, role: Role): Promise<User> {
+    const path = `/admin/users/${encodeURIComponent(userId)}/promote`;
+    return (await this.#send<UserEnvelope>('POST', path, { role })).user;
+  }
+
+  /** Address of the realtime gateway for a ticket. */
+  socketUrl(ticket: string): string {
+    const url = new URL(`${this.baseUrl}/v1/realtime/ws`);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    url.searchParams.set('ticket', ticket);
+    return url.href;
+  }
+
+  #moderate(slug: string, participantId: string, action: string, body?: unknown): Promise<void> {
+    const room = encodeURIComponent(slug);
+    return this.#send('POST', `/rooms/${room}/participants/${encodeURIComponent(participantId)}/${action}`, body);
+  }
+
+  async #send<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    if (this.#joinToken) headers.authorization = `Bearer ${this.#joinToken}`;
+    let response: Response;
+    try {
+      response = await fetch(`${this.baseUrl}/v1${path}`, {
+        method,
+        headers,
+        credentials: 'same-origin',
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (error) {
+      const isTimeout = error instanceof DOMException && error.name === 'TimeoutError';
+      throw isTimeout
+        ? new BoltorezkaError('timeout', 'The server did not answer in time. Try again.')
+        : new BoltorezkaError('network', 'The server cannot be reached. Check the network and try again.');
+    }
+    if (!response.ok) throw await problemOf(response);
+    if (response.status === 204) return undefined as T;
+    const text = await response.text();
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+}
+
+async function problemOf(response: Response): Promise<ProblemError> {
+  const retryAfterS = Number(response.headers.get('retry-after') ?? '');
+  const retryAfterMs = retryAfterS > 0 ? retryAfterS * 1000 : undefined;
+  const body: unknown = await response.json().catch(() => undefined);
+  if (isProblem(body)) return new ProblemError(body, retryAfterMs);
+  const title = `The server answered with status ${response.status}`;
+  return new ProblemError({ status: response.status, code: 'internal', title }, retryAfterMs);
+}
+
+function isProblem(body: unknown): body is Problem {
+  return typeof body === 'object' && body !== null && 'code' in body && typeof body.code === 'string';
+}
+
+function query(page: PageOptions): string {
+  const params = new URLSearchParams();
+  if (page.cursor !== undefined) params.set('cursor', page.cursor);
+  if (page.limit !== undefined) params.set('limit', String(page.limit));
+  const text = params.toString();
+  return text === '' ? '' : `?${text}`;
+}

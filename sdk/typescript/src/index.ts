@@ -1,0 +1,39 @@
+/**
+ * Client library of Boltorezka. A `Client` speaks HTTP, a `Gateway` holds the socket, a `Room` is a stay in a room with
+ * its `chat` and its `call`; `LocalMedia` is the person's own devices.
+ */
+
+export { Call, type CallEvents, type CallState } from './call/call.ts';
+export { mayPublish } from './call/publications.ts';
+export { type CallQuality, type QualityLevel, qualityLevel } from './call/quality.ts';
+export type { Track } from './call/track.ts';
+export { Client, type ClientOptions, type PageOptions } from './client.ts';
+export { type ChangeEvents, Emitter, Observable } from './emitter.ts';
+export { BoltorezkaError, codeOf, type FailureCode, ProblemError } from './errors.ts';
+export { AudioOutput } from './media/audio-output.ts';
+export { type DeviceChoice, type DeviceKind, LocalMedia, type LocalMediaEvents } from './media/local-media.ts';
+export type { MediaProblem } from './media/problems.ts';
+export type {
+  CallState as PresenceCallState,
+  CreateRoomRequest,
+  EndReason,
+  ErrorCode,
+  LayerReason,
+  MediaPermissions,
+  Member,
+  Message,
+  Page,
+  Participant as PresenceEntry,
+  Problem,
+  Role,
+  Room as RoomInfo,
+  RoomKind,
+  RoomRole,
+  TrackSource,
+  User,
+} from './proto.ts';
+export { Gateway, type GatewayEnd, type GatewayEvents, type GatewayState } from './realtime/gateway.ts';
+export { Chat, type ChatEvents } from './room/chat.ts';
+export type { OutboxStorage, PendingMessage } from './room/outbox.ts';
+export type { Participant } from './room/participant.ts';
+export { Room, type RoomEnd, type RoomEvents, type RoomState } from './room/room.ts';

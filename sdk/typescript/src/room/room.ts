@@ -1,0 +1,255 @@
+import { Call, type CallSignalling } from '../call/call.ts';
+import { type ChangeEvents, Observable } from '../emitter.ts';
+import { BoltorezkaError, codeOf, type FailureCode } from '../errors.ts';
+import type {
+  EndReason,
+  Participant as PresenceEntry,
+  PresenceUpdate,
+  Room as RoomInfo,
+  RoomJoined,
+  ServerMessage,
+} from '../proto.ts';
+import { Backoff } from '../realtime/backoff.ts';
+import type { Gateway } from '../realtime/gateway.ts';
+import { Chat } from './chat.ts';
+import type { OutboxStorage } from './outbox.ts';
+import { type Participant, participantsOf } from './participant.ts';
+import { Presence } from './presence.ts';
+
+export type RoomState = 'joining' | 'joined' | 'reconnecting' | 'ended';
+
+/** Why we are no longer in a room: the call ended us, or the door was closed. */
+export interface RoomEnd {
+  reason: EndReason | FailureCode;
+  message?: string;
+}
+
+export interface RoomEvents extends ChangeEvents {
+  participantJoined: PresenceEntry;
+  participantLeft: PresenceEntry;
+  ended: RoomEnd;
+}
+
+/** Reasons that end the stay in the room, not just the call. */
+const ROOM_ENDS: readonly EndReason[] = ['kicked', 'banned', 'revoked', 'room_deleted'];
+
+/** Refusals of `room.join` that another try does not change. */
+const FINAL_CODES: readonly FailureCode[] = [
+  'forbidden',
+  'banned',
+  'not_found',
+  'feature_disabled',
+  'room_full',
+  'malformed',
+  'invalid',
+];
+
+/** A stay in a room: who is there, its chat, its call. It comes back by itself when the connection was lost. */
+export class Room extends Observable<RoomEvents> {
+  readonly info: RoomInfo;
+  readonly chat: Chat;
+  readonly call: Call;
+  readonly #gateway: Gateway;
+  readonly #presence = new Presence();
+  readonly #backoff = new Backoff();
+  readonly #stopListening: (() => void)[];
+  #state: RoomState = 'joining';
+  #end: RoomEnd | undefined;
+  #participantId: string | undefined;
+  #participants: readonly Participant[] = [];
+  #isJoining = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(gateway: Gateway, info: RoomInfo, storage?: OutboxStorage) {
+    super();
+    this.#gateway = gateway;
+    this.info = info;
+    this.chat = new Chat(gateway, info.slug, storage);
+    this.call = new Call(this.#signalling());
+    this.#stopListening = [
+      gateway.on('ready', () => void this.#join()),
+      gateway.on('change', () => this.#watchGateway()),
+      gateway.on('message', (message) => this.#receive(message)),
+      this.call.on('change', () => this.#rebuild()),
+    ];
+    if (gateway.state === 'open') void this.#join();
+  }
+
+  get slug(): string {
+    return this.info.slug;
+  }
+
+  get state(): RoomState {
+    return this.#state;
+  }
+
+  /** Why the stay ended. */
+  get end(): RoomEnd | undefined {
+    return this.#end;
+  }
+
+  /** Who we are here; known once joined. */
+  get participantId(): string | undefined {
+    return this.#participantId;
+  }
+
+  /** Ourselves first, then by arrival. */
+  get participants(): readonly Participant[] {
+    return this.#participants;
+  }
+
+  get self(): Participant | undefined {
+    return this.#participants.find((participant) => participant.isLocal);
+  }
+
+  /** Leaves call and room. The object is of no use afterwards. */
+  leave(): void {
+    this.call.leave();
+    if (this.#state === 'joined') {
+      this.#gateway.request('room.leave', { room: this.slug }, { triesMax: 1 }).catch(() => undefined);
+    }
+    this.#finish({ reason: 'left' });
+  }
+
+  #signalling(): CallSignalling {
+    const { slug, kind } = this.info;
+    const quietly = (request: Promise<unknown>) => void request.catch(() => undefined);
+    return {
+      kind,
+      offer: async (sdp) => {
+        await this.#gateway.request('call.offer', { room: slug, sdp }, { triesMax: 1 });
+      },
+      candidate: (candidate) => quietly(this.#gateway.request('call.ice', { room: slug, candidate }, { triesMax: 1 })),
+      leave: () => quietly(this.#gateway.request('call.leave', { room: slug }, { triesMax: 1 })),
+      whenJoined: () => this.#whenJoined(),
+    };
+  }
+
+  #whenJoined(): Promise<void> {
+    if (this.#state === 'joined') return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async #join(): Promise<void> {
+    if (this.#isJoining || this.#state === 'ended') return;
+    this.#isJoining = true;
+    try {
+      const joined = (await this.#gateway.request('room.join', { room: this.slug })) as RoomJoined;
+      this.#joined(joined);
+    } catch (error) {
+      this.#joinFailed(error);
+    } finally {
+      this.#isJoining = false;
+    }
+  }
+
+  #joined(joined: RoomJoined): void {
+    if (this.#stateNow() === 'ended') return;
+    const seatChanged = this.#participantId !== undefined && this.#participantId !== joined.participantId;
+    const wasJoined = this.#state === 'joined';
+    this.#participantId = joined.participantId;
+    this.#presence.reset(joined);
+    this.#backoff.reset();
+    this.#state = 'joined';
+    this.#rebuild();
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    if (seatChanged) this.call.reconnect();
+    // A list asked for after a gap in presence says nothing about the chat.
+    if (!wasJoined) void this.chat.catchUp();
+  }
+
+  #joinFailed(error: unknown): void {
+    const code = codeOf(error) ?? 'internal';
+    if (code === 'connection_lost') return;
+    if (FINAL_CODES.includes(code)) {
+      this.#finish({ reason: code, message: error instanceof Error ? error.message : '' });
+      return;
+    }
+    const waitMs = (error instanceof BoltorezkaError && error.retryAfterMs) || this.#backoff.nextMs();
+    setTimeout(() => {
+      if (this.#gateway.state === 'open') void this.#join();
+    }, waitMs);
+  }
+
+  #watchGateway(): void {
+    if (this.#gateway.state === 'closed') {
+      if (this.#state !== 'ended') this.#finish({ reason: 'closed' });
+      return;
+    }
+    if (this.#gateway.state !== 'open' && this.#state === 'joined') {
+      this.#state = 'reconnecting';
+      this.changed();
+    }
+  }
+
+  #receive(message: ServerMessage): void {
+    switch (message.type) {
+      case 'presence.update':
+        if (message.payload.room === this.slug) this.#presenceChanged(message.payload);
+        break;
+      case 'message.new':
+        if (message.payload.message.room === this.slug) this.chat.receive(message.payload.message);
+        break;
+      case 'call.answer':
+        if (message.payload.room === this.slug) this.call.answered(message.payload.sdp);
+        break;
+      case 'call.ended':
+        if (message.payload.room === this.slug) this.#ended(message.payload.reason);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #presenceChanged(update: PresenceUpdate): void {
+    const before = this.#presence.participants;
+    const result = this.#presence.apply(update);
+    if (result === 'gap') {
+      if (this.#state === 'joined') void this.#join();
+      return;
+    }
+    if (result === 'old') return;
+    this.#rebuild();
+    const after = this.#presence.participants;
+    for (const entry of after.values()) {
+      if (!before.has(entry.participantId)) this.emit('participantJoined', entry);
+    }
+    for (const entry of before.values()) {
+      if (!after.has(entry.participantId)) this.emit('participantLeft', entry);
+    }
+  }
+
+  #ended(reason: EndReason): void {
+    this.call.end(reason);
+    if (ROOM_ENDS.includes(reason)) this.#finish({ reason });
+  }
+
+  #finish(end: RoomEnd): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#end = end;
+    for (const stop of this.#stopListening) stop();
+    this.call.leave();
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.changed();
+    this.emit('ended', end);
+  }
+
+  #rebuild(): void {
+    const { call } = this;
+    const { media } = call;
+    this.#participants = participantsOf(this.#presence.participants.values(), call.tracks, call.speakers, {
+      participantId: this.#participantId,
+      inCall: call.state !== 'idle',
+      microphoneOn: media?.microphoneOn ?? false,
+      cameraOn: media?.cameraOn ?? false,
+      screenOn: media?.screen !== undefined,
+    });
+    this.changed();
+  }
+
+  /** For use after an `await`, where the compiler must not take the state for what it was before. */
+  #stateNow(): RoomState {
+    return this.#state;
+  }
+}
