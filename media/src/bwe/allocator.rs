@@ -1,0 +1,138 @@
+//! Shares a subscriber's estimated bandwidth over its video slots.
+
+use boltorezka_proto::call::LayerReason;
+
+/// Share of the estimate that is given out: the rest absorbs what an encoder's rate varies by, and RTCP.
+const USABLE_RATIO: f64 = 0.8;
+
+/// What one slot could carry.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// Higher is served first.
+    pub priority: u8,
+    /// The encodings that are sent now, by rising rate.
+    pub encodings: Vec<EncodingRate>,
+    /// Largest height that is useful to the subscriber.
+    pub height_max: Option<u32>,
+}
+
+/// One encoding of a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodingRate {
+    /// Its index in the track.
+    pub encoding: u8,
+    /// What it takes now, in bits per second.
+    pub bitrate_bps: u64,
+    /// Its height in pixels.
+    pub height: u32,
+}
+
+/// What a slot gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    /// Index of the encoding in the track; `None` while nothing fits or nothing is sent.
+    pub encoding: Option<u8>,
+    /// Why.
+    pub reason: LayerReason,
+}
+
+/// Gives each demand the highest encoding such that all fit into the usable part of `estimate_bps`, after
+/// `reserved_bps` for sound. First everybody gets the lowest, by priority, then everybody the next, and so on. The first
+/// in line always gets its lowest encoding: a link that is never used is never measured.
+pub fn allocate(estimate_bps: u64, reserved_bps: u64, demands: &[Demand]) -> Vec<Allocation> {
+    let mut left_bps = ((estimate_bps as f64 * USABLE_RATIO) as u64).saturating_sub(reserved_bps);
+    let mut order: Vec<_> = (0..demands.len()).collect();
+    order.sort_by_key(|&index| std::cmp::Reverse(demands.get(index).map(|demand| demand.priority)));
+
+    let mut steps = vec![0_usize; demands.len()];
+    let mut short = vec![false; demands.len()];
+    let rounds = demands.iter().map(|demand| demand.useful().len()).max().unwrap_or(0);
+    for round in 0..rounds {
+        for (place, &index) in order.iter().enumerate() {
+            let (Some(demand), Some(step), Some(short)) =
+                (demands.get(index), steps.get_mut(index), short.get_mut(index))
+            else {
+                continue;
+            };
+            let Some(next) = demand.useful().get(round) else { continue };
+            if *step != round || *short {
+                continue;
+            }
+            let held_bps = round.checked_sub(1).and_then(|r| demand.useful().get(r)).map_or(0, |rate| rate.bitrate_bps);
+            let more_bps = next.bitrate_bps.saturating_sub(held_bps);
+            if more_bps <= left_bps || (round == 0 && place == 0) {
+                left_bps = left_bps.saturating_sub(more_bps);
+                *step = round + 1;
+            } else {
+                *short = true;
+            }
+        }
+    }
+
+    let allocation = |((demand, step), short): ((&Demand, &usize), &bool)| {
+        let chosen = step.checked_sub(1).and_then(|top| demand.useful().get(top));
+        let reason = match chosen {
+            None if demand.encodings.is_empty() => LayerReason::Best,
+            None => LayerReason::Paused,
+            Some(_) if *short => LayerReason::Bandwidth,
+            Some(_) if demand.useful().len() < demand.encodings.len() => LayerReason::Size,
+            Some(_) => LayerReason::Best,
+        };
+        Allocation { encoding: chosen.map(|rate| rate.encoding), reason }
+    };
+    demands.iter().zip(&steps).zip(&short).map(allocation).collect()
+}
+
+impl Demand {
+    /// The encodings up to the first that is as high as what is shown.
+    fn useful(&self) -> &[EncodingRate] {
+        let Some(height_max) = self.height_max else { return &self.encodings };
+        let enough = self.encodings.iter().position(|rate| rate.height >= height_max);
+        let count = enough.map_or(self.encodings.len(), |index| index + 1);
+        self.encodings.get(..count).unwrap_or(&self.encodings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three(priority: u8, height_max: Option<u32>) -> Demand {
+        let rate = |encoding, bitrate_bps, height| EncodingRate { encoding, bitrate_bps, height };
+        let encodings = vec![rate(0, 100_000, 180), rate(1, 400_000, 360), rate(2, 1_500_000, 720)];
+        Demand { priority, encodings, height_max }
+    }
+
+    fn encodings(allocations: &[Allocation]) -> Vec<Option<u8>> {
+        allocations.iter().map(|allocation| allocation.encoding).collect()
+    }
+
+    #[test]
+    fn one_slot_gets_the_highest_layer_under_four_fifths_of_the_estimate() {
+        let at = |estimate_bps| allocate(estimate_bps, 0, &[three(0, None)])[0];
+        assert_eq!(at(1_875_000), Allocation { encoding: Some(2), reason: LayerReason::Best });
+        assert_eq!(at(1_874_000), Allocation { encoding: Some(1), reason: LayerReason::Bandwidth });
+        assert_eq!(at(10_000), Allocation { encoding: Some(0), reason: LayerReason::Bandwidth }, "never locked out");
+    }
+
+    #[test]
+    fn everybody_gets_the_lowest_before_anybody_gets_more() {
+        let demands = [three(0, None), three(9, None), three(0, None)];
+        assert_eq!(encodings(&allocate(400_000, 0, &demands)), [Some(0); 3]);
+        assert_eq!(encodings(&allocate(800_000, 0, &demands)), [Some(0), Some(1), Some(0)]);
+        let starved = allocate(250_000, 0, &demands);
+        assert_eq!(starved[2], Allocation { encoding: None, reason: LayerReason::Paused });
+    }
+
+    #[test]
+    fn a_small_tile_does_not_get_a_large_picture() {
+        let allocations = allocate(10_000_000, 0, &[three(0, Some(200)), three(0, Some(100))]);
+        assert_eq!(encodings(&allocations), [Some(1), Some(0)]);
+        assert_eq!(allocations[0].reason, LayerReason::Size);
+    }
+
+    #[test]
+    fn sound_comes_first() {
+        assert_eq!(encodings(&allocate(2_000_000, 200_000, &[three(0, None)])), [Some(1)]);
+    }
+}

@@ -1,0 +1,5 @@
+//! Bandwidth: how what a link carries is shared.
+
+mod allocator;
+
+pub use allocator::{Allocation, Demand, EncodingRate, allocate};

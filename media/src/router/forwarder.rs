@@ -1,0 +1,139 @@
+//! Decides for one slot, packet by packet, what goes out.
+
+use boltorezka_proto::TrackNumber;
+
+use super::munger::{Munged, Munger};
+use crate::rtp::Packet;
+
+/// An encoding of a track.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// The track.
+    pub track: TrackNumber,
+    /// Index of the encoding in it.
+    pub encoding: u8,
+}
+
+impl Source {
+    fn of(packet: &Packet) -> Self {
+        Self { track: packet.track, encoding: packet.encoding }
+    }
+}
+
+/// The forwarding state of one slot. The source in force plays on until a decoder can start with the wanted one.
+#[derive(Debug)]
+pub struct Forwarder {
+    munger: Munger,
+    current: Option<Source>,
+    target: Option<Source>,
+}
+
+impl Forwarder {
+    /// A forwarder that forwards nothing yet.
+    pub fn new(munger: Munger) -> Self {
+        Self { munger, current: None, target: None }
+    }
+
+    /// Says what the slot should carry; `None` stops at once.
+    pub fn set_target(&mut self, target: Option<Source>) {
+        self.target = target;
+        if target.is_none() {
+            self.current = None;
+        }
+    }
+
+    /// Forgets a track that is gone.
+    pub fn forget(&mut self, track: TrackNumber) {
+        self.current = self.current.filter(|source| source.track != track);
+        self.target = self.target.filter(|source| source.track != track);
+    }
+
+    /// Makes the next packet of the target wait for a place where a decoder can start.
+    pub fn restart(&mut self) {
+        self.current = None;
+    }
+
+    /// What is forwarded now.
+    pub fn current(&self) -> Option<Source> {
+        self.current
+    }
+
+    /// What is to be forwarded.
+    pub fn target(&self) -> Option<Source> {
+        self.target
+    }
+
+    /// The source that a keyframe is needed of.
+    pub fn awaited(&self) -> Option<Source> {
+        self.target.filter(|_| self.current != self.target)
+    }
+
+    /// The numbers under which `packet` leaves, or `None` when it does not.
+    pub fn forward(&mut self, packet: &Packet) -> Option<Munged> {
+        let source = Source::of(packet);
+        if self.awaited() == Some(source) && packet.descriptor.keyframe_start {
+            self.munger.start(packet);
+            self.current = Some(source);
+        }
+        if self.current == Some(source) { self.munger.rewrite(packet) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::munger::tests::packet;
+    use super::*;
+
+    fn source(track: u32, encoding: u8) -> Source {
+        Source { track: TrackNumber(track), encoding }
+    }
+
+    fn of(source: Source, sequence: u64, keyframe_start: bool) -> Packet {
+        let mut packet = packet(sequence, 0, Instant::now());
+        packet.track = source.track;
+        packet.encoding = source.encoding;
+        packet.descriptor.keyframe_start = keyframe_start;
+        packet
+    }
+
+    #[test]
+    fn nothing_goes_out_before_a_keyframe() {
+        let mut forwarder = Forwarder::new(Munger::new(0, 0));
+        let low = source(1, 0);
+        forwarder.set_target(Some(low));
+        assert_eq!(forwarder.awaited(), Some(low));
+        assert!(forwarder.forward(&of(low, 5, false)).is_none());
+        assert!(forwarder.forward(&of(low, 6, true)).is_some());
+        assert!(forwarder.forward(&of(low, 7, false)).is_some());
+        assert_eq!(forwarder.awaited(), None);
+    }
+
+    #[test]
+    fn the_old_source_plays_until_the_new_one_can_start() {
+        let mut forwarder = Forwarder::new(Munger::new(0, 0));
+        let (old, new) = (source(1, 0), source(2, 1));
+        forwarder.set_target(Some(old));
+        let a = forwarder.forward(&of(old, 100, true)).unwrap();
+        forwarder.set_target(Some(new));
+        assert!(forwarder.forward(&of(new, 7, false)).is_none());
+        let b = forwarder.forward(&of(old, 101, false)).unwrap();
+        let c = forwarder.forward(&of(new, 8, true)).unwrap();
+        assert!(forwarder.forward(&of(old, 102, false)).is_none());
+        assert_eq!([b.sequence, c.sequence], [a.sequence + 1, a.sequence + 2]);
+    }
+
+    #[test]
+    fn a_stopped_slot_is_silent_at_once() {
+        let mut forwarder = Forwarder::new(Munger::new(0, 0));
+        let only = source(1, 0);
+        forwarder.set_target(Some(only));
+        forwarder.forward(&of(only, 1, true)).unwrap();
+        forwarder.set_target(None);
+        assert!(forwarder.forward(&of(only, 2, true)).is_none());
+        forwarder.set_target(Some(only));
+        forwarder.forget(only.track);
+        assert!(forwarder.forward(&of(only, 3, true)).is_none());
+    }
+}

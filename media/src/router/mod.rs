@@ -1,0 +1,13 @@
+//! Who gets what: pure decisions over tracks, slots and packets. No clock, no socket, no str0m.
+
+mod forwarder;
+mod keyframes;
+mod munger;
+pub mod placement;
+pub mod slots;
+mod speakers;
+
+pub use forwarder::{Forwarder, Source};
+pub use keyframes::KeyframeThrottle;
+pub use munger::{Munged, Munger};
+pub use speakers::{Speakers, SpeakersChange};

@@ -1,0 +1,11 @@
+//! RTP as the router sees it: an envelope for each packet, and the payload descriptors that decisions are made from.
+
+pub mod av1;
+mod format;
+pub mod h264;
+mod packet;
+pub mod vp8;
+pub mod vp9;
+
+pub use format::{Codec, Format};
+pub use packet::{Descriptor, Packet, Rewrite};

@@ -1,0 +1,72 @@
+//! The envelope: what every subscriber's forwarder needs to know of a packet, parsed once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use boltorezka_proto::TrackNumber;
+
+use super::{Codec, Format, av1, h264, vp8, vp9};
+
+/// A received RTP packet on its way to its track's subscribers.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// The track it belongs to.
+    pub track: TrackNumber,
+    /// Index of the encoding in the track, 0 without simulcast.
+    pub encoding: u8,
+    /// How the payload is coded.
+    pub format: Format,
+    /// Sequence number with its rollovers counted.
+    pub sequence: u64,
+    /// RTP timestamp, in ticks of the codec's clock.
+    pub timestamp: u32,
+    /// The marker bit: last packet of a picture, first of a talk spurt.
+    pub marker: bool,
+    /// What the payload says about itself.
+    pub descriptor: Descriptor,
+    /// Loudness in dBov, 0 to -127 (RFC 6464), where the sender tells.
+    pub audio_level_dbov: Option<i8>,
+    /// The sender's voice detector (RFC 6464).
+    pub voice: Option<bool>,
+    /// Degrees that the picture must be turned clockwise, where the sender tells (3GPP TS 26.114, coordination of video
+    /// orientation): 0, 90, 180, 270.
+    pub rotation_degrees: Option<u16>,
+    /// When it came in.
+    pub arrival: Instant,
+    /// The payload, shared by all subscriptions.
+    pub payload: Arc<[u8]>,
+}
+
+/// The parts of a payload that forwarding needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Descriptor {
+    /// A decoder can start here.
+    pub keyframe_start: bool,
+    /// Number of the picture, and whether its field has 15 bits (VP8, VP9).
+    pub picture_id: Option<(u16, bool)>,
+    /// `TL0PICIDX` of VP8.
+    pub tl0_pic_idx: Option<u8>,
+}
+
+impl Descriptor {
+    /// Reads what `codec` puts in front of, or at the start of, its payload. A malformed payload gives the default: it
+    /// is forwarded as it is, and never starts a picture.
+    pub fn parse(codec: Codec, payload: &[u8]) -> Self {
+        match codec {
+            Codec::Opus => Self { keyframe_start: true, ..Self::default() },
+            Codec::Vp8 => vp8::parse(payload).unwrap_or_default(),
+            Codec::Vp9 => vp9::parse(payload).unwrap_or_default(),
+            Codec::H264 => Self { keyframe_start: h264::starts_keyframe(payload), ..Self::default() },
+            Codec::Av1 => Self { keyframe_start: av1::starts_keyframe(payload), ..Self::default() },
+        }
+    }
+}
+
+/// New values for descriptor fields; fields that a payload lacks stay lacking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Rewrite {
+    /// New number of the picture.
+    pub picture_id: Option<u16>,
+    /// New `TL0PICIDX`.
+    pub tl0_pic_idx: Option<u8>,
+}

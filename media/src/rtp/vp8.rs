@@ -1,0 +1,74 @@
+//! VP8 payload descriptor (RFC 7741, section 4.2).
+
+use super::Descriptor;
+
+const EXTENDED: u8 = 0x80;
+const START_OF_PARTITION: u8 = 0x10;
+const PARTITION_INDEX: u8 = 0x07;
+const HAS_PICTURE_ID: u8 = 0x80;
+const HAS_TL0_PIC_IDX: u8 = 0x40;
+const HAS_TID: u8 = 0x20;
+const HAS_KEY_IDX: u8 = 0x10;
+const PICTURE_ID_15_BITS: u8 = 0x80;
+/// `P` of the payload header (section 4.3): set on all but key frames.
+const INTER_FRAME: u8 = 0x01;
+
+/// Reads the descriptor of `payload`; `None` when it is cut short.
+pub fn parse(payload: &[u8]) -> Option<Descriptor> {
+    let mut bytes = payload.iter().copied();
+    let first = bytes.next()?;
+    let mut descriptor = Descriptor::default();
+    if first & EXTENDED != 0 {
+        let extension = bytes.next()?;
+        if extension & HAS_PICTURE_ID != 0 {
+            let high = bytes.next()?;
+            let wide = high & PICTURE_ID_15_BITS != 0;
+            let value = if wide { u16::from_be_bytes([high & 0x7f, bytes.next()?]) } else { u16::from(high) };
+            descriptor.picture_id = Some((value, wide));
+        }
+        if extension & HAS_TL0_PIC_IDX != 0 {
+            descriptor.tl0_pic_idx = Some(bytes.next()?);
+        }
+        if extension & (HAS_TID | HAS_KEY_IDX) != 0 {
+            bytes.next()?;
+        }
+    }
+    let header = bytes.next()?;
+    let starts_frame = first & START_OF_PARTITION != 0 && first & PARTITION_INDEX == 0;
+    descriptor.keyframe_start = starts_frame && header & INTER_FRAME == 0;
+    Some(descriptor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_frame_with_all_fields() {
+        // X S PID=0 | I L T K | M + 15 bits | TL0PICIDX | TID Y KEYIDX | key frame header
+        let descriptor = parse(&[0x90, 0xf0, 0x81, 0x02, 7, 0x20, 0x10, 0, 0]).unwrap();
+        assert_eq!(
+            descriptor,
+            Descriptor { keyframe_start: true, picture_id: Some((0x102, true)), tl0_pic_idx: Some(7) }
+        );
+    }
+
+    #[test]
+    fn an_inter_frame_and_a_later_packet_do_not_start_a_picture() {
+        assert!(!parse(&[0x10, 0x01]).unwrap().keyframe_start);
+        assert!(!parse(&[0x00, 0x00]).unwrap().keyframe_start);
+        assert!(parse(&[0x10, 0x00]).unwrap().keyframe_start);
+    }
+
+    #[test]
+    fn a_short_picture_id() {
+        assert_eq!(parse(&[0x90, 0x80, 0x11, 0x01]).unwrap().picture_id, Some((0x11, false)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..12)) {
+            parse(&bytes);
+        }
+    }
+}
