@@ -1,0 +1,544 @@
+//! The call without sockets, clocks and tasks.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use boltorezka_proto::call::{CHANNEL_LABEL, EndReason, Publication, SlotWish, TrackSource};
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::channel::ChannelId;
+use str0m::media::{Direction, MediaKind, MediaTime, Mid, Pt, Rid, Simulcast, SimulcastLayer};
+use str0m::net::{DatagramRecv, Protocol, Receive, Transmit};
+use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
+
+use super::channel::{CallState, ControlChannel, Phase};
+use super::config::{CallConfig, Playback, RIDS};
+use super::publisher::{DueFrame, Player};
+use super::receive::{Receiver, Slot, SlotFrame};
+use super::stats::CallStats;
+use super::{CallError, crypto, rtp, sdp};
+use crate::media::Codec;
+
+/// Datagrams that wait to be sent. A turn makes far fewer; further ones are dropped, as a full socket would.
+const TRANSMITS_MAX: usize = 2_048;
+/// Frames that wait to be taken; further ones are dropped and counted.
+const FRAMES_MAX: usize = 1_024;
+/// Frames that one turn sends, so that a stalled call does not hold up others.
+const FRAMES_PER_TURN: usize = 64;
+/// How long a connection may be without a path before the call counts as lost.
+const DISCONNECTED_MAX: Duration = Duration::from_secs(15);
+/// How long an answered offer may take to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Packets that a frame may be spread over: a keyframe of 1080p at most qualities.
+const REORDER_PACKETS_VIDEO: usize = 512;
+
+/// A call as a state machine: datagrams and time in, datagrams, frames and states out. It never reads a clock.
+///
+/// After each call of a `handle_` method or of a method that changes something, take all of
+/// [`CallCore::poll_transmit`] and [`CallCore::poll_frame`], then wait until [`CallCore::poll_timeout`] or the next
+/// datagram.
+pub struct CallCore {
+    rtc: Rtc,
+    ignore_end: bool,
+    pending: Option<SdpPendingOffer>,
+    channel: Option<ChannelId>,
+    control: ControlChannel,
+    sections: Vec<SendSection>,
+    receiver: Receiver,
+    transmits: VecDeque<Transmit>,
+    frames: VecDeque<SlotFrame>,
+    rtc_timeout: Instant,
+    offered_at: Instant,
+    connected_at: Option<Instant>,
+    /// When the call is given up, unless it connects before.
+    give_up_at: Instant,
+    stats: CallStats,
+}
+
+struct SendSection {
+    source: TrackSource,
+    mid: Mid,
+    rids: Vec<Option<Rid>>,
+    playback: Option<Playback>,
+    muted: bool,
+    players: Vec<Player>,
+    payload_type: Option<Pt>,
+}
+
+impl CallCore {
+    /// A call, and the offer to send to the server.
+    ///
+    /// # Errors
+    /// [`CallError::Config`].
+    pub fn new(config: &CallConfig, now: Instant) -> Result<(Self, String), CallError> {
+        config.validate()?;
+        let mut rtc = Rtc::builder()
+            .set_crypto_provider(crypto::provider())
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_vp8(true)
+            .enable_h264(true)
+            .enable_vp9(true)
+            .enable_av1(true)
+            .set_reordering_size_video(REORDER_PACKETS_VIDEO)
+            .build(now);
+        let mut api = rtc.sdp_api();
+        let mut sections = Vec::new();
+        for source in [TrackSource::Microphone, TrackSource::Camera, TrackSource::Screen, TrackSource::ScreenAudio] {
+            let encodings = config.encodings(source);
+            if encodings == 0 {
+                continue;
+            }
+            let rids: Vec<&str> = if encodings > 1 { RIDS.to_vec() } else { Vec::new() };
+            let simulcast = (encodings > 1)
+                .then(|| Simulcast { send: rids.iter().map(|rid| SimulcastLayer::new(rid)).collect(), recv: vec![] });
+            let mid = api.add_media(kind(source.is_video()), Direction::SendOnly, None, None, simulcast);
+            let rids = if rids.is_empty() { vec![None] } else { rids.iter().map(|&rid| Some(rid.into())).collect() };
+            sections.push(SendSection {
+                source,
+                mid,
+                rids,
+                playback: None,
+                muted: false,
+                players: vec![],
+                payload_type: None,
+            });
+        }
+        let mut receiver = Receiver::default();
+        let audio = std::iter::repeat_n(false, config.audio_slots);
+        for is_video in audio.chain(std::iter::repeat_n(true, config.video_slots)) {
+            let mid = api.add_media(kind(is_video), Direction::RecvOnly, None, None, None);
+            receiver.slots.push(Slot::new(mid, is_video));
+        }
+        api.add_channel(CHANNEL_LABEL.to_owned());
+        let (offer, pending) = api.apply().ok_or_else(|| CallError::Config("the offer is empty".into()))?;
+        let core = Self {
+            rtc,
+            ignore_end: config.ignore_end,
+            pending: Some(pending),
+            channel: None,
+            control: ControlChannel::new(),
+            sections,
+            receiver,
+            transmits: VecDeque::new(),
+            frames: VecDeque::new(),
+            rtc_timeout: now,
+            offered_at: now,
+            connected_at: None,
+            give_up_at: now + CONNECT_TIMEOUT,
+            stats: CallStats::default(),
+        };
+        Ok((core, offer.to_sdp_string()))
+    }
+
+    /// Takes the server's answer and returns the addresses of its candidates. Add a local address for each way to
+    /// them, with [`CallCore::add_local_address`].
+    ///
+    /// # Errors
+    /// [`CallError::Answer`] when it does not fit the offer, names no UDP candidate, or was given twice.
+    pub fn accept_answer(&mut self, answer: &str, now: Instant) -> Result<Vec<SocketAddr>, CallError> {
+        let pending = self.pending.take().ok_or_else(|| CallError::Answer("there was an answer already".into()))?;
+        let candidates = sdp::udp_candidates(answer);
+        if candidates.is_empty() {
+            return Err(CallError::Answer("it names no UDP candidate".into()));
+        }
+        let answer = SdpAnswer::from_sdp_string(answer).map_err(|error| CallError::Answer(error.to_string()))?;
+        self.rtc.sdp_api().accept_answer(pending, answer).map_err(|error| CallError::Answer(error.to_string()))?;
+        self.turn(now);
+        Ok(candidates)
+    }
+
+    /// Adds an address that datagrams can be sent from.
+    pub fn add_local_address(&mut self, address: SocketAddr, now: Instant) {
+        if let Ok(candidate) = Candidate::host(address, "udp") {
+            self.rtc.add_local_candidate(candidate);
+            self.turn(now);
+        }
+    }
+
+    /// Takes a datagram that came from `source` to the local address `destination`.
+    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, destination: SocketAddr, datagram: &[u8]) {
+        self.stats.datagrams_received += 1;
+        let Ok(contents) = DatagramRecv::try_from(datagram) else {
+            self.stats.datagrams_unknown += 1;
+            return;
+        };
+        let failures_before = crypto::decrypt_failures();
+        let receive = Receive { proto: Protocol::Udp, source, destination, contents };
+        self.input(Input::Receive(now, receive), now);
+        let failures = crypto::decrypt_failures().wrapping_sub(failures_before);
+        self.stats.decrypt_failures += failures;
+        if let (Some(header), 0) = (rtp::peek(datagram), failures) {
+            self.count_packet(now, header, datagram.len());
+        }
+        self.flush(now);
+    }
+
+    /// Advances time.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.turn(now);
+        self.play(now);
+        if now >= self.give_up_at && !self.has_ended() {
+            self.end(EndReason::Timeout);
+        }
+    }
+
+    /// When [`CallCore::handle_timeout`] wants to be called; `None` when the call is over.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if !self.rtc.is_alive() {
+            return None;
+        }
+        let players = self.sections.iter().flat_map(|section| &section.players).filter_map(Player::poll_timeout);
+        let others = [self.control.poll_timeout(), (!self.has_ended()).then_some(self.give_up_at)];
+        players.chain(others.into_iter().flatten()).chain([self.rtc_timeout]).min()
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// The next frame that was received.
+    pub fn poll_frame(&mut self) -> Option<SlotFrame> {
+        self.frames.pop_front()
+    }
+
+    /// The state, when it has changed since the last time.
+    pub fn poll_state(&mut self) -> Option<&CallState> {
+        std::mem::take(&mut self.control.is_changed).then_some(&self.control.state)
+    }
+
+    /// Counts so far.
+    pub fn stats(&self) -> CallStats {
+        CallStats {
+            offered_at: Some(self.offered_at),
+            connected_after: self.connected_at.map(|at| at.saturating_duration_since(self.offered_at)),
+            rtp_packets_received: self.receiver.packets,
+            last_rtp_received_at: self.receiver.last_packet_at,
+            slots: self.receiver.slots.iter().map(|slot| slot.stats.clone()).collect(),
+            tracks: self.receiver.tracks.clone(),
+            ..self.stats.clone()
+        }
+    }
+
+    /// The `a=mid` of each receive slot, audio first.
+    pub fn slot_mids(&self) -> Vec<String> {
+        self.receiver.slots.iter().map(|slot| slot.mid.to_string()).collect()
+    }
+
+    /// Marks this moment as the one that joining is measured from: call it when the offer is sent.
+    pub fn offer_sent(&mut self, now: Instant) {
+        self.offered_at = now;
+        self.give_up_at = now + CONNECT_TIMEOUT;
+    }
+
+    /// Plays files into a section, instead of what it carried. They start when the call is connected.
+    ///
+    /// # Errors
+    /// [`CallError::NotOffered`] and [`CallError::Config`].
+    pub fn play_files(&mut self, playback: Playback, now: Instant) -> Result<(), CallError> {
+        let section = self.section_mut(playback.source)?;
+        playback.validate(section.rids.len())?;
+        section.playback = Some(playback);
+        section.payload_type = None;
+        section.players.clear();
+        self.start_players(now);
+        self.publish(now);
+        Ok(())
+    }
+
+    /// Stops a track: the server tells the others that it is gone.
+    ///
+    /// # Errors
+    /// [`CallError::NotOffered`].
+    pub fn stop(&mut self, source: TrackSource, now: Instant) -> Result<(), CallError> {
+        let section = self.section_mut(source)?;
+        section.playback = None;
+        section.players.clear();
+        self.publish(now);
+        Ok(())
+    }
+
+    /// Mutes a track or lifts that: a muted track is not sent, and the others are told.
+    ///
+    /// # Errors
+    /// [`CallError::NotOffered`].
+    pub fn set_muted(&mut self, source: TrackSource, muted: bool, now: Instant) -> Result<(), CallError> {
+        let section = self.section_mut(source)?;
+        section.muted = muted;
+        if !muted {
+            section.players.iter_mut().for_each(|player| player.request_keyframe(now));
+        }
+        self.publish(now);
+        Ok(())
+    }
+
+    /// Says what the slots are to carry, instead of all that was said before.
+    pub fn subscribe(&mut self, slots: Vec<SlotWish>, now: Instant) {
+        self.control.subscribe(slots);
+        self.turn(now);
+    }
+
+    /// Whether the call goes on after the server has ended it. For tests of servers.
+    pub(super) fn ignores_end(&self) -> bool {
+        self.ignore_end
+    }
+
+    /// Ends the call: says good-bye to the server. Take all of [`CallCore::poll_transmit`] afterwards.
+    pub fn close(&mut self, reason: EndReason, now: Instant) {
+        self.ignore_end = false;
+        self.control.set_phase(Phase::Ended(reason));
+        self.sections.iter_mut().for_each(|section| section.players.clear());
+        if let Err(error) = self.rtc.close() {
+            tracing::debug!(%error, "closing failed");
+            self.rtc.disconnect();
+        }
+        self.turn(now);
+    }
+
+    fn section_mut(&mut self, source: TrackSource) -> Result<&mut SendSection, CallError> {
+        self.sections.iter_mut().find(|section| section.source == source).ok_or(CallError::NotOffered(source))
+    }
+
+    fn publish(&mut self, now: Instant) {
+        let published = self.sections.iter().filter_map(|section| {
+            let playback = section.playback.as_ref()?;
+            Some(Publication {
+                mid: section.mid.to_string(),
+                source: section.source,
+                muted: section.muted,
+                height: if section.source.is_video() { playback.height() } else { None },
+            })
+        });
+        let published = published.collect();
+        self.control.publish(published);
+        self.turn(now);
+    }
+
+    fn start_players(&mut self, now: Instant) {
+        let Some(start) = self.connected_at else { return };
+        for section in self.sections.iter_mut().filter(|section| section.players.is_empty()) {
+            let Some(playback) = &section.playback else { continue };
+            let new_player =
+                |file: &Arc<crate::media::MediaFile>| Player::new(file.clone(), playback.repeat, start, now);
+            section.players = playback.files.iter().map(new_player).collect();
+        }
+    }
+
+    /// Sends the frames whose time has come.
+    fn play(&mut self, now: Instant) {
+        let mut budget = FRAMES_PER_TURN;
+        for index in 0..self.sections.len() {
+            let encodings = self.sections.get(index).map_or(0, |section| section.players.len());
+            for encoding in 0..encodings {
+                while budget > 0
+                    && let Some((rid, frame)) = self.poll_player(index, encoding, now)
+                {
+                    budget -= 1;
+                    self.send_frame(index, rid, frame, now);
+                }
+            }
+        }
+    }
+
+    fn poll_player(&mut self, index: usize, encoding: usize, now: Instant) -> Option<(Option<Rid>, DueFrame)> {
+        let section = self.sections.get_mut(index)?;
+        let rid = section.rids.get(encoding).copied()?;
+        let frame = section.players.get_mut(encoding)?.poll_frame(now)?;
+        Some((rid, frame))
+    }
+
+    fn send_frame(&mut self, index: usize, rid: Option<Rid>, frame: DueFrame, now: Instant) {
+        let Some(section) = self.sections.get_mut(index) else { return };
+        let Some(playback) = &section.playback else { return };
+        let Some(codec) = playback.files.first().map(|file| file.codec) else { return };
+        if section.muted {
+            return;
+        }
+        let Some(mut writer) = self.rtc.writer(section.mid) else { return };
+        let payload_type = section.payload_type.or_else(|| choose_payload_type(&writer, codec));
+        section.payload_type = payload_type;
+        let Some(payload_type) = payload_type else {
+            self.stats.frames_not_sent += 1;
+            return;
+        };
+        if let Some(rid) = rid {
+            writer = writer.rid(rid);
+        }
+        if codec == Codec::Opus {
+            let level = playback.audio_level_dbov;
+            writer = writer.audio_level(level, level > -127).start_of_talkspurt(frame.starts_talkspurt);
+        }
+        let time = MediaTime::new(frame.time, frequency(codec));
+        match writer.write(payload_type, frame.due, time, frame.data) {
+            Ok(()) => {
+                self.stats.frames_sent += 1;
+                self.turn(now);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a frame was not sent");
+                self.stats.frames_not_sent += 1;
+            }
+        }
+    }
+
+    fn count_packet(&mut self, now: Instant, header: rtp::RtpHeader, length: usize) {
+        if !self.receiver.knows(header.ssrc) {
+            self.find_stream(header.ssrc);
+        }
+        self.receiver.add_packet(now, header, length);
+    }
+
+    /// Finds the slot of a stream that was not seen before.
+    fn find_stream(&mut self, ssrc: u32) {
+        for index in 0..self.receiver.slots.len() {
+            let Some(mid) = self.receiver.slots.get(index).map(|slot| slot.mid) else { return };
+            let mut api = self.rtc.direct_api();
+            let Some(stream) = api.stream_rx_by_mid(mid, None) else { continue };
+            let (main, repair) = (*stream.ssrc(), stream.rtx().map(|ssrc| *ssrc));
+            if ssrc == main || repair == Some(ssrc) {
+                self.receiver.add_stream(ssrc, mid, ssrc != main);
+                return;
+            }
+        }
+    }
+
+    /// Advances str0m's time, which also makes packets of written frames, and takes all that it puts out.
+    fn turn(&mut self, now: Instant) {
+        self.input(Input::Timeout(now), now);
+        self.flush(now);
+    }
+
+    /// Sends what the control channel has to say.
+    fn flush(&mut self, now: Instant) {
+        while let Some(id) = self.channel
+            && let Some(text) = self.control.poll_message(now)
+        {
+            let written = self.rtc.channel(id).map(|mut channel| channel.write(false, text.as_bytes()));
+            if !matches!(written, Some(Ok(true))) {
+                tracing::debug!("an in-call message was not sent");
+                return;
+            }
+            self.input(Input::Timeout(now), now);
+        }
+    }
+
+    fn input(&mut self, input: Input<'_>, now: Instant) {
+        if let Err(error) = self.rtc.handle_input(input).and_then(|()| self.drain(now)) {
+            tracing::warn!(%error, "the connection failed");
+            self.rtc.disconnect();
+            self.end(EndReason::Failed);
+        }
+    }
+
+    fn drain(&mut self, now: Instant) -> Result<(), RtcError> {
+        loop {
+            match self.rtc.poll_output()? {
+                Output::Timeout(at) => {
+                    self.rtc_timeout = at;
+                    return Ok(());
+                }
+                Output::Transmit(transmit) => self.queue(transmit, now),
+                Output::Event(event) => self.handle_event(event, now),
+            }
+        }
+    }
+
+    fn queue(&mut self, transmit: Transmit, now: Instant) {
+        if self.transmits.len() >= TRANSMITS_MAX {
+            self.stats.datagrams_dropped += 1;
+            return;
+        }
+        if rtp::peek(&transmit.contents).is_some() {
+            self.stats.rtp_packets_sent += 1;
+            self.stats.last_rtp_sent_at = Some(now);
+        }
+        self.transmits.push_back(transmit);
+    }
+
+    fn handle_event(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Connected => {
+                self.connected_at = Some(now);
+                self.give_up_at = now + Duration::from_secs(u64::from(u32::MAX));
+                self.control.set_phase(Phase::Connected);
+                self.start_players(now);
+            }
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                self.give_up_at = now + DISCONNECTED_MAX;
+            }
+            Event::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed)
+                if self.connected_at.is_some() =>
+            {
+                self.give_up_at = now + Duration::from_secs(u64::from(u32::MAX));
+            }
+            Event::ChannelOpen(id, label) if label == CHANNEL_LABEL => {
+                self.channel = Some(id);
+                self.control.open();
+            }
+            Event::ChannelData(data) if Some(data.id) == self.channel => {
+                self.control.receive(&data.data);
+                if self.has_ended() && !self.ignore_end {
+                    self.sections.iter_mut().for_each(|section| section.players.clear());
+                }
+            }
+            Event::MediaData(media) => self.receive_frame(media),
+            Event::KeyframeRequest(request) => {
+                self.stats.keyframe_requests += 1;
+                let Some(section) = self.sections.iter_mut().find(|section| section.mid == request.mid) else { return };
+                for (rid, player) in section.rids.iter().zip(&mut section.players) {
+                    if *rid == request.rid {
+                        player.request_keyframe(now);
+                    }
+                }
+            }
+            Event::Closed if !self.ignore_end => self.end(EndReason::Failed),
+            _ => {}
+        }
+    }
+
+    fn receive_frame(&mut self, media: str0m::media::MediaData) {
+        let Some(index) = self.receiver.slots.iter().position(|slot| slot.mid == media.mid) else { return };
+        let state = &self.control.state;
+        let fallback = state.slots.iter().find(|slot| *slot.mid == *media.mid).and_then(|slot| slot.track);
+        let Some(slot) = self.receiver.slots.get_mut(index) else { return };
+        let Some(frame) = slot.add_frame(index, media, fallback, &state.tracks, self.offered_at) else { return };
+        if self.frames.len() >= FRAMES_MAX {
+            self.stats.frames_dropped += 1;
+        } else {
+            self.frames.push_back(frame);
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(self.control.state.phase, Phase::Ended(_))
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        self.control.set_phase(Phase::Ended(reason));
+        self.sections.iter_mut().for_each(|section| section.players.clear());
+    }
+}
+
+fn kind(is_video: bool) -> MediaKind {
+    if is_video { MediaKind::Video } else { MediaKind::Audio }
+}
+
+fn frequency(codec: Codec) -> str0m::media::Frequency {
+    if codec.is_video() { str0m::media::Frequency::NINETY_KHZ } else { str0m::media::Frequency::FORTY_EIGHT_KHZ }
+}
+
+/// The payload type to send `codec` with: for H.264 one that allows fragments (RFC 6184, packetization mode 1), in
+/// constrained baseline when there is a choice.
+fn choose_payload_type(writer: &str0m::media::Writer<'_>, codec: Codec) -> Option<Pt> {
+    const CONSTRAINED_BASELINE: u32 = 0x42e0;
+    let candidates = writer.payload_params().filter(|params| params.spec().codec == codec.to_str0m());
+    candidates
+        .max_by_key(|params| {
+            let format = params.spec().format;
+            let is_baseline = format.profile_level_id.is_some_and(|id| id >> 8 == CONSTRAINED_BASELINE);
+            (format.packetization_mode == Some(1), is_baseline)
+        })
+        .map(|params| params.pt())
+}
