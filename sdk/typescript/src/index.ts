@@ -33,7 +33,7 @@ export type {
   User,
 } from './proto.ts';
 export { Gateway, type GatewayEnd, type GatewayEvents, type GatewayState } from './realtime/gateway.ts';
-export { Chat, type ChatEvents } from './room/chat.ts';
+export { Chat, type ChatEvents, type ChatOptions } from './room/chat.ts';
 export type { OutboxStorage, PendingMessage } from './room/outbox.ts';
 export type { Participant } from './room/participant.ts';
 export { Room, type RoomEnd, type RoomEvents, type RoomState } from './room/room.ts';

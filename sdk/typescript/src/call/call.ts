@@ -86,6 +86,7 @@ export class Call extends Observable<CallEvents> {
   #videoSlots = VIDEO_SLOTS;
   readonly #heights = new Map<string, number>();
   #pinned: string | undefined;
+  #wasJoined = false;
 
   constructor(signalling: CallSignalling) {
     super();
@@ -94,6 +95,11 @@ export class Call extends Observable<CallEvents> {
 
   get state(): CallState {
     return this.#state;
+  }
+
+  /** Whether media has flowed since the room was entered, now or before. */
+  get wasJoined(): boolean {
+    return this.#wasJoined;
   }
 
   /** What the server lets us do; nothing before it has said so. */
@@ -252,6 +258,7 @@ export class Call extends Observable<CallEvents> {
     this.#publish.restart(Date.now());
     this.#subscribe.restart(Date.now());
     this.#backoff.reset();
+    this.#wasJoined = true;
     this.#setState('connected');
     this.#syncMedia();
     this.#wishLater();

@@ -44,7 +44,7 @@ export class AudioOutput extends Observable<ChangeEvents> {
   }
 
   /** Plays through another device; `undefined` is the system's default. */
-  async useSpeaker(deviceId: string | undefined): Promise<void> {
+  async chooseSpeaker(deviceId: string | undefined): Promise<void> {
     this.#sinkId = deviceId ?? '';
     await Promise.all(this.#elements.map((element) => this.#applySink(element)));
   }

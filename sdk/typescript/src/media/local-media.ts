@@ -136,7 +136,7 @@ export class LocalMedia extends Observable<LocalMediaEvents> {
   }
 
   /** Changes to another device; `undefined` is the system's default. An open one is replaced at once. */
-  async useDevice(kind: DeviceKind, deviceId: string | undefined): Promise<void> {
+  async chooseDevice(kind: DeviceKind, deviceId: string | undefined): Promise<void> {
     const { [kind]: _, ...rest } = this.#choice;
     this.#choice = deviceId === undefined ? rest : { ...rest, [kind]: deviceId };
     if (kind === 'microphone' && this.#microphone.track) {

@@ -46,6 +46,7 @@ export class Gateway extends Observable<GatewayEvents> {
   #deadlineMs = 0;
   #retryAtMs = 0;
   #user: User | undefined;
+  #ended: GatewayEnd | undefined;
   readonly #backoff = new Backoff();
   readonly #requests = new RequestTable((frame) => this.#sendFrame(frame));
   readonly #timer: ReturnType<typeof setInterval>;
@@ -67,6 +68,11 @@ export class Gateway extends Observable<GatewayEvents> {
   /** Who the server says we are; known once the socket was open. */
   get user(): User | undefined {
     return this.#user;
+  }
+
+  /** Why it has given up, once it has. */
+  get ended(): GatewayEnd | undefined {
+    return this.#ended;
   }
 
   /**
@@ -191,6 +197,7 @@ export class Gateway extends Observable<GatewayEvents> {
     clearInterval(this.#timer);
     globalThis.removeEventListener?.('online', this.#onProbe);
     globalThis.document?.removeEventListener('visibilitychange', this.#onProbe);
+    this.#ended = reason;
     this.#setState('closed');
     this.#dropSocket();
     this.emit('end', reason);

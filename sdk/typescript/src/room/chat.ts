@@ -11,6 +11,12 @@ const PAGE_SIZE = 50;
 /** Wait after `rate_limited` when the server names none. */
 const RATE_LIMITED_WAIT_MS = 2_000;
 
+export interface ChatOptions {
+  /** Where unsent messages outlive the page; also needs `userId`. */
+  storage?: OutboxStorage;
+  userId?: string;
+}
+
 export interface ChatEvents extends ChangeEvents {
   /** Someone said something; not for what history brought. */
   message: Message;
@@ -29,11 +35,14 @@ export class Chat extends Observable<ChatEvents> {
   #isLoaded = false;
   #isSending = false;
 
-  constructor(gateway: Gateway, slug: string, storage?: OutboxStorage) {
+  constructor(gateway: Gateway, slug: string, options: ChatOptions = {}) {
     super();
     this.#gateway = gateway;
     this.#slug = slug;
-    this.#outbox = new Outbox(`boltorezka.outbox.${gateway.user?.id ?? 'me'}.${slug}`, Date.now(), storage);
+    // Without an account in the key, one person's messages could be sent by another at the same browser.
+    const { userId, storage } = options;
+    const kept = userId === undefined ? undefined : storage;
+    this.#outbox = new Outbox(`boltorezka.outbox.${userId}.${slug}`, Date.now(), kept);
   }
 
   /** Oldest first. */

@@ -11,8 +11,7 @@ import type {
 } from '../proto.ts';
 import { Backoff } from '../realtime/backoff.ts';
 import type { Gateway } from '../realtime/gateway.ts';
-import { Chat } from './chat.ts';
-import type { OutboxStorage } from './outbox.ts';
+import { Chat, type ChatOptions } from './chat.ts';
 import { type Participant, participantsOf } from './participant.ts';
 import { Presence } from './presence.ts';
 
@@ -49,7 +48,7 @@ export class Room extends Observable<RoomEvents> {
   readonly info: RoomInfo;
   readonly chat: Chat;
   readonly call: Call;
-  readonly #gateway: Gateway;
+  readonly gateway: Gateway;
   readonly #presence = new Presence();
   readonly #backoff = new Backoff();
   readonly #stopListening: (() => void)[];
@@ -60,11 +59,11 @@ export class Room extends Observable<RoomEvents> {
   #isJoining = false;
   #waiting: (() => void)[] = [];
 
-  constructor(gateway: Gateway, info: RoomInfo, storage?: OutboxStorage) {
+  constructor(gateway: Gateway, info: RoomInfo, options: ChatOptions = {}) {
     super();
-    this.#gateway = gateway;
+    this.gateway = gateway;
     this.info = info;
-    this.chat = new Chat(gateway, info.slug, storage);
+    this.chat = new Chat(gateway, info.slug, options);
     this.call = new Call(this.#signalling());
     this.#stopListening = [
       gateway.on('ready', () => void this.#join()),
@@ -106,7 +105,7 @@ export class Room extends Observable<RoomEvents> {
   leave(): void {
     this.call.leave();
     if (this.#state === 'joined') {
-      this.#gateway.request('room.leave', { room: this.slug }, { triesMax: 1 }).catch(() => undefined);
+      this.gateway.request('room.leave', { room: this.slug }, { triesMax: 1 }).catch(() => undefined);
     }
     this.#finish({ reason: 'left' });
   }
@@ -117,10 +116,10 @@ export class Room extends Observable<RoomEvents> {
     return {
       kind,
       offer: async (sdp) => {
-        await this.#gateway.request('call.offer', { room: slug, sdp }, { triesMax: 1 });
+        await this.gateway.request('call.offer', { room: slug, sdp }, { triesMax: 1 });
       },
-      candidate: (candidate) => quietly(this.#gateway.request('call.ice', { room: slug, candidate }, { triesMax: 1 })),
-      leave: () => quietly(this.#gateway.request('call.leave', { room: slug }, { triesMax: 1 })),
+      candidate: (candidate) => quietly(this.gateway.request('call.ice', { room: slug, candidate }, { triesMax: 1 })),
+      leave: () => quietly(this.gateway.request('call.leave', { room: slug }, { triesMax: 1 })),
       whenJoined: () => this.#whenJoined(),
     };
   }
@@ -134,7 +133,7 @@ export class Room extends Observable<RoomEvents> {
     if (this.#isJoining || this.#state === 'ended') return;
     this.#isJoining = true;
     try {
-      const joined = (await this.#gateway.request('room.join', { room: this.slug })) as RoomJoined;
+      const joined = (await this.gateway.request('room.join', { room: this.slug })) as RoomJoined;
       this.#joined(joined);
     } catch (error) {
       this.#joinFailed(error);
@@ -167,16 +166,16 @@ export class Room extends Observable<RoomEvents> {
     }
     const waitMs = (error instanceof BoltorezkaError && error.retryAfterMs) || this.#backoff.nextMs();
     setTimeout(() => {
-      if (this.#gateway.state === 'open') void this.#join();
+      if (this.gateway.state === 'open') void this.#join();
     }, waitMs);
   }
 
   #watchGateway(): void {
-    if (this.#gateway.state === 'closed') {
+    if (this.gateway.state === 'closed') {
       if (this.#state !== 'ended') this.#finish({ reason: 'closed' });
       return;
     }
-    if (this.#gateway.state !== 'open' && this.#state === 'joined') {
+    if (this.gateway.state !== 'open' && this.#state === 'joined') {
       this.#state = 'reconnecting';
       this.changed();
     }

@@ -1,0 +1,69 @@
+import { useEffect } from 'react';
+import { RouterProvider } from 'react-aria-components';
+import { LoginPage } from '../pages/login-page.tsx';
+import { MessagePage } from '../pages/message-page.tsx';
+import { RoomsPage } from '../pages/rooms-page.tsx';
+import { SetupPage } from '../pages/setup-page.tsx';
+import { UsersPage } from '../pages/users-page.tsx';
+import { RoomPage } from '../room/room-page.tsx';
+import { Button } from '../ui/button.tsx';
+import { LoadingScreen } from '../ui/loading.tsx';
+import { ToastProvider } from '../ui/toasts.tsx';
+import { AnnouncerProvider } from './announcer.tsx';
+import { loginPath, navigate, RouteContext, routeOf, useLocation, useRoute } from './router.ts';
+import { isAdmin, SessionProvider, useSession } from './session.tsx';
+
+export function App() {
+  const location = useLocation();
+  const [pathname = '/', search = ''] = splitAt(location, '?');
+  return (
+    <RouterProvider navigate={(path) => navigate(path)}>
+      <RouteContext value={routeOf(pathname, search)}>
+        <AnnouncerProvider>
+          <ToastProvider>
+            <SessionProvider>
+              <CurrentPage />
+            </SessionProvider>
+          </ToastProvider>
+        </AnnouncerProvider>
+      </RouteContext>
+    </RouterProvider>
+  );
+}
+
+function CurrentPage() {
+  const route = useRoute();
+  const { session, reload } = useSession();
+  if (route.page === 'setup') return <SetupPage token={route.token} />;
+  if (session.state === 'loading') return <LoadingScreen />;
+  if (session.state === 'unreachable') {
+    return (
+      <MessagePage title="The server cannot be reached" text={session.message}>
+        <Button onPress={reload}>Try again</Button>
+      </MessagePage>
+    );
+  }
+  if (route.page === 'login') return session.state === 'in' ? <Redirect to={route.next} /> : <LoginPage />;
+  if (session.state === 'out') return <Redirect to={loginPath(location.pathname + location.search)} />;
+  switch (route.page) {
+    case 'rooms':
+      return <RoomsPage />;
+    case 'room':
+      return <RoomPage key={route.slug} slug={route.slug} />;
+    case 'users':
+      if (isAdmin(session.user)) return <UsersPage />;
+      return <MessagePage title="Not for you" text="Only admins see the list of people." />;
+    default:
+      return <MessagePage title="There is no such page" text="The address may have a typing mistake." />;
+  }
+}
+
+function Redirect({ to }: { to: string }) {
+  useEffect(() => navigate(to, { replace: true }), [to]);
+  return <LoadingScreen />;
+}
+
+function splitAt(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at)];
+}

@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest';
+import { loginPath, roomPath, routeOf } from './router.ts';
+
+describe('routes', () => {
+  test('each page has its address', () => {
+    expect(routeOf('/', '')).toEqual({ page: 'rooms' });
+    expect(routeOf('/setup', '?token=abc')).toEqual({ page: 'setup', token: 'abc' });
+    expect(routeOf('/rooms/stand-up', '')).toEqual({ page: 'room', slug: 'stand-up' });
+    expect(routeOf('/rooms/stand-up/', '')).toEqual({ page: 'room', slug: 'stand-up' });
+    expect(routeOf('/users', '')).toEqual({ page: 'users' });
+    expect(routeOf('/rooms/a/b', '')).toEqual({ page: 'unknown' });
+    expect(routeOf('/nowhere', '')).toEqual({ page: 'unknown' });
+  });
+
+  test('a room comes back from its path', () => {
+    expect(routeOf(roomPath('a b'), '')).toEqual({ page: 'room', slug: 'a b' });
+    expect(routeOf('/rooms/%E0%A4%A', '')).toEqual({ page: 'room', slug: '%E0%A4%A' });
+  });
+
+  test('log-in goes on to a page of this site only', () => {
+    const next = (search: string) => routeOf('/login', search);
+    const path = loginPath('/rooms/a?x=1');
+    expect(next(path.slice('/login'.length))).toEqual({ page: 'login', next: '/rooms/a?x=1' });
+    for (const foreign of [
+      '//evil.example',
+      '/\\evil.example',
+      'https://evil.example',
+      'javascript:alert(1)',
+      '/login',
+    ]) {
+      expect(next(`?next=${encodeURIComponent(foreign)}`)).toEqual({ page: 'login', next: '/' });
+    }
+  });
+});

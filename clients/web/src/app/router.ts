@@ -1,0 +1,77 @@
+import { createContext, useContext, useSyncExternalStore } from 'react';
+
+export type Route =
+  | { page: 'rooms' }
+  | { page: 'setup'; token: string }
+  | { page: 'login'; next: string }
+  | { page: 'users' }
+  | { page: 'room'; slug: string }
+  | { page: 'unknown' };
+
+/** The page that an address names. */
+export function routeOf(pathname: string, search: string): Route {
+  const params = new URLSearchParams(search);
+  const parts = pathname.split('/').filter((part) => part !== '');
+  const [first, second, ...rest] = parts;
+  if (first === undefined) return { page: 'rooms' };
+  if (first === 'setup' && second === undefined) return { page: 'setup', token: params.get('token') ?? '' };
+  if (first === 'login' && second === undefined) return { page: 'login', next: safeNext(params.get('next')) };
+  if (first === 'users' && second === undefined) return { page: 'users' };
+  if (first === 'rooms' && second === undefined) return { page: 'rooms' };
+  if (first === 'rooms' && second !== undefined && rest.length === 0) {
+    return { page: 'room', slug: decoded(second) };
+  }
+  return { page: 'unknown' };
+}
+
+export function roomPath(slug: string): string {
+  return `/rooms/${encodeURIComponent(slug)}`;
+}
+
+/** The log-in page, which goes on to `next` afterwards. */
+export function loginPath(next: string): string {
+  return next === '/' ? '/login' : `/login?next=${encodeURIComponent(next)}`;
+}
+
+/** Only a path of this site: an address from outside must not be gone to. */
+function safeNext(next: string | null): string {
+  if (next === null || !/^\/(?![/\\])/.test(next) || next.startsWith('/login')) return '/';
+  return next;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+const listeners = new Set<() => void>();
+
+/** Goes to another page of this site. */
+export function navigate(path: string, options: { replace?: boolean } = {}): void {
+  if (options.replace) history.replaceState(null, '', path);
+  else history.pushState(null, '', path);
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  window.addEventListener('popstate', listener);
+  return () => {
+    listeners.delete(listener);
+    window.removeEventListener('popstate', listener);
+  };
+}
+
+/** The current address as `path?query`. */
+export function useLocation(): string {
+  return useSyncExternalStore(subscribe, () => location.pathname + location.search);
+}
+
+export const RouteContext = createContext<Route>({ page: 'rooms' });
+
+export function useRoute(): Route {
+  return useContext(RouteContext);
+}

@@ -1,0 +1,34 @@
+import { TextField } from '../ui/field.tsx';
+
+/** Fewest characters of a password, as the server demands. */
+const PASSWORD_LENGTH_MIN = 10;
+
+export function EmailField() {
+  return <TextField label="E-mail" name="email" type="email" autoComplete="username" isRequired />;
+}
+
+export function PasswordField({ isNew }: { isNew: boolean }) {
+  return (
+    <TextField
+      label="Password"
+      name="password"
+      type="password"
+      autoComplete={isNew ? 'new-password' : 'current-password'}
+      isRequired
+      {...(isNew ? { minLength: PASSWORD_LENGTH_MIN, description: `At least ${PASSWORD_LENGTH_MIN} characters` } : {})}
+    />
+  );
+}
+
+export function DisplayNameField() {
+  return (
+    <TextField
+      label="Display name"
+      name="displayName"
+      autoComplete="name"
+      description="What others see in rooms"
+      maxLength={64}
+      isRequired
+    />
+  );
+}

@@ -1,0 +1,82 @@
+import type { RoomKind } from '@boltorezka/client';
+import { Hash, Mic, Video } from 'lucide-react';
+import { useState } from 'react';
+import { Form, Label, Radio, RadioGroup } from 'react-aria-components';
+import { navigate, roomPath } from '../app/router.ts';
+import { client } from '../app/session.tsx';
+import { Button } from '../ui/button.tsx';
+import { Dialog, DialogActions } from '../ui/dialog.tsx';
+import { FormError, TextField } from '../ui/field.tsx';
+import styles from './create-room-dialog.module.css';
+import { slugOf } from './slug.ts';
+import { useSubmit } from './use-submit.ts';
+
+const KINDS: { kind: RoomKind; icon: typeof Hash; title: string; text: string }[] = [
+  { kind: 'video', icon: Video, title: 'Video', text: 'Cameras, screens, voice, chat' },
+  { kind: 'voice', icon: Mic, title: 'Voice', text: 'Voice and chat' },
+  { kind: 'text', icon: Hash, title: 'Text', text: 'Chat only' },
+];
+
+export function CreateRoomDialog({ isOpen, onClose }: { isOpen: boolean; onClose(): void }) {
+  return (
+    <Dialog title="New room" isOpen={isOpen} onClose={onClose}>
+      <CreateRoomForm onClose={onClose} />
+    </Dialog>
+  );
+}
+
+function CreateRoomForm({ onClose }: { onClose(): void }) {
+  const [title, setTitle] = useState('');
+  const [ownSlug, setOwnSlug] = useState<string>();
+  const { error, isPending, onSubmit } = useSubmit(async (value) => {
+    const kind = value('kind') as RoomKind;
+    const capacity = Number(value('capacity'));
+    const request = { slug: value('slug'), title: value('title').trim(), kind };
+    const room = await client.createRoom(capacity > 0 ? { ...request, capacity } : request);
+    navigate(roomPath(room.slug));
+  });
+  return (
+    <Form className={styles.form ?? ''} onSubmit={onSubmit}>
+      <FormError>{error}</FormError>
+      <TextField label="Title" name="title" value={title} onChange={setTitle} maxLength={120} isRequired autoFocus />
+      <TextField
+        label="Address"
+        name="slug"
+        value={ownSlug ?? slugOf(title)}
+        onChange={setOwnSlug}
+        description="Lower-case letters, digits and hyphens, 3 to 48 of them"
+        minLength={3}
+        maxLength={48}
+        pattern="[a-z0-9\-]+"
+        isRequired
+      />
+      <RadioGroup name="kind" defaultValue="video" className={styles.kinds ?? ''}>
+        <Label className={styles.label ?? ''}>Kind</Label>
+        <div className={styles.options}>
+          {KINDS.map(({ kind, icon: Icon, title: name, text }) => (
+            <Radio key={kind} value={kind} className={styles.option ?? ''}>
+              <Icon size={18} />
+              <span className={styles.optionTitle}>{name}</span>
+              <span className={styles.optionText}>{text}</span>
+            </Radio>
+          ))}
+        </div>
+      </RadioGroup>
+      <TextField
+        label="Seats"
+        name="capacity"
+        type="number"
+        description="Leave empty for no limit"
+        inputProps={{ min: 1, max: 10_000, inputMode: 'numeric' }}
+      />
+      <DialogActions>
+        <Button variant="secondary" onPress={onClose}>
+          Cancel
+        </Button>
+        <Button type="submit" isPending={isPending}>
+          Create room
+        </Button>
+      </DialogActions>
+    </Form>
+  );
+}

@@ -1,0 +1,58 @@
+import { LogOut, Users } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Link } from 'react-aria-components';
+import { isAdmin, useSession, useUser } from '../app/session.tsx';
+import { Avatar } from '../ui/avatar.tsx';
+import { IconButton } from '../ui/button.tsx';
+import { Logo } from '../ui/logo.tsx';
+import { ActionItem, ActionMenu } from '../ui/menu.tsx';
+import styles from './page-frame.module.css';
+
+/** The frame of the pages outside rooms: who we are, where we can go. */
+export function PageFrame({ title, actions, children }: { title: string; actions?: ReactNode; children: ReactNode }) {
+  return (
+    <div className={styles.frame}>
+      <header className={styles.header}>
+        <Link href="/" className={styles.brand ?? ''}>
+          <Logo />
+          <span>Boltorezka</span>
+        </Link>
+        <AccountMenu />
+      </header>
+      <main className={styles.main}>
+        <div className={styles.heading}>
+          <h1>{title}</h1>
+          {actions}
+        </div>
+        {children}
+      </main>
+    </div>
+  );
+}
+
+function AccountMenu() {
+  const user = useUser();
+  const { signOut } = useSession();
+  return (
+    <div className={styles.account}>
+      <span className={styles.name}>{user.displayName}</span>
+      <ActionMenu
+        label="Account"
+        trigger={
+          <IconButton label="Account">
+            <Avatar name={user.displayName} userId={user.id} size={30} />
+          </IconButton>
+        }
+      >
+        {isAdmin(user) ? (
+          <ActionItem icon={<Users size={16} />} href="/users">
+            People
+          </ActionItem>
+        ) : null}
+        <ActionItem icon={<LogOut size={16} />} onAction={() => void signOut()}>
+          Sign out
+        </ActionItem>
+      </ActionMenu>
+    </div>
+  );
+}

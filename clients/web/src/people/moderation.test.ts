@@ -1,0 +1,15 @@
+import type { Participant, RoomRole } from '@boltorezka/client';
+import { expect, test } from 'vitest';
+import { mayModerate } from './moderation.ts';
+
+const other = (role: RoomRole, isLocal = false) => ({ role, isLocal }) as Participant;
+
+test('moderation is offered to those above', () => {
+  expect(mayModerate('user', 'member', other('listener'))).toBe(false);
+  expect(mayModerate('user', 'moderator', other('member'))).toBe(true);
+  expect(mayModerate('user', 'moderator', other('moderator'))).toBe(false);
+  expect(mayModerate('user', 'owner', other('moderator'))).toBe(true);
+  expect(mayModerate('user', undefined, other('member'))).toBe(false);
+  expect(mayModerate('admin', 'member', other('owner'))).toBe(true);
+  expect(mayModerate('super_admin', 'owner', other('owner', true))).toBe(false);
+});

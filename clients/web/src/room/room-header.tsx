@@ -1,0 +1,51 @@
+import type { Room } from '@boltorezka/client';
+import { ArrowLeft, MessageSquare, Users } from 'lucide-react';
+import { ToggleButton } from 'react-aria-components';
+import { IconLink } from '../ui/button.tsx';
+import { QualityIndicator } from './quality-indicator.tsx';
+import styles from './room-view.module.css';
+import type { Panel } from './room-view.tsx';
+
+interface RoomHeaderProps {
+  room: Room;
+  panel: Panel | undefined;
+  unread: number;
+  onToggle(panel: Panel): void;
+}
+
+export function RoomHeader({ room, panel, unread, onToggle }: RoomHeaderProps) {
+  const count = room.participants.length;
+  return (
+    <header className={styles.header}>
+      <IconLink href="/" label="Back to rooms">
+        <ArrowLeft size={19} />
+      </IconLink>
+      <div className={styles.titles}>
+        <h1 className={styles.title}>{room.info.title}</h1>
+        <span className={styles.count}>{count === 1 ? '1 person' : `${count} people`}</span>
+      </div>
+      <QualityIndicator call={room.call} />
+      {room.info.kind !== 'text' && (
+        <ToggleButton
+          className={styles.toggle ?? ''}
+          aria-label={unread > 0 ? `Chat, ${unread} new` : 'Chat'}
+          isSelected={panel === 'chat'}
+          onChange={() => onToggle('chat')}
+        >
+          <MessageSquare size={18} />
+          <span>Chat</span>
+          {unread > 0 && <span className={styles.badge}>{Math.min(unread, 99)}</span>}
+        </ToggleButton>
+      )}
+      <ToggleButton
+        className={styles.toggle ?? ''}
+        aria-label="People"
+        isSelected={panel === 'people'}
+        onChange={() => onToggle('people')}
+      >
+        <Users size={18} />
+        <span>People</span>
+      </ToggleButton>
+    </header>
+  );
+}

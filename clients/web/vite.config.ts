@@ -1,0 +1,20 @@
+import react from '@vitejs/plugin-react';
+import { defaultClientConditions, defineConfig } from 'vite';
+
+/** Where `boltorezka serve` runs while the page comes from vite. */
+const SERVER = 'http://127.0.0.1:8080';
+
+export default defineConfig({
+  plugins: [react()],
+  // The client library is used from its sources, so that no build has to come first.
+  resolve: { conditions: ['boltorezka-source', ...defaultClientConditions] },
+  build: {
+    target: 'es2022',
+    // The page's policy allows no inlined fonts.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // One page that needs all of it at once: splitting would only add a round trip.
+    chunkSizeWarningLimit: 700,
+  },
+  server: { proxy: { '/v1': { target: SERVER, ws: true } } },
+});
