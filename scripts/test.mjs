@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 const STAGES = [
   { name: 'scripts', budget: 10, run: ['shellcheck', '.ci/run', 'scripts/run.sh', 'scripts/install.sh'] },
   { name: 'rust-format', budget: 10, run: ['cargo', 'fmt', '--all', '--check'] },
-  { name: 'web-lint', budget: 20, run: ['npm', 'run', 'lint', '--silent'] },
+  { name: 'web-lint', budget: 20, run: ['npx', 'biome', 'check', '.'] },
   { name: 'web-build', budget: 60, run: ['npm', 'run', 'build', '--silent'] },
   { name: 'web-types', budget: 60, run: ['npm', 'run', 'typecheck', '--silent'] },
   { name: 'web-test', budget: 60, run: ['npm', 'test', '--silent'], count: countVitest },
@@ -35,7 +35,10 @@ function countCargo(output) {
 }
 
 function countVitest(output) {
-  const lines = output.split('\n').filter((line) => /^\s*Tests\s/.test(line)).join('\n');
+  const lines = output
+    .split('\n')
+    .filter((line) => /^\s*Tests\s/.test(line))
+    .join('\n');
   return { passed: sum(lines, /(\d+) passed/g), failed: sum(lines, /(\d+) (?:failed|skipped|todo)/g) };
 }
 
@@ -57,7 +60,10 @@ function run(stage) {
       env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', CARGO_TERM_COLOR: 'never' },
     });
     let output = '';
-    for (const [from, to] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
+    for (const [from, to] of [
+      [child.stdout, process.stdout],
+      [child.stderr, process.stderr],
+    ]) {
       from.setEncoding('utf8');
       from.on('data', (text) => {
         output += text;

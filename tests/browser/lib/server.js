@@ -1,0 +1,120 @@
+// The real server: the executable that `make run` starts, with data and ports of its own.
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from './wait.js';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const BINARY = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/boltorezka');
+
+/** Shards of the server under test, so that people of one room also meet across shards. */
+const SHARDS = 2;
+
+async function freeTcpPort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function bindUdp(port) {
+  const socket = createSocket('udp4');
+  try {
+    socket.bind(port);
+    await once(socket, 'listening');
+    return socket;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first of SHARDS neighbouring UDP ports that nobody uses. */
+async function freeUdpPorts() {
+  for (;;) {
+    const sockets = [await bindUdp(0)];
+    const { port } = sockets[0].address();
+    for (let shard = 1; shard < SHARDS; shard++) sockets.push(await bindUdp(port + shard));
+    const free = sockets.every((socket) => socket !== undefined);
+    for (const socket of sockets) socket?.close();
+    if (free) return port;
+  }
+}
+
+export class Server {
+  log = '';
+  #child;
+  #dataDir = mkdtempSync(join(tmpdir(), 'boltorezka-browser-'));
+
+  /** Takes ports, which stay the same over restarts, and starts. */
+  static async start() {
+    if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: cargo build -p boltorezka`);
+    const server = new Server();
+    server.origin = `http://127.0.0.1:${await freeTcpPort()}`;
+    server.udpPort = await freeUdpPorts();
+    await server.launch();
+    return server;
+  }
+
+  /** Starts the process; the first time it also prints the owner link. */
+  async launch() {
+    const settings = ['--data-dir', this.#dataDir, '--http', new URL(this.origin).host];
+    const media = ['--udp-port', String(this.udpPort), '--shards', String(SHARDS)];
+    const environment = Object.entries(process.env).filter(([name]) => !name.startsWith('BOLTOREZKA_'));
+    this.#child = spawn(BINARY, ['serve', ...settings, ...media], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: Object.fromEntries(environment),
+    });
+    let printed = '';
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        this.log += text;
+      });
+    }
+    this.#child.stdout.on('data', (text) => {
+      printed += text;
+    });
+    await until('the server listens', () => {
+      if (this.#child.exitCode !== null) throw new Error(`the server ended:\n${this.log}`);
+      return printed.includes('listening on ');
+    });
+    this.ownerLink ??= await until('an owner link', () => /^owner link: (\S+)\n/m.exec(printed)?.[1]);
+  }
+
+  /** The process id of the media node. */
+  get mediaPid() {
+    return JSON.parse(readFileSync(join(this.#dataDir, 'media.json'), 'utf8')).pid;
+  }
+
+  /** Ends the control plane without a word; the media node and its calls stay. */
+  async kill() {
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+  }
+
+  /** Ends everything in order. */
+  async stop() {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      this.#child.kill('SIGTERM');
+      await once(this.#child, 'exit');
+    }
+    return this.#child.exitCode;
+  }
+
+  /** Ends and forgets everything, whatever state it is in. */
+  async dispose() {
+    const code = await this.stop();
+    try {
+      // Only there when the control plane was killed and not started again.
+      process.kill(this.mediaPid, 'SIGKILL');
+    } catch {}
+    rmSync(this.#dataDir, { recursive: true, force: true });
+    return code;
+  }
+}
