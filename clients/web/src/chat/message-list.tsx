@@ -25,7 +25,7 @@ export function MessageList({ chat }: { chat: Chat }) {
         onScroll={onScroll}
         role="log"
         aria-live="off"
-        aria-label="Messages"
+        aria-label="Conversation"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keyboard
         tabIndex={0}
       >
@@ -82,7 +82,7 @@ function HistoryState({ chat }: { chat: Chat }) {
 }
 
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'long', month: 'long', day: 'numeric' });
-const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const TIME = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
 
 function Group({ group, isOwn }: { group: MessageGroup; isOwn: boolean }) {
   return (

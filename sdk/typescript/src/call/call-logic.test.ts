@@ -48,12 +48,13 @@ describe('outgoing state', () => {
     expect(log).toEqual(['1:a', '2:b', '2:b']);
   });
 
-  test('a new channel gets the state under a new revision', () => {
+  test('a new channel gets the same state again under a new revision, and nothing older', () => {
     const state = outgoing();
-    state.restart(0);
     state.set('a', 0);
-    state.ack(1);
-    state.restart(5);
+    state.restart();
+    state.tick(RESEND_MS);
+    expect(log).toEqual(['1:a']);
+    state.set('a', 5);
     expect(log).toEqual(['1:a', '2:a']);
   });
 });

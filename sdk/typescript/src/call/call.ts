@@ -2,17 +2,17 @@ import { type ChangeEvents, Observable } from '../emitter.ts';
 import { BoltorezkaError, type FailureCode } from '../errors.ts';
 import { AudioOutput } from '../media/audio-output.ts';
 import type { LocalMedia } from '../media/local-media.ts';
-import type { EndReason, MediaPermissions, RoomKind, ServerCallMessage, TrackSource } from '../proto.ts';
+import type { EndReason, MediaPermissions, RoomKind, ServerCallMessage, SlotWish, TrackSource } from '../proto.ts';
 import { Backoff } from '../realtime/backoff.ts';
 import { CallConnection } from './connection.ts';
+import { InCallState } from './in-call-state.ts';
 import { LossMeter } from './loss-meter.ts';
 import { Outgoing } from './outgoing.ts';
 import { publications, type SourceState } from './publications.ts';
 import type { CallQuality } from './quality.ts';
 import type { OfferShape } from './sections.ts';
-import { SlotMap } from './slot-map.ts';
-import { type Track, trackOf } from './track.ts';
-import { slotWishes } from './wishes.ts';
+import { ShownTiles } from './shown-tiles.ts';
+import type { Track } from './track.ts';
 
 /** Voices that can be heard at once: the loudest three, and the sound of a shared screen. */
 const AUDIO_SLOTS = 4;
@@ -31,8 +31,6 @@ const WISH_DEBOUNCE_MS = 250;
 
 /** How often unacknowledged states are looked at and the loss is measured. */
 const TICK_MS = 2_000;
-
-const NO_PERMISSIONS: MediaPermissions = { subscribe: false, microphone: false, camera: false, screen: false };
 
 export type CallState = 'idle' | 'joining' | 'connected' | 'reconnecting';
 
@@ -64,7 +62,7 @@ export class Call extends Observable<CallEvents> {
   readonly #publish = new Outgoing<ReturnType<typeof publications>>((rev, tracks) =>
     this.#connection?.post({ type: 'publish', rev, tracks }),
   );
-  readonly #subscribe = new Outgoing<ReturnType<typeof slotWishes>>((rev, slots) =>
+  readonly #subscribe = new Outgoing<SlotWish[]>((rev, slots) =>
     this.#connection?.post({ type: 'subscribe', rev, slots }),
   );
   #state: CallState = 'idle';
@@ -76,16 +74,10 @@ export class Call extends Observable<CallEvents> {
   #answered: ((sdp: string) => void) | undefined;
   /** Grows when a call is joined or left, so that a late step of an earlier one changes nothing. */
   #generation = 0;
-  #slotMap = new SlotMap();
-  #tracks: readonly Track[] = [];
-  #speakers: readonly string[] = [];
-  #permissions = NO_PERMISSIONS;
+  #inCall = new InCallState();
   #loss = new LossMeter();
-  #quality: CallQuality | undefined;
-  #participantId: string | undefined;
+  readonly #tiles = new ShownTiles();
   #videoSlots = VIDEO_SLOTS;
-  readonly #heights = new Map<string, number>();
-  #pinned: string | undefined;
   #wasJoined = false;
 
   constructor(signalling: CallSignalling) {
@@ -104,26 +96,26 @@ export class Call extends Observable<CallEvents> {
 
   /** What the server lets us do; nothing before it has said so. */
   get permissions(): MediaPermissions {
-    return this.#permissions;
+    return this.#inCall.permissions;
   }
 
   /** The others' tracks, by order of arrival. */
   get tracks(): readonly Track[] {
-    return this.#tracks;
+    return this.#inCall.tracks;
   }
 
   /** Ids of those who are heard speaking, loudest first. */
   get speakers(): readonly string[] {
-    return this.#speakers;
+    return this.#inCall.speakers;
   }
 
   get quality(): CallQuality | undefined {
-    return this.#quality;
+    return this.#inCall.quality;
   }
 
   /** Who the media node says we are. */
   get participantId(): string | undefined {
-    return this.#participantId;
+    return this.#inCall.participantId;
   }
 
   /** The own devices, while in the call. */
@@ -131,9 +123,9 @@ export class Call extends Observable<CallEvents> {
     return this.#media;
   }
 
-  /** Key of the pinned track, as `pin` was given it. */
+  /** `{participantId}/{source}` of the pinned track. */
   get pinned(): string | undefined {
-    return this.#pinned;
+    return this.#tiles.pinned;
   }
 
   /**
@@ -187,19 +179,20 @@ export class Call extends Observable<CallEvents> {
 
   /** Tells at which height in CSS pixels a track is shown; 0 when it is hidden. */
   show(participantId: string, source: TrackSource, height: number): void {
-    this.#heights.set(trackKey(participantId, source), height * (globalThis.devicePixelRatio || 1));
+    this.#tiles.show(participantId, source, height * (globalThis.devicePixelRatio || 1));
     this.#wishLater();
   }
 
   /** The track is no longer shown at all. */
   hide(participantId: string, source: TrackSource): void {
-    this.#heights.delete(trackKey(participantId, source));
+    this.#tiles.hide(participantId, source);
     this.#wishLater();
   }
 
   /** Wants one track whatever the server's rule says; without arguments, none. */
   pin(participantId?: string, source: TrackSource = 'camera'): void {
-    this.#pinned = participantId === undefined ? undefined : trackKey(participantId, source);
+    if (participantId === undefined) this.#tiles.unpin();
+    else this.#tiles.pin(participantId, source);
     this.#wishLater();
     this.changed();
   }
@@ -233,8 +226,10 @@ export class Call extends Observable<CallEvents> {
   async #connect(generation: number): Promise<void> {
     const connection = new CallConnection(this.#shape());
     this.#connection = connection;
-    this.#slotMap = new SlotMap();
+    this.#inCall = new InCallState();
     this.#loss = new LossMeter();
+    this.#publish.restart();
+    this.#subscribe.restart();
     connection.on('candidate', (candidate) => this.#signalling.candidate(candidate));
     connection.on('message', (message) => {
       if (connection === this.#connection) this.#receive(message);
@@ -255,8 +250,6 @@ export class Call extends Observable<CallEvents> {
     }
     connection.on('lost', () => this.#connectionLost(connection));
     this.output.play(connection.audioTracks);
-    this.#publish.restart(Date.now());
-    this.#subscribe.restart(Date.now());
     this.#backoff.reset();
     this.#wasJoined = true;
     this.#setState('connected');
@@ -303,30 +296,6 @@ export class Call extends Observable<CallEvents> {
 
   #receive(message: ServerCallMessage): void {
     switch (message.type) {
-      case 'welcome':
-        this.#participantId = message.participantId;
-        this.#permissions = message.permissions;
-        this.#dropForbidden();
-        this.#syncMedia();
-        break;
-      case 'tracks':
-      case 'slots':
-        this.#connection?.post({ type: 'ack', of: message.type, rev: message.rev });
-        if (!this.#slotMap.apply(message)) return;
-        this.#wishLater();
-        this.#rebuildTracks();
-        break;
-      case 'speakers':
-        this.#speakers = message.participantIds;
-        break;
-      case 'quality':
-        this.#quality = {
-          downlinkBps: message.downlinkBps,
-          uplinkLossRatio: message.uplinkLossRatio,
-          downlinkLossRatio: this.#quality?.downlinkLossRatio ?? 0,
-          rttMs: message.rttMs,
-        };
-        break;
       case 'ack':
         (message.of === 'publish' ? this.#publish : this.#subscribe).ack(message.rev);
         return;
@@ -336,24 +305,29 @@ export class Call extends Observable<CallEvents> {
       case 'ended':
         this.end(message.reason);
         return;
+      case 'tracks':
+      case 'slots':
+        this.#connection?.post({ type: 'ack', of: message.type, rev: message.rev });
+        this.#wishLater();
+        break;
+      default:
+        break;
+    }
+    if (!this.#inCall.apply(message, (mid) => this.#connection?.slotTrack(mid))) return;
+    if (message.type === 'welcome') {
+      this.#dropForbidden();
+      this.#syncMedia();
     }
     this.changed();
-  }
-
-  #rebuildTracks(): void {
-    this.#tracks = this.#slotMap.tracks.map((info) => {
-      const slot = this.#slotMap.slotOf(info.track);
-      return trackOf(info, slot, slot && this.#connection?.slotTrack(slot.mid));
-    });
   }
 
   /** A right was taken away: what it covered is switched off here too. */
   #dropForbidden(): void {
     const media = this.#media;
     if (!media) return;
-    if (media.microphoneOn && !this.#permissions.microphone) void media.setMicrophone(false);
-    if (media.cameraOn && !this.#permissions.camera) void media.setCamera(false);
-    if (media.screen && !this.#permissions.screen) media.stopScreen();
+    if (media.microphoneOn && !this.#inCall.permissions.microphone) void media.setMicrophone(false);
+    if (media.cameraOn && !this.#inCall.permissions.camera) void media.setCamera(false);
+    if (media.screen && !this.#inCall.permissions.screen) media.stopScreen();
   }
 
   /** Sends what the devices give, and says so. */
@@ -375,8 +349,10 @@ export class Call extends Observable<CallEvents> {
       if (height !== undefined) state.height = height;
       states.set(source, state);
     }
-    if (connection.isOpen)
-      this.#publish.set(publications(states, connection.senderMids, this.#permissions), Date.now());
+    const { participantId, permissions } = this.#inCall;
+    // Before `welcome` the rights are not known.
+    if (participantId !== undefined)
+      this.#publish.set(publications(states, connection.senderMids, permissions), Date.now());
     this.changed();
   }
 
@@ -391,17 +367,7 @@ export class Call extends Observable<CallEvents> {
   #wish(): void {
     const connection = this.#connection;
     if (!connection || this.#state !== 'connected') return;
-    const { tracks, slots } = this.#slotMap;
-    const heights = new Map<number, number>();
-    const pinned: number[] = [];
-    for (const info of tracks) {
-      const key = trackKey(info.participantId, info.source);
-      const height = this.#heights.get(key);
-      if (height !== undefined) heights.set(info.track, height);
-      if (key === this.#pinned) pinned.push(info.track);
-    }
-    const wishes = slotWishes({ mids: connection.videoSlotMids, slots, tracks, heights, pinned });
-    this.#subscribe.set(wishes, Date.now());
+    this.#subscribe.set(this.#tiles.wishes(connection.videoSlotMids, this.#inCall.slotMap), Date.now());
   }
 
   #tick(): void {
@@ -416,10 +382,7 @@ export class Call extends Observable<CallEvents> {
     if (this.#state !== 'connected' || !connection) return;
     const report = await connection.stats();
     const downlinkLossRatio = this.#loss.ratio(report.values() as Iterable<RTCInboundRtpStreamStats>);
-    if (!this.#quality || connection !== this.#connection || downlinkLossRatio === this.#quality.downlinkLossRatio)
-      return;
-    this.#quality = { ...this.#quality, downlinkLossRatio };
-    this.changed();
+    if (connection === this.#connection && this.#inCall.measured(downlinkLossRatio)) this.changed();
   }
 
   #stop(): void {
@@ -431,11 +394,8 @@ export class Call extends Observable<CallEvents> {
     this.#connection?.close();
     this.#connection = undefined;
     this.#media = undefined;
-    this.#tracks = [];
-    this.#speakers = [];
-    this.#quality = undefined;
-    this.#permissions = NO_PERMISSIONS;
-    this.#pinned = undefined;
+    this.#inCall = new InCallState();
+    this.#tiles.unpin();
     this.output.stop();
     this.#setState('idle');
   }
@@ -450,10 +410,6 @@ const NO_MEDIA = 'No media reaches the server. A firewall may block UDP; ask who
 
 /** Refusals that another try does not change. */
 const FINAL_CODES: readonly FailureCode[] = ['forbidden', 'banned', 'not_found', 'feature_disabled', 'closed'];
-
-function trackKey(participantId: string, source: TrackSource): string {
-  return `${participantId}/${source}`;
-}
 
 function pictureHeight(track: MediaStreamTrack): number | undefined {
   return track.getSettings().height;

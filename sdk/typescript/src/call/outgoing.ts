@@ -23,12 +23,15 @@ export class Outgoing<State> {
     if (text === this.#text) return;
     this.#text = text;
     this.#state = state;
-    this.#send(nowMs);
+    this.#rev += 1;
+    this.#sentAtMs = nowMs;
+    this.#post(this.#rev, state);
   }
 
-  /** On a new channel: the other side knows nothing. */
-  restart(nowMs: number): void {
-    if (this.#state !== undefined) this.#send(nowMs);
+  /** On a new channel: the other side knows nothing, so the next state is sent whatever it is. */
+  restart(): void {
+    this.#text = '';
+    this.#state = undefined;
   }
 
   ack(rev: number): void {
@@ -38,13 +41,6 @@ export class Outgoing<State> {
   /** Sends again what stayed unacknowledged. */
   tick(nowMs: number): void {
     if (this.#ackedRev >= this.#rev || this.#state === undefined || nowMs - this.#sentAtMs < RESEND_MS) return;
-    this.#sentAtMs = nowMs;
-    this.#post(this.#rev, this.#state);
-  }
-
-  #send(nowMs: number): void {
-    if (this.#state === undefined) return;
-    this.#rev += 1;
     this.#sentAtMs = nowMs;
     this.#post(this.#rev, this.#state);
   }

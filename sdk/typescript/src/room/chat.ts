@@ -112,6 +112,11 @@ export class Chat extends Observable<ChatEvents> {
   /** Takes `message.new`. */
   receive(message: Message): void {
     if (this.#log.add([message]) === 0) return;
+    // Our own message may come back before its `ack`: it is stored, so it no longer waits.
+    const sending = this.#outbox.toSend[0];
+    if (this.#isSending && message.senderId === this.#gateway.user?.id && message.text === sending?.text) {
+      this.#outbox.remove(sending.key);
+    }
     this.changed();
     this.emit('message', message);
   }
