@@ -2,23 +2,21 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use boltorezka_proto::call::{CHANNEL_LABEL, EndReason, Publication, SlotWish, TrackSource};
+use boltorezka_proto::call::{CHANNEL_LABEL, EndReason, SlotWish, TrackSource};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
-use str0m::media::{Direction, MediaKind, MediaTime, Mid, Pt, Rid, Simulcast, SimulcastLayer};
+use str0m::media::{Direction, MediaData, MediaKind};
 use str0m::net::{DatagramRecv, Protocol, Receive, Transmit};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
 
 use super::channel::{CallState, ControlChannel, Phase};
-use super::config::{CallConfig, Playback, RIDS};
-use super::publisher::{DueFrame, Player};
+use super::config::{CallConfig, Playback};
 use super::receive::{Receiver, Slot, SlotFrame};
+use super::sending::Sending;
 use super::stats::CallStats;
 use super::{CallError, crypto, rtp, sdp};
-use crate::media::Codec;
 
 /// Datagrams that wait to be sent. A turn makes far fewer; further ones are dropped, as a full socket would.
 const TRANSMITS_MAX: usize = 2_048;
@@ -44,7 +42,7 @@ pub struct CallCore {
     pending: Option<SdpPendingOffer>,
     channel: Option<ChannelId>,
     control: ControlChannel,
-    sections: Vec<SendSection>,
+    sending: Sending,
     receiver: Receiver,
     transmits: VecDeque<Transmit>,
     frames: VecDeque<SlotFrame>,
@@ -54,16 +52,6 @@ pub struct CallCore {
     /// When the call is given up, unless it connects before.
     give_up_at: Instant,
     stats: CallStats,
-}
-
-struct SendSection {
-    source: TrackSource,
-    mid: Mid,
-    rids: Vec<Option<Rid>>,
-    playback: Option<Playback>,
-    muted: bool,
-    players: Vec<Player>,
-    payload_type: Option<Pt>,
 }
 
 impl CallCore {
@@ -84,31 +72,17 @@ impl CallCore {
             .set_reordering_size_video(REORDER_PACKETS_VIDEO)
             .build(now);
         let mut api = rtc.sdp_api();
-        let mut sections = Vec::new();
-        for source in [TrackSource::Microphone, TrackSource::Camera, TrackSource::Screen, TrackSource::ScreenAudio] {
-            let encodings = config.encodings(source);
-            if encodings == 0 {
-                continue;
-            }
-            let rids: Vec<&str> = if encodings > 1 { RIDS.to_vec() } else { Vec::new() };
-            let simulcast = (encodings > 1)
-                .then(|| Simulcast { send: rids.iter().map(|rid| SimulcastLayer::new(rid)).collect(), recv: vec![] });
-            let mid = api.add_media(kind(source.is_video()), Direction::SendOnly, None, None, simulcast);
-            let rids = if rids.is_empty() { vec![None] } else { rids.iter().map(|&rid| Some(rid.into())).collect() };
-            sections.push(SendSection {
-                source,
-                mid,
-                rids,
-                playback: None,
-                muted: false,
-                players: vec![],
-                payload_type: None,
-            });
-        }
+        let sending = Sending::offer(config, &mut api);
         let mut receiver = Receiver::default();
         let audio = std::iter::repeat_n(false, config.audio_slots);
         for is_video in audio.chain(std::iter::repeat_n(true, config.video_slots)) {
-            let mid = api.add_media(kind(is_video), Direction::RecvOnly, None, None, None);
+            let mid = api.add_media(
+                if is_video { MediaKind::Video } else { MediaKind::Audio },
+                Direction::RecvOnly,
+                None,
+                None,
+                None,
+            );
             receiver.slots.push(Slot::new(mid, is_video));
         }
         api.add_channel(CHANNEL_LABEL.to_owned());
@@ -119,7 +93,7 @@ impl CallCore {
             pending: Some(pending),
             channel: None,
             control: ControlChannel::new(),
-            sections,
+            sending,
             receiver,
             transmits: VecDeque::new(),
             frames: VecDeque::new(),
@@ -166,12 +140,14 @@ impl CallCore {
         };
         let failures_before = crypto::decrypt_failures();
         let receive = Receive { proto: Protocol::Udp, source, destination, contents };
-        self.input(Input::Receive(now, receive), now);
+        let taken = self.rtc.handle_input(Input::Receive(now, receive));
         let failures = crypto::decrypt_failures().wrapping_sub(failures_before);
         self.stats.decrypt_failures += failures;
+        // Before the frame that it completes is taken: that one is told whose it is by its packets.
         if let (Some(header), 0) = (rtp::peek(datagram), failures) {
             self.count_packet(now, header, datagram.len());
         }
+        self.drain_after(taken, now);
         self.flush(now);
     }
 
@@ -189,9 +165,9 @@ impl CallCore {
         if !self.rtc.is_alive() {
             return None;
         }
-        let players = self.sections.iter().flat_map(|section| &section.players).filter_map(Player::poll_timeout);
-        let others = [self.control.poll_timeout(), (!self.has_ended()).then_some(self.give_up_at)];
-        players.chain(others.into_iter().flatten()).chain([self.rtc_timeout]).min()
+        let others = [self.sending.poll_timeout(), self.control.poll_timeout()];
+        let give_up_at = (!self.has_ended()).then_some(self.give_up_at);
+        others.into_iter().flatten().chain(give_up_at).chain([self.rtc_timeout]).min()
     }
 
     /// The next datagram to send.
@@ -238,11 +214,7 @@ impl CallCore {
     /// # Errors
     /// [`CallError::NotOffered`] and [`CallError::Config`].
     pub fn play_files(&mut self, playback: Playback, now: Instant) -> Result<(), CallError> {
-        let section = self.section_mut(playback.source)?;
-        playback.validate(section.rids.len())?;
-        section.playback = Some(playback);
-        section.payload_type = None;
-        section.players.clear();
+        self.sending.set_playback(playback)?;
         self.start_players(now);
         self.publish(now);
         Ok(())
@@ -253,9 +225,7 @@ impl CallCore {
     /// # Errors
     /// [`CallError::NotOffered`].
     pub fn stop(&mut self, source: TrackSource, now: Instant) -> Result<(), CallError> {
-        let section = self.section_mut(source)?;
-        section.playback = None;
-        section.players.clear();
+        self.sending.remove_playback(source)?;
         self.publish(now);
         Ok(())
     }
@@ -265,11 +235,7 @@ impl CallCore {
     /// # Errors
     /// [`CallError::NotOffered`].
     pub fn set_muted(&mut self, source: TrackSource, muted: bool, now: Instant) -> Result<(), CallError> {
-        let section = self.section_mut(source)?;
-        section.muted = muted;
-        if !muted {
-            section.players.iter_mut().for_each(|player| player.request_keyframe(now));
-        }
+        self.sending.set_muted(source, muted, now)?;
         self.publish(now);
         Ok(())
     }
@@ -289,7 +255,7 @@ impl CallCore {
     pub fn close(&mut self, reason: EndReason, now: Instant) {
         self.ignore_end = false;
         self.control.set_phase(Phase::Ended(reason));
-        self.sections.iter_mut().for_each(|section| section.players.clear());
+        self.sending.stop_players();
         if let Err(error) = self.rtc.close() {
             tracing::debug!(%error, "closing failed");
             self.rtc.disconnect();
@@ -297,88 +263,30 @@ impl CallCore {
         self.turn(now);
     }
 
-    fn section_mut(&mut self, source: TrackSource) -> Result<&mut SendSection, CallError> {
-        self.sections.iter_mut().find(|section| section.source == source).ok_or(CallError::NotOffered(source))
-    }
-
     fn publish(&mut self, now: Instant) {
-        let published = self.sections.iter().filter_map(|section| {
-            let playback = section.playback.as_ref()?;
-            Some(Publication {
-                mid: section.mid.to_string(),
-                source: section.source,
-                muted: section.muted,
-                height: if section.source.is_video() { playback.height() } else { None },
-            })
-        });
-        let published = published.collect();
-        self.control.publish(published);
+        self.control.publish(self.sending.publications());
         self.turn(now);
     }
 
     fn start_players(&mut self, now: Instant) {
-        let Some(start) = self.connected_at else { return };
-        for section in self.sections.iter_mut().filter(|section| section.players.is_empty()) {
-            let Some(playback) = &section.playback else { continue };
-            let new_player =
-                |file: &Arc<crate::media::MediaFile>| Player::new(file.clone(), playback.repeat, start, now);
-            section.players = playback.files.iter().map(new_player).collect();
+        if let Some(start) = self.connected_at {
+            self.sending.start_players(start, now);
         }
     }
 
     /// Sends the frames whose time has come.
     fn play(&mut self, now: Instant) {
-        let mut budget = FRAMES_PER_TURN;
-        for index in 0..self.sections.len() {
-            let encodings = self.sections.get(index).map_or(0, |section| section.players.len());
-            for encoding in 0..encodings {
-                while budget > 0
-                    && let Some((rid, frame)) = self.poll_player(index, encoding, now)
-                {
-                    budget -= 1;
-                    self.send_frame(index, rid, frame, now);
+        for _ in 0..FRAMES_PER_TURN {
+            let Some(frame) = self.sending.poll_frame(now) else { return };
+            match self.sending.write(&mut self.rtc, frame) {
+                Ok(()) => {
+                    self.stats.frames_sent += 1;
+                    self.advance(now);
                 }
-            }
-        }
-    }
-
-    fn poll_player(&mut self, index: usize, encoding: usize, now: Instant) -> Option<(Option<Rid>, DueFrame)> {
-        let section = self.sections.get_mut(index)?;
-        let rid = section.rids.get(encoding).copied()?;
-        let frame = section.players.get_mut(encoding)?.poll_frame(now)?;
-        Some((rid, frame))
-    }
-
-    fn send_frame(&mut self, index: usize, rid: Option<Rid>, frame: DueFrame, now: Instant) {
-        let Some(section) = self.sections.get_mut(index) else { return };
-        let Some(playback) = &section.playback else { return };
-        let Some(codec) = playback.files.first().map(|file| file.codec) else { return };
-        if section.muted {
-            return;
-        }
-        let Some(mut writer) = self.rtc.writer(section.mid) else { return };
-        let payload_type = section.payload_type.or_else(|| choose_payload_type(&writer, codec));
-        section.payload_type = payload_type;
-        let Some(payload_type) = payload_type else {
-            self.stats.frames_not_sent += 1;
-            return;
-        };
-        if let Some(rid) = rid {
-            writer = writer.rid(rid);
-        }
-        if codec == Codec::Opus {
-            let level = playback.audio_level_dbov;
-            writer = writer.audio_level(level, level > -127).start_of_talkspurt(frame.starts_talkspurt);
-        }
-        let time = MediaTime::new(frame.time, frequency(codec));
-        match writer.write(payload_type, frame.due, time, frame.data) {
-            Ok(()) => {
-                self.stats.frames_sent += 1;
-                self.turn(now);
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a frame was not sent");
-                self.stats.frames_not_sent += 1;
+                Err(error) => {
+                    tracing::debug!(%error, "a frame was not sent");
+                    self.stats.frames_not_sent += 1;
+                }
             }
         }
     }
@@ -406,7 +314,7 @@ impl CallCore {
 
     /// Advances str0m's time, which also makes packets of written frames, and takes all that it puts out.
     fn turn(&mut self, now: Instant) {
-        self.input(Input::Timeout(now), now);
+        self.advance(now);
         self.flush(now);
     }
 
@@ -420,12 +328,17 @@ impl CallCore {
                 tracing::debug!("an in-call message was not sent");
                 return;
             }
-            self.input(Input::Timeout(now), now);
+            self.advance(now);
         }
     }
 
-    fn input(&mut self, input: Input<'_>, now: Instant) {
-        if let Err(error) = self.rtc.handle_input(input).and_then(|()| self.drain(now)) {
+    fn advance(&mut self, now: Instant) {
+        let advanced = self.rtc.handle_input(Input::Timeout(now));
+        self.drain_after(advanced, now);
+    }
+
+    fn drain_after(&mut self, result: Result<(), RtcError>, now: Instant) {
+        if let Err(error) = result.and_then(|()| self.drain(now)) {
             tracing::warn!(%error, "the connection failed");
             self.rtc.disconnect();
             self.end(EndReason::Failed);
@@ -480,25 +393,20 @@ impl CallCore {
             Event::ChannelData(data) if Some(data.id) == self.channel => {
                 self.control.receive(&data.data);
                 if self.has_ended() && !self.ignore_end {
-                    self.sections.iter_mut().for_each(|section| section.players.clear());
+                    self.sending.stop_players();
                 }
             }
             Event::MediaData(media) => self.receive_frame(media),
             Event::KeyframeRequest(request) => {
                 self.stats.keyframe_requests += 1;
-                let Some(section) = self.sections.iter_mut().find(|section| section.mid == request.mid) else { return };
-                for (rid, player) in section.rids.iter().zip(&mut section.players) {
-                    if *rid == request.rid {
-                        player.request_keyframe(now);
-                    }
-                }
+                self.sending.request_keyframe(request.mid, request.rid, now);
             }
             Event::Closed if !self.ignore_end => self.end(EndReason::Failed),
             _ => {}
         }
     }
 
-    fn receive_frame(&mut self, media: str0m::media::MediaData) {
+    fn receive_frame(&mut self, media: MediaData) {
         let Some(index) = self.receiver.slots.iter().position(|slot| slot.mid == media.mid) else { return };
         let state = &self.control.state;
         let fallback = state.slots.iter().find(|slot| *slot.mid == *media.mid).and_then(|slot| slot.track);
@@ -517,28 +425,6 @@ impl CallCore {
 
     fn end(&mut self, reason: EndReason) {
         self.control.set_phase(Phase::Ended(reason));
-        self.sections.iter_mut().for_each(|section| section.players.clear());
+        self.sending.stop_players();
     }
-}
-
-fn kind(is_video: bool) -> MediaKind {
-    if is_video { MediaKind::Video } else { MediaKind::Audio }
-}
-
-fn frequency(codec: Codec) -> str0m::media::Frequency {
-    if codec.is_video() { str0m::media::Frequency::NINETY_KHZ } else { str0m::media::Frequency::FORTY_EIGHT_KHZ }
-}
-
-/// The payload type to send `codec` with: for H.264 one that allows fragments (RFC 6184, packetization mode 1), in
-/// constrained baseline when there is a choice.
-fn choose_payload_type(writer: &str0m::media::Writer<'_>, codec: Codec) -> Option<Pt> {
-    const CONSTRAINED_BASELINE: u32 = 0x42e0;
-    let candidates = writer.payload_params().filter(|params| params.spec().codec == codec.to_str0m());
-    candidates
-        .max_by_key(|params| {
-            let format = params.spec().format;
-            let is_baseline = format.profile_level_id.is_some_and(|id| id >> 8 == CONSTRAINED_BASELINE);
-            (format.packetization_mode == Some(1), is_baseline)
-        })
-        .map(|params| params.pt())
 }

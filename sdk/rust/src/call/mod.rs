@@ -10,6 +10,7 @@ mod publisher;
 mod receive;
 mod rtp;
 mod sdp;
+mod sending;
 mod stats;
 mod task;
 
