@@ -73,7 +73,7 @@ function CreateRoomForm({ onClose }: { onClose(): void }) {
         <Button variant="secondary" onPress={onClose}>
           Cancel
         </Button>
-        <Button type="submit" isPending={isPending}>
+        <Button type="submit" isBusy={isPending}>
           Create room
         </Button>
       </DialogActions>

@@ -37,7 +37,7 @@ function SignInForm({ onSwitch }: { onSwitch(): void }) {
         <FormError>{error}</FormError>
         <EmailField />
         <PasswordField isNew={false} />
-        <Button type="submit" isPending={isPending}>
+        <Button type="submit" isBusy={isPending}>
           Sign in
         </Button>
       </Form>
@@ -68,7 +68,7 @@ function RegisterForm({ onSwitch }: { onSwitch(): void }) {
         <DisplayNameField />
         <EmailField />
         <PasswordField isNew />
-        <Button type="submit" isPending={isPending}>
+        <Button type="submit" isBusy={isPending}>
           Create account
         </Button>
       </Form>

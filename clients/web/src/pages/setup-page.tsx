@@ -34,7 +34,7 @@ export function SetupPage({ token }: { token: string }) {
         <DisplayNameField />
         <EmailField />
         <PasswordField isNew />
-        <Button type="submit" isPending={isPending}>
+        <Button type="submit" isBusy={isPending}>
           Create owner account
         </Button>
       </Form>

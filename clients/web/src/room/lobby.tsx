@@ -58,7 +58,7 @@ export function Lobby({ room, media }: { room: Room; media: LocalMedia }) {
         <FormError>{error}</FormError>
         <div className={styles.join}>
           <Company people={inCall} />
-          <Button size="large" ref={joinButton} isPending={call.state === 'joining'} onPress={() => void join()}>
+          <Button size="large" ref={joinButton} isBusy={call.state === 'joining'} onPress={() => void join()}>
             Join
           </Button>
         </div>

@@ -28,7 +28,8 @@ export function RoomHeader({ room, panel, unread, onToggle }: RoomHeaderProps) {
       {room.info.kind !== 'text' && (
         <ToggleButton
           className={styles.toggle ?? ''}
-          aria-label={unread > 0 ? `Chat, ${unread} new` : 'Chat'}
+          aria-label="Chat"
+          aria-describedby="unread"
           isSelected={panel === 'chat'}
           onChange={() => onToggle('chat')}
         >
@@ -37,6 +38,9 @@ export function RoomHeader({ room, panel, unread, onToggle }: RoomHeaderProps) {
           {unread > 0 && <span className={styles.badge}>{Math.min(unread, 99)}</span>}
         </ToggleButton>
       )}
+      <span id="unread" hidden>
+        {unread > 0 ? `${unread} new` : ''}
+      </span>
       <ToggleButton
         className={styles.toggle ?? ''}
         aria-label="People"

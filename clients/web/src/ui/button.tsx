@@ -11,15 +11,18 @@ import styles from './button.module.css';
 
 type Variant = 'primary' | 'secondary' | 'quiet' | 'danger';
 
-interface ButtonProps extends Omit<AriaButtonProps, 'className' | 'children'> {
+interface ButtonProps extends Omit<AriaButtonProps, 'className' | 'children' | 'isPending'> {
   variant?: Variant;
   size?: 'small' | 'medium' | 'large';
+  /** What it began is under way. It keeps the focus; whoever handles the press ignores another one. */
+  isBusy?: boolean;
   ref?: Ref<HTMLButtonElement>;
   children: ReactNode;
 }
 
-export function Button({ variant = 'primary', size = 'medium', ...props }: ButtonProps) {
-  return <AriaButton {...props} className={`${styles.button} ${styles[variant]} ${styles[size]}`} />;
+export function Button({ variant = 'primary', size = 'medium', isBusy = false, ...props }: ButtonProps) {
+  const className = `${styles.button} ${styles[variant]} ${styles[size]} ${isBusy ? styles.busy : ''}`;
+  return <AriaButton {...props} className={className} />;
 }
 
 interface IconButtonProps extends Omit<AriaButtonProps, 'className' | 'children' | 'aria-label'> {
