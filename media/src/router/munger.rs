@@ -118,7 +118,7 @@ pub(super) mod tests {
             descriptor: Descriptor::default(),
             audio_level_dbov: None,
             voice: None,
-            rotation_degrees: None,
+            rotation: None,
             arrival,
             payload: Vec::new().into(),
         }

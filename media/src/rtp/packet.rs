@@ -28,9 +28,8 @@ pub struct Packet {
     pub audio_level_dbov: Option<i8>,
     /// The sender's voice detector (RFC 6464).
     pub voice: Option<bool>,
-    /// Degrees that the picture must be turned clockwise, where the sender tells (3GPP TS 26.114, coordination of video
-    /// orientation): 0, 90, 180, 270.
-    pub rotation_degrees: Option<u16>,
+    /// How the picture must be turned, where the sender tells: the two rotation bits of 3GPP TS 26.114, section 7.4.5.
+    pub rotation: Option<u8>,
     /// When it came in.
     pub arrival: Instant,
     /// The payload, shared by all subscriptions.

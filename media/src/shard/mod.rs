@@ -1,1 +1,233 @@
-//! Placeholder.
+//! One thread's worth of connections.
+//!
+//! [`ShardCore`] is sans-IO: datagrams, commands and messages of other shards go in with the time, datagrams, events and
+//! messages come out. It reads no clock, no socket and no random source of its own, so that a node can run in a
+//! simulation. [`thread`] is the loop that drives it on a real socket.
+//!
+//! Its parts, by concern: `admission` (who is here), `ingress` (a packet's way), `publishing` (tracks), `subscribing`
+//! (slots and layers), `conversation` (in-call messages), `relay` (other shards), `housekeeping` (what time brings).
+
+mod admission;
+mod call;
+mod connection;
+mod conversation;
+mod demux;
+mod dtls;
+mod formats;
+mod housekeeping;
+mod ingress;
+mod messages;
+mod publishing;
+mod relay;
+mod room;
+mod subscribing;
+pub mod thread;
+mod timers;
+mod track;
+mod transport;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
+use slotmap::SlotMap;
+
+use connection::Connection;
+use demux::Demux;
+use room::Room;
+use timers::TimerWheel;
+use track::Track;
+
+pub use dtls::crypto_provider;
+pub use messages::{Counters, PeerMessage, ShardCommand, ShardEvent, TrackAnnouncement};
+pub use transport::{Transmit, TransportConfig};
+
+slotmap::new_key_type! {
+    /// A connection of this shard. A key of one that is gone finds nothing, not its successor.
+    pub struct ConnectionKey;
+}
+
+/// Fills a buffer with random bytes fit for secrets.
+pub type Entropy = Box<dyn FnMut(&mut [u8]) + Send>;
+
+/// What a shard has to know.
+pub struct ShardConfig {
+    /// Its number in the node, from 0.
+    pub shard: u8,
+    /// Shards of the node.
+    pub shard_count: u8,
+    /// A number of this run of the node.
+    pub epoch: u64,
+    /// Voices of a room that are heard at a time.
+    pub heard_max: usize,
+    /// Connections that the shard takes.
+    pub connections_max: usize,
+    /// What each transport gets.
+    pub transport: TransportConfig,
+    /// Where randomness comes from.
+    pub entropy: Entropy,
+}
+
+/// A received datagram.
+#[derive(Debug, Clone, Copy)]
+pub struct Datagram<'a> {
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// The address of ours that the client knows.
+    pub destination: SocketAddr,
+    /// What it holds.
+    pub contents: &'a [u8],
+}
+
+/// Passes over dirty connections in one turn. Polling one may make others dirty, by a keyframe request or a message; what
+/// is left then waits for the next turn.
+const FLUSH_PASSES_MAX: usize = 4;
+
+/// The state of a shard.
+pub struct ShardCore {
+    config: ShardConfig,
+    connections: SlotMap<ConnectionKey, Connection>,
+    demux: Demux<ConnectionKey>,
+    participants: HashMap<ParticipantId, ConnectionKey>,
+    rooms: HashMap<RoomId, Room>,
+    tracks: HashMap<TrackNumber, Track>,
+    track_counter: u32,
+    timers: TimerWheel<ConnectionKey>,
+    dirty: Vec<ConnectionKey>,
+    clock: housekeeping::Intervals,
+    transmits: Vec<Transmit>,
+    events: VecDeque<ShardEvent>,
+    peer_messages: Vec<(u8, PeerMessage)>,
+    counters: Counters,
+    transport_events: Vec<transport::TransportEvent>,
+}
+
+impl ShardCore {
+    /// A shard without connections.
+    pub fn new(config: ShardConfig, now: Instant) -> Self {
+        Self {
+            demux: Demux::new(config.shard, config.epoch),
+            config,
+            connections: SlotMap::with_key(),
+            participants: HashMap::new(),
+            rooms: HashMap::new(),
+            tracks: HashMap::new(),
+            track_counter: 0,
+            timers: TimerWheel::new(now),
+            dirty: Vec::new(),
+            clock: housekeeping::Intervals::new(now),
+            transmits: Vec::new(),
+            events: VecDeque::new(),
+            peer_messages: Vec::new(),
+            counters: Counters::default(),
+            transport_events: Vec::new(),
+        }
+    }
+
+    /// Takes a batch of datagrams.
+    pub fn handle_datagrams<'a>(&mut self, now: Instant, datagrams: impl IntoIterator<Item = Datagram<'a>>) {
+        for datagram in datagrams {
+            self.take_datagram(now, datagram);
+        }
+    }
+
+    /// Carries out a command of the node.
+    pub fn handle_command(&mut self, now: Instant, command: ShardCommand) {
+        match command {
+            ShardCommand::Admit { request_id, admitted, offer } => self.admit(now, request_id, &admitted, &offer),
+            ShardCommand::Revoke { participant_id, reason } => self.revoke(now, participant_id, reason),
+            ShardCommand::SetPermissions { participant_id, permissions } => {
+                self.set_permissions(now, participant_id, permissions);
+            }
+            ShardCommand::Barrier { rev } => self.events.push_back(ShardEvent::Applied { rev }),
+        }
+    }
+
+    /// Does what is due, polls every connection that something happened to, and so ends a turn. Call it after each batch
+    /// of input and when [`ShardCore::poll_timeout`] says so.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let mut due = Vec::new();
+        self.timers.expire(now, &mut due);
+        for key in due {
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            if connection.deadline.is_some_and(|deadline| deadline <= now) {
+                connection.deadline = None;
+                self.mark_dirty(key);
+            }
+        }
+        self.keep_house(now);
+        for _ in 0..FLUSH_PASSES_MAX {
+            if self.dirty.is_empty() {
+                break;
+            }
+            for key in std::mem::take(&mut self.dirty) {
+                self.poll_connection(now, key);
+            }
+        }
+    }
+
+    /// When [`ShardCore::handle_timeout`] should be called at the latest.
+    pub fn poll_timeout(&self) -> Instant {
+        let housekeeping = self.clock.next();
+        self.timers.next().map_or(housekeeping, |timer| timer.min(housekeeping))
+    }
+
+    /// Takes the datagrams to send.
+    pub fn take_transmits(&mut self) -> impl Iterator<Item = Transmit> + '_ {
+        self.transmits.drain(..)
+    }
+
+    /// Takes the next event for the node.
+    pub fn poll_event(&mut self) -> Option<ShardEvent> {
+        self.events.pop_front()
+    }
+
+    /// Takes the messages to other shards, each with the shard that it is for.
+    pub fn take_peer_messages(&mut self) -> impl Iterator<Item = (u8, PeerMessage)> + '_ {
+        self.peer_messages.drain(..)
+    }
+
+    /// The counters, for the loop to add what it sees.
+    pub fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    fn mark_dirty(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && !std::mem::replace(&mut connection.is_dirty, true)
+        {
+            self.dirty.push(key);
+        }
+    }
+
+    /// Lets a connection's transport catch up, and handles what it says.
+    fn poll_connection(&mut self, now: Instant, key: ConnectionKey) {
+        self.speak(now, key);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.is_dirty = false;
+        let mut events = std::mem::take(&mut self.transport_events);
+        let polled = connection.transport.poll(now, &mut self.transmits, &mut events);
+        match polled {
+            Ok(next) => {
+                if connection.deadline != Some(next) {
+                    connection.deadline = Some(next);
+                    self.timers.set(next, key);
+                }
+            }
+            Err(error) => {
+                tracing::debug!(participant = %connection.participant_id, %error, "connection failed");
+                events.push(transport::TransportEvent::Closed);
+            }
+        }
+        self.handle_transport_events(now, key, &mut events);
+        events.clear();
+        self.transport_events = events;
+    }
+
+    fn random_u32(&mut self) -> u32 {
+        let mut bytes = [0; 4];
+        (self.config.entropy)(&mut bytes);
+        u32::from_ne_bytes(bytes)
+    }
+}

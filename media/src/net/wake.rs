@@ -1,0 +1,93 @@
+//! Waiting for a socket, a wake-up from another thread, or time.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Wakes a thread out of [`wait`]. Waking it many times before it looks is waking it once.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<File>);
+
+impl Waker {
+    /// A new one.
+    ///
+    /// # Errors
+    /// What `eventfd(2)` says, as when no file descriptor is free.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: takes no pointer; the result is checked before it is owned.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: `fd` is open and nobody else owns it.
+        Ok(Self(Arc::new(unsafe { File::from_raw_fd(fd) })))
+    }
+
+    /// Wakes the thread. Fails only when it is awake already.
+    pub fn wake(&self) {
+        // A full counter means that a wake-up is pending, which is all that is wanted.
+        if let Err(error) = (&*self.0).write(&1_u64.to_ne_bytes())
+            && error.kind() != io::ErrorKind::WouldBlock
+        {
+            tracing::error!(%error, "could not wake a shard");
+        }
+    }
+
+    /// Takes the pending wake-ups.
+    pub fn reset(&self) {
+        // An empty counter means that there was none.
+        let _ = (&*self.0).read(&mut [0; 8]);
+    }
+}
+
+/// Blocks until `socket` is readable, `waker` was woken, or `timeout` is over.
+///
+/// # Errors
+/// What `ppoll(2)` says, but not an interruption by a signal, which counts as waking.
+pub fn wait(socket: &impl AsRawFd, waker: &Waker, timeout: Duration) -> io::Result<()> {
+    let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut entries = [entry(socket.as_raw_fd()), entry(waker.0.as_raw_fd())];
+    let timeout = libc::timespec {
+        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    };
+    // SAFETY: `entries` and `timeout` outlive the call, the count is that of the array, no signal mask is given.
+    let result =
+        unsafe { libc::ppoll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, &timeout, std::ptr::null()) };
+    match result {
+        0.. => Ok(()),
+        _ => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error => Err(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_waiting_thread_is_woken_by_each_cause() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let waker = Waker::new().unwrap();
+        let timed = |timeout| {
+            let start = Instant::now();
+            wait(&socket, &waker, timeout).unwrap();
+            start.elapsed()
+        };
+        assert!(timed(Duration::from_millis(30)) >= Duration::from_millis(30));
+        waker.wake();
+        waker.wake();
+        assert!(timed(Duration::from_secs(5)) < Duration::from_secs(1));
+        waker.reset();
+        assert!(timed(Duration::from_millis(30)) >= Duration::from_millis(30), "woken once");
+        socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
+        assert!(timed(Duration::from_secs(5)) < Duration::from_secs(1));
+    }
+}

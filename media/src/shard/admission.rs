@@ -1,0 +1,245 @@
+//! Who is on this shard: joins, revocations, suspension, departure.
+
+use std::time::{Duration, Instant};
+
+use boltorezka_proto::admission::{Admitted, ConnectionState, ParticipantStatus, PublishedTrack};
+use boltorezka_proto::call::{EndReason, MediaPermissions, ServerCallMessage};
+use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
+
+use super::call::Call;
+use super::connection::{Connection, SECTIONS_MAX, offer_session};
+use super::demux::Reach;
+use super::messages::{PeerMessage, ShardEvent};
+use super::room::Room;
+use super::transport::{ESTIMATE_START_BPS, Transport};
+use super::{ConnectionKey, ShardCore};
+
+/// A connection that nothing was heard of for this long is suspended: its tracks are withdrawn and others are told. ICE
+/// consent checks come each 5 s (RFC 7675), so that two of them were missed.
+const SUSPEND_AFTER: Duration = Duration::from_secs(15);
+/// A suspended connection keeps its place for this long: a train in a tunnel, a laptop that was moved.
+const REMOVE_AFTER: Duration = Duration::from_secs(60);
+/// A client that was answered has this long to connect.
+const CONNECT_WITHIN: Duration = Duration::from_secs(30);
+impl ShardCore {
+    /// Answers a client's offer: of a new connection, or of one that is there and changes.
+    pub(super) fn admit(&mut self, now: Instant, request_id: u64, admitted: &Admitted, offer: &str) {
+        let event = match self.try_admit(now, admitted, offer) {
+            Ok(sdp) => ShardEvent::Answer { request_id, sdp },
+            Err((code, message)) => ShardEvent::Refused { request_id, code, message },
+        };
+        self.events.push_back(event);
+    }
+
+    fn try_admit(&mut self, now: Instant, admitted: &Admitted, offer: &str) -> Result<String, (ErrorCode, String)> {
+        let participant_id = admitted.participant_id;
+        let sections = offer.lines().filter(|line| line.starts_with("m=")).count();
+        if sections > 2 * SECTIONS_MAX + 1 {
+            let message = format!("the offer has {sections} sections, at most {} are allowed", 2 * SECTIONS_MAX + 1);
+            return Err((ErrorCode::UnacceptableOffer, message));
+        }
+        let existing = self.participants.get(&participant_id).copied();
+        if let Some(key) = existing
+            && self.connections.get(key).is_some_and(|known| known.offer_session == offer_session(offer))
+        {
+            self.set_permissions(now, participant_id, admitted.permissions);
+            return self.offer_again(key, offer);
+        }
+        if existing.is_none() && self.connections.len() >= self.config.connections_max {
+            return Err((ErrorCode::MediaUnavailable, "this media node is full; try again later".to_owned()));
+        }
+        let credentials = self.demux.credentials(&mut self.config.entropy);
+        let (mut transport, answer) = Transport::accept(&self.config.transport, credentials, offer, now)
+            .map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))?;
+        if let Some(key) = existing {
+            self.remove(now, key, EndReason::Replaced);
+        }
+        let ufrag = transport.ufrag();
+        let key = self.connections.insert(Connection {
+            participant_id,
+            room: admitted.room,
+            permissions: admitted.permissions,
+            state: ConnectionState::Connecting,
+            state_since: now,
+            transport,
+            reach: Reach::default(),
+            offer_session: offer_session(offer).to_owned(),
+            sections: Vec::new(),
+            slots: Vec::new(),
+            publications: None,
+            call: Call::default(),
+            last_heard: now,
+            deadline: None,
+            estimate_bps: ESTIMATE_START_BPS,
+            is_dirty: false,
+            status_changed: true,
+        });
+        if let Some(connection) = self.connections.get_mut(key) {
+            self.demux.expect(ufrag, key, &mut connection.reach);
+        }
+        self.participants.insert(participant_id, key);
+        self.enter_room(key, admitted);
+        self.mark_dirty(key);
+        Ok(answer)
+    }
+
+    fn offer_again(&mut self, key: ConnectionKey, offer: &str) -> Result<String, (ErrorCode, String)> {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Err((ErrorCode::NotFound, "the connection is gone; join again".to_owned()));
+        };
+        let before = connection.transport.ufrag();
+        let answer = connection.transport.accept_again(offer);
+        let after = connection.transport.ufrag();
+        if after != before {
+            self.demux.expect(after, key, &mut connection.reach);
+        }
+        self.mark_dirty(key);
+        answer.map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))
+    }
+
+    fn enter_room(&mut self, key: ConnectionKey, admitted: &Admitted) {
+        let heard_max = self.config.heard_max;
+        let room = self.rooms.entry(admitted.room).or_insert_with(|| Room::new(heard_max));
+        let is_first = room.members.is_empty();
+        room.members.push(key);
+        if is_first {
+            self.tell_all_shards(&PeerMessage::Interest { room: admitted.room, interested: true });
+        }
+    }
+
+    /// ICE and DTLS are done.
+    pub(super) fn connected(&mut self, now: Instant, key: ConnectionKey) {
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.enter(ConnectionState::Connected, now);
+        }
+    }
+
+    /// The client's side is gone. It may come back with a new offer, as after a reload: its place is kept.
+    pub(super) fn connection_closed(&mut self, now: Instant, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        // Whatever it sent would fail: the next offer must make a new connection.
+        connection.offer_session.clear();
+        self.demux.forget(key, &connection.reach);
+        connection.reach = Reach::default();
+        self.suspend(now, key);
+    }
+
+    fn suspend(&mut self, now: Instant, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.enter(ConnectionState::Suspended, now) {
+            self.unpublish_all(now, key);
+        }
+    }
+
+    /// A suspended connection was heard of again.
+    pub(super) fn resume(&mut self, now: Instant, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.enter(ConnectionState::Connected, now);
+        self.apply_publications(now, key);
+    }
+
+    /// Ends a participant now. The node sees to it that it does not come back.
+    pub(super) fn revoke(&mut self, now: Instant, participant_id: ParticipantId, reason: EndReason) {
+        if let Some(&key) = self.participants.get(&participant_id) {
+            self.remove(now, key, reason);
+        }
+    }
+
+    /// Changes what a participant may do. What it may no longer publish is withdrawn at once.
+    pub(super) fn set_permissions(
+        &mut self,
+        now: Instant,
+        participant_id: ParticipantId,
+        permissions: MediaPermissions,
+    ) {
+        let Some(&key) = self.participants.get(&participant_id) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.permissions == permissions {
+            return;
+        }
+        connection.permissions = permissions;
+        connection.call.say(&ServerCallMessage::Welcome { participant_id, permissions });
+        self.unpublish_forbidden(now, key);
+        self.fill_slots(now, key);
+        self.mark_dirty(key);
+    }
+
+    /// Suspends and removes connections whose time has come.
+    pub(super) fn expire_connections(&mut self, now: Instant) {
+        let mut silent = Vec::new();
+        let mut gone = Vec::new();
+        for (key, connection) in &self.connections {
+            let state_age = now.saturating_duration_since(connection.state_since);
+            match connection.state {
+                ConnectionState::Connecting if state_age >= CONNECT_WITHIN => gone.push(key),
+                ConnectionState::Connected if now.saturating_duration_since(connection.last_heard) >= SUSPEND_AFTER => {
+                    silent.push(key);
+                }
+                ConnectionState::Suspended if state_age >= REMOVE_AFTER => gone.push(key),
+                _ => {}
+            }
+        }
+        for key in silent {
+            self.suspend(now, key);
+        }
+        for key in gone {
+            self.remove(now, key, EndReason::Timeout);
+        }
+    }
+
+    /// Takes a connection away. Nothing of it is forwarded from here on; the client is told why, as far as one try goes.
+    pub(super) fn remove(&mut self, now: Instant, key: ConnectionKey, reason: EndReason) {
+        self.unpublish_all(now, key);
+        self.unsubscribe_all(key);
+        let Some(mut connection) = self.connections.remove(key) else { return };
+        self.demux.forget(key, &connection.reach);
+        if reason != EndReason::Replaced {
+            self.participants.remove(&connection.participant_id);
+            let (participant_id, room) = (connection.participant_id, connection.room);
+            self.events.push_back(ShardEvent::Left { participant_id, room, reason });
+        }
+        connection.call.say(&ServerCallMessage::Ended { reason });
+        let Connection { call, transport, .. } = &mut connection;
+        call.flush(|channel, text| transport.write_text(channel, text));
+        let mut events = Vec::new();
+        // Two polls: the message first, then the goodbye.
+        let told = transport.poll(now, &mut self.transmits, &mut events);
+        transport.close();
+        if let Err(error) = told.and_then(|_| transport.poll(now, &mut self.transmits, &mut events)) {
+            tracing::debug!(%error, "a connection ended without a goodbye");
+        }
+        self.leave_room(key, connection.room);
+    }
+
+    fn leave_room(&mut self, key: ConnectionKey, room_id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&room_id) else { return };
+        room.members.retain(|member| *member != key);
+        if room.members.is_empty() {
+            self.tell_all_shards(&PeerMessage::Interest { room: room_id, interested: false });
+            self.forget_remote_tracks(room_id);
+        }
+        if self.rooms.get(&room_id).is_some_and(Room::is_empty) {
+            self.rooms.remove(&room_id);
+        }
+    }
+
+    /// Tells control of connections that changed.
+    pub(super) fn report_statuses(&mut self) {
+        for connection in self.connections.values_mut() {
+            if std::mem::take(&mut connection.status_changed) {
+                let numbers = connection.sections.iter().filter_map(|section| section.track);
+                let tracks = numbers.filter_map(|number| self.tracks.get(&number)).map(|track| PublishedTrack {
+                    track: track.number,
+                    source: track.source,
+                    muted: track.muted,
+                });
+                self.events.push_back(ShardEvent::Status(ParticipantStatus {
+                    participant_id: connection.participant_id,
+                    room: connection.room,
+                    state: connection.state,
+                    tracks: tracks.collect(),
+                }));
+            }
+        }
+    }
+}

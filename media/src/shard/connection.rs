@@ -1,0 +1,162 @@
+//! A participant's connection on its shard.
+
+use std::time::Instant;
+
+use boltorezka_proto::admission::ConnectionState;
+use boltorezka_proto::call::{LayerReason, Publication};
+use boltorezka_proto::{ParticipantId, RoomId, TrackNumber, call::MediaPermissions};
+use str0m::media::{Mid, Pt, Rid};
+
+use super::call::Call;
+use super::demux::Reach;
+use super::transport::Transport;
+use crate::router::Forwarder;
+use crate::router::slots::Wish;
+use crate::rtp::Format;
+
+/// Sections that a connection may have in each direction. A grid of 49 and some sounds fit; more would make offers of
+/// hundreds of kilobytes.
+pub const SECTIONS_MAX: usize = 64;
+
+/// A participant's connection: its transport, what it sends and what it receives.
+#[derive(Debug)]
+pub struct Connection {
+    /// Who.
+    pub participant_id: ParticipantId,
+    /// Where.
+    pub room: RoomId,
+    /// What it may do.
+    pub permissions: MediaPermissions,
+    /// How it does.
+    pub state: ConnectionState,
+    /// When `state` began.
+    pub state_since: Instant,
+    /// The WebRTC side.
+    pub transport: Transport,
+    /// Its addresses and fragments at the demultiplexer.
+    pub reach: Reach,
+    /// Session id of the client's offers (`o=`): a new one is a new connection.
+    pub offer_session: String,
+    /// What the client may send.
+    pub sections: Vec<Section>,
+    /// What the client receives.
+    pub slots: Vec<Slot>,
+    /// What the client said that it publishes; `None` while it has said nothing.
+    pub publications: Option<Vec<Publication>>,
+    /// The in-call conversation.
+    pub call: Call,
+    /// When a datagram of it came last.
+    pub last_heard: Instant,
+    /// The entry in the timer wheel that counts.
+    pub deadline: Option<Instant>,
+    /// Estimated bandwidth towards the client.
+    pub estimate_bps: u64,
+    /// It has to be polled at the end of the turn.
+    pub is_dirty: bool,
+    /// Control has to be told of its state.
+    pub status_changed: bool,
+}
+
+/// A section that the client sends in.
+#[derive(Debug)]
+pub struct Section {
+    /// `a=mid`.
+    pub mid: Mid,
+    /// Picture or sound.
+    pub is_video: bool,
+    /// Its encodings; empty without simulcast.
+    pub rids: Vec<Rid>,
+    /// The track that it is published as.
+    pub track: Option<TrackNumber>,
+    /// When media came last.
+    pub last_packet: Option<Instant>,
+}
+
+/// A section that the client receives in.
+#[derive(Debug)]
+pub struct Slot {
+    /// `a=mid`.
+    pub mid: Mid,
+    /// Picture or sound.
+    pub is_video: bool,
+    /// What the client decodes, and under which payload types.
+    pub formats: Vec<(Format, Pt)>,
+    /// How it is filled.
+    pub wish: Wish,
+    /// Largest useful height in pixels.
+    pub height_max: Option<u32>,
+    /// Served first when bandwidth is short; `None` for the default by source.
+    pub priority: Option<u8>,
+    /// The track that it is to carry.
+    pub track: Option<TrackNumber>,
+    /// What goes out.
+    pub forwarder: Forwarder,
+    /// The tracks whose subscriptions name this slot.
+    pub subscribed: Vec<TrackNumber>,
+    /// Why it has the layer it has.
+    pub reason: LayerReason,
+    /// No higher layer before this, so that a link at its limit does not flap.
+    pub upgrade_after: Option<Instant>,
+}
+
+impl Slot {
+    /// A slot that carries nothing yet.
+    pub fn new(mid: Mid, is_video: bool, formats: Vec<(Format, Pt)>, forwarder: Forwarder) -> Self {
+        Self {
+            mid,
+            is_video,
+            formats,
+            wish: Wish::Auto,
+            height_max: None,
+            priority: None,
+            track: None,
+            forwarder,
+            subscribed: Vec::new(),
+            reason: LayerReason::Best,
+            upgrade_after: None,
+        }
+    }
+}
+
+impl Connection {
+    /// Enters `state`; says whether it is a new one.
+    pub fn enter(&mut self, state: ConnectionState, now: Instant) -> bool {
+        let is_new = self.state != state;
+        if is_new {
+            self.state = state;
+            self.state_since = now;
+            self.status_changed = true;
+        }
+        is_new
+    }
+
+    /// The index of the section `mid`.
+    pub fn section_index(&self, mid: &str) -> Option<usize> {
+        self.sections.iter().position(|section| *section.mid == *mid)
+    }
+
+    /// The index of the slot `mid`.
+    pub fn slot_index(&self, mid: &str) -> Option<usize> {
+        self.slots.iter().position(|slot| *slot.mid == *mid)
+    }
+}
+
+/// The session id in an offer's `o=` line (RFC 8866, section 5.2), empty when there is none.
+pub fn offer_session(offer: &str) -> &str {
+    let origin = offer.lines().find_map(|line| line.strip_prefix("o="));
+    origin.and_then(|origin| origin.split_whitespace().nth(1)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_session_id_of_an_offer() {
+        assert_eq!(
+            offer_session("v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\n"),
+            "4611731400430051336"
+        );
+        assert_eq!(offer_session("v=0\r\n"), "");
+    }
+}

@@ -1,0 +1,215 @@
+//! From a datagram to its connection.
+//!
+//! A known source address belongs to one connection. Anything else must be a STUN binding request whose user name starts
+//! with a fragment that this shard gave out in this run; the connection then checks the request's integrity before the
+//! address becomes known.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+/// Addresses that one connection may use at a time: its interfaces times two IP versions, with room for changes of
+/// network. A client that uses more loses its oldest.
+const ADDRESSES_PER_CONNECTION_MAX: usize = 8;
+
+/// Length of the part of a user fragment that tells shard and epoch apart.
+const PREFIX_LENGTH: usize = 8;
+/// Length of the random part: 96 bits, above the 24 that RFC 8445, section 5.3 asks for.
+const RANDOM_LENGTH: usize = 16;
+/// 128 random bits are needed (same section); this gives 192.
+const PASSWORD_LENGTH: usize = 32;
+
+/// The characters of ICE credentials (RFC 8839, section 5.4).
+const ICE_CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Which connection a datagram belongs to.
+#[derive(Debug)]
+pub struct Demux<K> {
+    prefix: String,
+    by_address: HashMap<SocketAddr, K>,
+    by_ufrag: HashMap<String, K>,
+}
+
+/// How one connection is reached.
+#[derive(Debug, Default)]
+pub struct Reach {
+    addresses: Vec<SocketAddr>,
+    ufrags: Vec<String>,
+}
+
+/// Where a datagram goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Destination<K> {
+    /// The source address is known.
+    Known(K),
+    /// A binding request for this connection from a new address, not yet authenticated.
+    Claimed(K),
+    /// Nobody's. The reason is a label of the dropped-packets counter.
+    Unknown(&'static str),
+}
+
+impl<K: Copy + PartialEq> Demux<K> {
+    /// A demultiplexer for shard `shard` of the node's run `epoch`.
+    pub fn new(shard: u8, epoch: u64) -> Self {
+        let bits = (u64::from(shard) << 40) | (epoch & 0xff_ffff_ffff);
+        let characters = (0..PREFIX_LENGTH).map(|place| ice_character((bits >> (6 * place)) as u8));
+        Self { prefix: characters.collect(), by_address: HashMap::new(), by_ufrag: HashMap::new() }
+    }
+
+    /// A new user fragment and password, made of random bytes.
+    pub fn credentials(&self, mut random: impl FnMut(&mut [u8])) -> (String, String) {
+        let mut bytes = [0; RANDOM_LENGTH + PASSWORD_LENGTH];
+        random(&mut bytes);
+        let mut characters = bytes.iter().map(|&byte| ice_character(byte));
+        let ufrag = self.prefix.chars().chain(characters.by_ref().take(RANDOM_LENGTH)).collect();
+        (ufrag, characters.collect())
+    }
+
+    /// Expects binding requests for `ufrag`.
+    pub fn expect(&mut self, ufrag: String, key: K, reach: &mut Reach) {
+        self.by_ufrag.insert(ufrag.clone(), key);
+        reach.ufrags.push(ufrag);
+    }
+
+    /// Notes that `key` has proven to own `address`.
+    pub fn learn(&mut self, address: SocketAddr, key: K, reach: &mut Reach) {
+        self.by_address.insert(address, key);
+        reach.addresses.retain(|known| *known != address);
+        reach.addresses.push(address);
+        if reach.addresses.len() > ADDRESSES_PER_CONNECTION_MAX {
+            let oldest = reach.addresses.remove(0);
+            self.release(oldest, key);
+        }
+    }
+
+    /// Forgets a connection.
+    pub fn forget(&mut self, key: K, reach: &Reach) {
+        for &address in &reach.addresses {
+            self.release(address, key);
+        }
+        for ufrag in &reach.ufrags {
+            self.by_ufrag.remove(ufrag);
+        }
+    }
+
+    /// Where a datagram from `source` goes. A binding request goes where its user name says, even from a known address:
+    /// a browser may use a port again for its next connection.
+    pub fn find(&self, source: SocketAddr, datagram: &[u8]) -> Destination<K> {
+        let known = self.by_address.get(&source).copied();
+        let Some(ufrag) = binding_request_ufrag(datagram) else {
+            return known.map_or(Destination::Unknown("unknown_source"), Destination::Known);
+        };
+        match self.by_ufrag.get(ufrag) {
+            Some(&key) if known == Some(key) => Destination::Known(key),
+            Some(&key) => Destination::Claimed(key),
+            None if ufrag.starts_with(&self.prefix) => Destination::Unknown("ended_connection"),
+            None => Destination::Unknown("unknown_ufrag"),
+        }
+    }
+
+    fn release(&mut self, address: SocketAddr, key: K) {
+        if self.by_address.get(&address) == Some(&key) {
+            self.by_address.remove(&address);
+        }
+    }
+}
+
+fn ice_character(bits: u8) -> char {
+    ICE_CHARACTERS.get(usize::from(bits & 0x3f)).map_or('A', |&byte| char::from(byte))
+}
+
+/// The server's half of the user name in a STUN binding request (RFC 8489, sections 5 and 14.3; RFC 8445, section 7.2.2).
+fn binding_request_ufrag(datagram: &[u8]) -> Option<&str> {
+    const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
+    const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+    const USERNAME: [u8; 2] = [0x00, 0x06];
+
+    let (header, mut attributes) = datagram.split_first_chunk::<20>()?;
+    let [k0, k1, _, _, c0, c1, c2, c3, ..] = *header;
+    if [k0, k1] != BINDING_REQUEST || [c0, c1, c2, c3] != MAGIC_COOKIE {
+        return None;
+    }
+    while let Some((&[t0, t1, l0, l1], rest)) = attributes.split_first_chunk::<4>() {
+        let length = usize::from(u16::from_be_bytes([l0, l1]));
+        let value = rest.get(..length)?;
+        if [t0, t1] == USERNAME {
+            return std::str::from_utf8(value).ok()?.split(':').next();
+        }
+        attributes = rest.get(length.next_multiple_of(4)..)?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(username: &str) -> Vec<u8> {
+        let mut message = vec![0x00, 0x01, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+        message.extend([7; 12]);
+        message.extend([0x80, 0x22, 0, 3, b'x', b'y', b'z', 0]);
+        message.extend([0x00, 0x06, 0, u8::try_from(username.len()).unwrap()]);
+        message.extend(username.as_bytes());
+        message.resize(message.len().next_multiple_of(4), 0);
+        message
+    }
+
+    #[test]
+    fn a_request_with_a_known_fragment_claims_its_connection() {
+        let mut demux = Demux::new(3, 99);
+        let (ufrag, password) = demux.credentials(|bytes| bytes.fill(5));
+        assert_eq!((ufrag.len(), password.len()), (PREFIX_LENGTH + RANDOM_LENGTH, PASSWORD_LENGTH));
+        let mut reach = Reach::default();
+        demux.expect(ufrag.clone(), 'a', &mut reach);
+        let source = "192.0.2.1:5000".parse().unwrap();
+        let claim = request(&format!("{ufrag}:client"));
+        assert_eq!(demux.find(source, &claim), Destination::Claimed('a'));
+        assert_eq!(demux.find(source, &[0x80, 111, 0, 1]), Destination::Unknown("unknown_source"));
+        demux.learn(source, 'a', &mut reach);
+        assert_eq!(demux.find(source, &claim), Destination::Known('a'));
+        assert_eq!(demux.find(source, &[0x80, 111, 0, 1]), Destination::Known('a'));
+        demux.forget('a', &reach);
+        assert_eq!(demux.find(source, &claim), Destination::Unknown("ended_connection"));
+        assert_eq!(demux.find(source, &request("else:client")), Destination::Unknown("unknown_ufrag"));
+    }
+
+    #[test]
+    fn a_port_that_is_used_again_belongs_to_the_newest() {
+        let mut demux = Demux::new(0, 1);
+        let (mut old, mut new) = (Reach::default(), Reach::default());
+        demux.expect("new".into(), 'n', &mut new);
+        let source = "192.0.2.1:5000".parse().unwrap();
+        demux.learn(source, 'o', &mut old);
+        assert_eq!(demux.find(source, &request("new:client")), Destination::Claimed('n'));
+        demux.learn(source, 'n', &mut new);
+        demux.forget('o', &old);
+        assert_eq!(demux.find(source, &[0x80]), Destination::Known('n'));
+    }
+
+    #[test]
+    fn a_connection_has_few_addresses() {
+        let mut demux = Demux::new(0, 1);
+        let mut reach = Reach::default();
+        for port in 1..=20 {
+            demux.learn(SocketAddr::from(([192, 0, 2, 1], port)), 'a', &mut reach);
+        }
+        assert_eq!((reach.addresses.len(), demux.by_address.len()), (ADDRESSES_PER_CONNECTION_MAX, 8));
+    }
+
+    #[test]
+    fn shards_and_epochs_differ_in_their_prefix() {
+        let prefix = |shard, epoch| Demux::<u8>::new(shard, epoch).prefix;
+        assert_ne!(prefix(0, 1), prefix(1, 1));
+        assert_ne!(prefix(0, 1), prefix(0, 2));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_datagram_is_read_without_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
+            binding_request_ufrag(&bytes);
+            let mut stun = request("someone");
+            stun.truncate(20);
+            stun.extend(&bytes);
+            binding_request_ufrag(&stun);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What goes into a shard and what comes out, beside datagrams.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use boltorezka_proto::admission::{Admitted, ParticipantStatus};
+use boltorezka_proto::call::{EndReason, MediaPermissions, TrackSource};
+use boltorezka_proto::{ErrorCode, ParticipantId, RoomId, TrackNumber};
+
+use crate::rtp::Packet;
+
+/// From the node to a shard.
+#[derive(Debug, Clone)]
+pub enum ShardCommand {
+    /// Takes a participant in, or gives the one that is there a new connection or new sections.
+    Admit {
+        /// Comes back in the answer.
+        request_id: u64,
+        /// Who, where, with which rights.
+        admitted: Admitted,
+        /// The client's session description.
+        offer: String,
+    },
+    /// Ends a participant now.
+    Revoke {
+        /// Who.
+        participant_id: ParticipantId,
+        /// What the client is told.
+        reason: EndReason,
+    },
+    /// Changes what a participant may do, now.
+    SetPermissions {
+        /// Who.
+        participant_id: ParticipantId,
+        /// All its rights from now on.
+        permissions: MediaPermissions,
+    },
+    /// Answered with [`ShardEvent::Applied`] when all commands before it have taken effect.
+    Barrier {
+        /// Comes back.
+        rev: u64,
+    },
+}
+
+/// From a shard to the node.
+#[derive(Debug, Clone)]
+pub enum ShardEvent {
+    /// An `Admit` was carried out.
+    Answer {
+        /// The request's.
+        request_id: u64,
+        /// The session description for the client.
+        sdp: String,
+    },
+    /// An `Admit` changed nothing.
+    Refused {
+        /// The request's.
+        request_id: u64,
+        /// For programs.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+    },
+    /// A participant's state or tracks changed.
+    Status(ParticipantStatus),
+    /// A participant is gone from the shard.
+    Left {
+        /// Who.
+        participant_id: ParticipantId,
+        /// Where.
+        room: RoomId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// Who speaks in a room, loudest first.
+    Speaking {
+        /// Where.
+        room: RoomId,
+        /// Without the silent.
+        participant_ids: Vec<ParticipantId>,
+    },
+    /// All commands before the barrier have taken effect.
+    Applied {
+        /// The barrier's.
+        rev: u64,
+    },
+    /// The shard's counters, cumulative, once a second.
+    Counters(Counters),
+}
+
+/// From one shard to another. All but packets must arrive; they are kept until there is room.
+#[derive(Debug, Clone)]
+pub enum PeerMessage {
+    /// The sender has participants in the room, or has none any more.
+    Interest {
+        /// Which.
+        room: RoomId,
+        /// Whether it has.
+        interested: bool,
+    },
+    /// A track of the sender's is there, or has changed.
+    Track(TrackAnnouncement),
+    /// A track of the sender's is gone.
+    TrackGone {
+        /// Where it was.
+        room: RoomId,
+        /// Its number.
+        track: TrackNumber,
+    },
+    /// The encodings of the receiver's track that the sender's subscribers need, as a bit mask.
+    Wanted {
+        /// Its number.
+        track: TrackNumber,
+        /// Bit `n` for encoding `n`.
+        encodings: u8,
+    },
+    /// A subscriber of the sender's needs a keyframe.
+    Keyframe {
+        /// Of this track.
+        track: TrackNumber,
+        /// Of this encoding.
+        encoding: u8,
+    },
+    /// A packet of a track of the sender's.
+    Packet {
+        /// The track's room.
+        room: RoomId,
+        /// The envelope.
+        packet: Packet,
+    },
+}
+
+/// A track as other shards need to know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackAnnouncement {
+    /// Its number.
+    pub track: TrackNumber,
+    /// Where.
+    pub room: RoomId,
+    /// Who publishes it.
+    pub participant_id: ParticipantId,
+    /// What it carries.
+    pub source: TrackSource,
+    /// Whether nothing of it is forwarded now.
+    pub muted: bool,
+    /// Height in pixels of its largest encoding.
+    pub height: u32,
+    /// `a=rid` of each encoding, empty without simulcast.
+    pub rids: Vec<String>,
+    /// Bits per second of each encoding; `None` while it is not sent.
+    pub bitrates_bps: Vec<Option<u64>>,
+    /// When it was published: the order of arrival.
+    pub since: Instant,
+}
+
+/// What a shard has counted since its start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// RTP packets taken from clients.
+    pub packets_received: u64,
+    /// RTP packets sent to clients for the first time.
+    pub packets_forwarded: u64,
+    /// Packets given to other shards.
+    pub packets_relayed: u64,
+    /// Datagrams and packets not taken or not sent, by reason.
+    pub packets_dropped: BTreeMap<&'static str, u64>,
+    /// Bytes of datagrams taken.
+    pub bytes_received: u64,
+    /// Bytes of datagrams sent.
+    pub bytes_sent: u64,
+    /// Connections now.
+    pub connections: u64,
+    /// Times that a turn's budget ran out, by budget.
+    pub budget_exhausted: BTreeMap<&'static str, u64>,
+}
+
+impl Counters {
+    /// Counts one dropped packet or datagram.
+    pub fn drop(&mut self, reason: &'static str) {
+        self.drop_many(reason, 1);
+    }
+
+    /// Counts dropped packets or datagrams.
+    pub fn drop_many(&mut self, reason: &'static str, count: u64) {
+        *self.packets_dropped.entry(reason).or_default() += count;
+    }
+
+    /// Counts a budget that ran out.
+    pub fn exhaust(&mut self, budget: &'static str) {
+        *self.budget_exhausted.entry(budget).or_default() += 1;
+    }
+}

@@ -1,0 +1,353 @@
+//! What each slot carries: which track, which encoding.
+
+use std::time::{Duration, Instant};
+
+use boltorezka_proto::call::{LayerReason, SlotState, TrackSource};
+use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
+
+use super::connection::{Connection, SECTIONS_MAX, Slot};
+use super::messages::PeerMessage;
+use super::room::Room;
+use super::track::{Origin, Subscription};
+use super::{ConnectionKey, ShardCore};
+use crate::bwe::{Allocation, Demand, allocate};
+use crate::router::slots::assign;
+use crate::router::{Forwarder, Source};
+
+/// After a slot fell back to a lower layer it stays there at least this long: a link at its limit would flap.
+const UPGRADE_HOLD: Duration = Duration::from_secs(3);
+/// What one voice takes: Opus at 32 kb/s with headers.
+const VOICE_BPS: u64 = 50_000;
+/// The estimator looks for this much more than the best layers take, so that a higher one finds room.
+const DESIRED_HEADROOM: u64 = 2;
+/// It looks for this at least, so that a camera that is switched on finds room.
+const DESIRED_BPS_MIN: u64 = 3_000_000;
+
+impl ShardCore {
+    /// Notes that the client receives in a section, and fills it.
+    pub(super) fn add_slot(&mut self, now: Instant, key: ConnectionKey, slot: Slot) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.slots.len() >= SECTIONS_MAX {
+            return tracing::debug!(mid = %slot.mid, "too many slots, one was left out");
+        }
+        connection.slots.push(slot);
+        connection.call.slots_changed();
+        self.fill_slots(now, key);
+    }
+
+    /// Decides anew what the slots of a connection carry.
+    pub(super) fn fill_slots(&mut self, now: Instant, key: ConnectionKey) {
+        self.fill(now, key, false);
+        self.fill(now, key, true);
+    }
+
+    /// Other voices are heard in a room.
+    pub(super) fn fill_audio_slots(&mut self, now: Instant, room: RoomId) {
+        self.fill_room(now, room, false);
+    }
+
+    /// Other participants are active in a room.
+    pub(super) fn fill_video_slots(&mut self, now: Instant, room: RoomId) {
+        self.fill_room(now, room, true);
+    }
+
+    fn fill_room(&mut self, now: Instant, room: RoomId, is_video: bool) {
+        let Some(room) = self.rooms.get(&room) else { return };
+        for key in room.members.clone() {
+            self.fill(now, key, is_video);
+        }
+    }
+
+    fn fill(&mut self, now: Instant, key: ConnectionKey, is_video: bool) {
+        let Some(connection) = self.connections.get(key) else { return };
+        let slots: Vec<usize> = connection.slot_indices(is_video).collect();
+        let of_kind = || connection.slots.iter().filter(|slot| slot.is_video == is_video);
+        let current: Vec<_> = of_kind().map(|slot| slot.track).collect();
+        let wishes: Vec<_> = of_kind().map(|slot| slot.wish).collect();
+        let ranked = match self.rooms.get(&connection.room) {
+            Some(room) if connection.permissions.subscribe => self.rank(room, connection, is_video),
+            _ => Vec::new(),
+        };
+        let assigned = assign(&current, &wishes, &ranked);
+        if assigned == current {
+            return;
+        }
+        for (&index, &track) in slots.iter().zip(&assigned) {
+            self.set_slot_track(key, index, track);
+        }
+        if is_video {
+            self.allocate_layers(now, key);
+        }
+        self.mark_dirty(key);
+    }
+
+    /// The tracks that the default rule would show to a connection, the most wanted first.
+    fn rank(&self, room: &Room, connection: &Connection, is_video: bool) -> Vec<TrackNumber> {
+        let others = |source: TrackSource| {
+            room.tracks
+                .iter()
+                .filter_map(|number| self.tracks.get(number))
+                .filter(move |track| track.source == source && track.participant_id != connection.participant_id)
+        };
+        if !is_video {
+            let own = connection.sections.iter().filter_map(|section| section.track);
+            let own = own
+                .into_iter()
+                .find(|number| self.tracks.get(number).is_some_and(|track| track.source == TrackSource::Microphone));
+            let screens = others(TrackSource::ScreenAudio).map(|track| track.number);
+            return room.speakers.heard_by(own).into_iter().chain(screens).collect();
+        }
+        let mut cameras: Vec<_> = others(TrackSource::Camera).collect();
+        let recency = |participant_id: ParticipantId| {
+            let place = room.recent_speakers.iter().position(|known| *known == participant_id);
+            place.unwrap_or(usize::MAX)
+        };
+        cameras.sort_by_key(|track| recency(track.participant_id));
+        others(TrackSource::Screen).chain(cameras).map(|track| track.number).collect()
+    }
+
+    fn set_slot_track(&mut self, key: ConnectionKey, index: usize, track: Option<TrackNumber>) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(slot) = connection.slots.get_mut(index) else { return };
+        if slot.track == track {
+            return;
+        }
+        slot.track = track;
+        slot.upgrade_after = None;
+        // Sound starts at once; a picture waits for the allocator to choose its encoding.
+        match track {
+            None => slot.forwarder.set_target(None),
+            Some(track) if !slot.is_video => slot.forwarder.set_target(Some(Source { track, encoding: 0 })),
+            Some(_) => {}
+        }
+        connection.call.slots_changed();
+        self.subscribe(key, index);
+    }
+
+    /// Makes the subscriptions of a slot agree with its forwarder.
+    fn subscribe(&mut self, key: ConnectionKey, index: usize) {
+        let Some(slot) = self.connections.get_mut(key).and_then(|connection| connection.slots.get_mut(index)) else {
+            return;
+        };
+        let current = slot.forwarder.current().map(|source| source.track);
+        let target = slot.forwarder.target().map(|source| source.track);
+        let needed: Vec<_> = [current, target].into_iter().flatten().collect();
+        let before = std::mem::replace(&mut slot.subscribed, needed.clone());
+        let subscription = Subscription { connection: key, slot: index };
+        for number in before.iter().filter(|number| !needed.contains(number)) {
+            if let Some(track) = self.tracks.get_mut(number) {
+                track.subscriptions.retain(|known| *known != subscription);
+            }
+        }
+        for number in &needed {
+            if let Some(track) = self.tracks.get_mut(number)
+                && !track.subscriptions.contains(&subscription)
+            {
+                track.subscriptions.push(subscription);
+            }
+        }
+        for number in before.into_iter().chain(needed) {
+            self.update_wanted(number);
+        }
+    }
+
+    /// Tells the publisher's shard which encodings this shard's subscribers need.
+    fn update_wanted(&mut self, number: TrackNumber) {
+        let Some(track) = self.tracks.get(&number) else { return };
+        let Origin::Remote { shard } = track.origin else { return };
+        let slots = track
+            .subscriptions
+            .iter()
+            .filter_map(|subscription| self.connections.get(subscription.connection)?.slots.get(subscription.slot));
+        let sources = slots.flat_map(|slot| [slot.forwarder.current(), slot.forwarder.target()]).flatten();
+        let encodings = sources
+            .filter(|source| source.track == number)
+            .fold(0_u8, |mask, source| mask | (1 << (source.encoding & 7)));
+        let Some(track) = self.tracks.get_mut(&number) else { return };
+        if std::mem::replace(&mut track.wanted, encodings) != encodings {
+            self.peer_messages.push((shard, PeerMessage::Wanted { track: number, encodings }));
+        }
+    }
+
+    /// Takes a connection off all tracks.
+    pub(super) fn unsubscribe_all(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        for slot in &mut connection.slots {
+            slot.forwarder.set_target(None);
+        }
+        for index in 0..connection.slots.len() {
+            self.subscribe(key, index);
+        }
+    }
+
+    /// A slot's forwarder has gone over to its target.
+    pub(super) fn slot_switched(&mut self, _now: Instant, subscription: Subscription) {
+        if let Some(connection) = self.connections.get_mut(subscription.connection) {
+            connection.call.slots_changed();
+        }
+        self.subscribe(subscription.connection, subscription.slot);
+    }
+
+    /// Encodings of a track came or went: its subscribers choose again.
+    pub(super) fn encodings_changed(&mut self, now: Instant, number: TrackNumber) {
+        self.announce(number);
+        let Some(track) = self.tracks.get(&number) else { return };
+        if !track.source.is_video() {
+            return;
+        }
+        let Some(room) = self.rooms.get(&track.room) else { return };
+        let shows = |key: &ConnectionKey| {
+            self.connections.get(*key).is_some_and(|c| c.slots.iter().any(|slot| slot.track == Some(number)))
+        };
+        for key in room.members.iter().copied().filter(shows).collect::<Vec<_>>() {
+            self.allocate_layers(now, key);
+        }
+    }
+
+    /// A new estimate of the bandwidth towards a client.
+    pub(super) fn estimated(&mut self, now: Instant, key: ConnectionKey, bitrate_bps: u64) {
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.estimate_bps = bitrate_bps;
+            self.allocate_layers(now, key);
+        }
+    }
+
+    /// Shares a connection's bandwidth over its video slots.
+    pub(super) fn allocate_layers(&mut self, now: Instant, key: ConnectionKey) {
+        let Some(connection) = self.connections.get(key) else { return };
+        let video: Vec<usize> = connection.slot_indices(true).collect();
+        let demands: Vec<_> = video.iter().filter_map(|&index| self.demand(connection.slots.get(index)?)).collect();
+        let voices = connection.slots.iter().filter(|slot| !slot.is_video && slot.track.is_some()).count() as u64;
+        let best: u64 = demands.iter().filter_map(|demand| demand.encodings.last()).map(|rate| rate.bitrate_bps).sum();
+        let allocations = allocate(connection.estimate_bps, voices * VOICE_BPS, &demands);
+
+        if let Some(connection) = self.connections.get_mut(key) {
+            let desired_bps = (best + voices * VOICE_BPS).saturating_mul(DESIRED_HEADROOM).max(DESIRED_BPS_MIN);
+            connection.transport.set_desired_bitrate(desired_bps);
+        }
+        for ((&index, allocation), demand) in video.iter().zip(allocations).zip(&demands) {
+            self.apply_allocation(now, key, index, allocation, demand);
+        }
+        self.mark_dirty(key);
+    }
+
+    fn demand(&self, slot: &Slot) -> Option<Demand> {
+        let track = slot.track.and_then(|number| self.tracks.get(&number));
+        let by_source = match track.map(|track| track.source) {
+            Some(TrackSource::Screen) => 2,
+            Some(_) => 1,
+            None => 0,
+        };
+        let encodings = track.map(|track| track.rates()).unwrap_or_default();
+        Some(Demand { priority: slot.priority.unwrap_or(by_source), encodings, height_max: slot.height_max })
+    }
+
+    fn apply_allocation(
+        &mut self,
+        now: Instant,
+        key: ConnectionKey,
+        index: usize,
+        allocation: Allocation,
+        demand: &Demand,
+    ) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(slot) = connection.slots.get_mut(index) else { return };
+        let before = slot.forwarder.target().filter(|source| Some(source.track) == slot.track);
+        let mut target = slot.track.zip(allocation.encoding).map(|(track, encoding)| Source { track, encoding });
+        let place = |source: Option<Source>| {
+            source.and_then(|source| demand.encodings.iter().position(|rate| rate.encoding == source.encoding))
+        };
+        let mut reason = allocation.reason;
+        if place(target) > place(before) && slot.upgrade_after.is_some_and(|at| now < at) {
+            target = before;
+            reason = LayerReason::Bandwidth;
+        } else if place(target) < place(before) && allocation.reason == LayerReason::Bandwidth {
+            slot.upgrade_after = Some(now + UPGRADE_HOLD);
+        }
+        if std::mem::replace(&mut slot.reason, reason) != reason {
+            connection.call.slots_changed();
+        }
+        // A track that sends nothing just now goes on in its slot when it sends again.
+        let is_quiet = target.is_none() && reason != LayerReason::Paused && before.is_some();
+        if slot.forwarder.target() == target || is_quiet {
+            return;
+        }
+        slot.forwarder.set_target(target);
+        connection.call.slots_changed();
+        self.subscribe(key, index);
+        if let Some(source) = target {
+            self.need_keyframe(source);
+        }
+    }
+
+    /// Asks for a keyframe of a track, here or at its publisher's shard.
+    pub(super) fn need_keyframe(&mut self, source: Source) {
+        let Some(track) = self.tracks.get_mut(&source.track) else { return };
+        match &mut track.origin {
+            Origin::Local { keyframes, .. } => keyframes.request(source.encoding),
+            Origin::Remote { shard } => {
+                let message = PeerMessage::Keyframe { track: source.track, encoding: source.encoding };
+                self.peer_messages.push((*shard, message));
+            }
+        }
+    }
+
+    /// Repeats the requests of slots that still wait, and sends what is due to the publishers.
+    pub(super) fn request_keyframes(&mut self, now: Instant) {
+        let slots = self.connections.values().flat_map(|connection| &connection.slots);
+        let awaited: Vec<_> = slots.filter(|slot| slot.is_video).filter_map(|slot| slot.forwarder.awaited()).collect();
+        for source in awaited {
+            self.need_keyframe(source);
+        }
+        self.forward_keyframe_requests(now);
+    }
+
+    fn forward_keyframe_requests(&mut self, now: Instant) {
+        let mut asked = Vec::new();
+        for track in self.tracks.values_mut() {
+            let Origin::Local { connection, mid, keyframes, .. } = &mut track.origin else { continue };
+            let Some(encoding) = keyframes.poll(now) else { continue };
+            let Some(publisher) = self.connections.get_mut(*connection) else { continue };
+            let section = publisher.sections.iter().find(|section| section.mid == *mid);
+            let rid = section.and_then(|section| section.rids.get(usize::from(encoding)).copied());
+            publisher.transport.request_keyframe(*mid, rid);
+            asked.push(*connection);
+        }
+        for key in asked {
+            self.mark_dirty(key);
+        }
+    }
+
+    /// What a connection's slots carry, for its client.
+    pub(super) fn slot_states(&self, connection: &Connection) -> Vec<SlotState> {
+        let state = |slot: &Slot| {
+            let shown = slot.forwarder.shown(slot.track);
+            let track = shown.and_then(|number| self.tracks.get(&number));
+            let encoding = slot.forwarder.current().map(|source| usize::from(source.encoding));
+            SlotState {
+                mid: slot.mid.to_string(),
+                track: track.map(|track| track.number),
+                participant_id: track.map(|track| track.participant_id),
+                source: track.map(|track| track.source),
+                rid: track.zip(encoding).and_then(|(track, encoding)| track.rids.get(encoding).cloned()),
+                reason: track.filter(|track| track.source.is_video()).map(|_| slot.reason),
+            }
+        };
+        connection.slots.iter().map(state).collect()
+    }
+}
+
+impl Connection {
+    /// The indices of its slots of one kind.
+    fn slot_indices(&self, is_video: bool) -> impl Iterator<Item = usize> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter(move |(_, slot)| slot.is_video == is_video).map(|(index, _)| index)
+    }
+}
+
+impl Forwarder {
+    /// The track that a slot shows: the one that still plays, else the one that it is to carry.
+    fn shown(&self, assigned: Option<TrackNumber>) -> Option<TrackNumber> {
+        self.current().map(|source| source.track).or(assigned)
+    }
+}

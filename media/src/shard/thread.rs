@@ -1,0 +1,283 @@
+//! The loop that drives a shard on a real socket: a thread bound to a core.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::{Datagram, PeerMessage, ShardCommand, ShardCore, ShardEvent, Transmit};
+use crate::net::{BATCH_MAX, UdpSocket, Waker, pin_to_core, wait};
+
+/// Commands of the node in one turn. A join takes a millisecond or so, in which no packet moves.
+const COMMANDS_PER_TURN: usize = 4;
+/// Batches of datagrams in one turn: beyond that what was forwarded should leave first.
+const BATCHES_PER_TURN: usize = 4;
+/// Batches of messages from other shards in one turn, each of one of their turns.
+const PEER_BATCHES_PER_TURN: usize = 16;
+/// Batches of messages that may wait at a shard, from each other shard. When it is full, packets are dropped and counted;
+/// everything else waits at the sender.
+const PEER_QUEUE_BATCHES: usize = 256;
+/// Events that wait for the node. When it is full the shard keeps them and tries again in its next turn.
+pub const EVENT_QUEUE: usize = 4096;
+
+/// A batch of messages from one shard to another.
+pub type PeerBatch = (u8, Vec<PeerMessage>);
+
+/// How the node reaches a shard. When it is dropped, the shard ends.
+#[derive(Debug)]
+pub struct ShardHandle {
+    commands: mpsc::Sender<ShardCommand>,
+    peer: PeerHandle,
+}
+
+/// How other shards reach a shard.
+#[derive(Clone, Debug)]
+pub struct PeerHandle {
+    batches: mpsc::SyncSender<PeerBatch>,
+    waker: Waker,
+}
+
+/// The receiving ends of a [`ShardHandle`].
+pub struct ShardInbox {
+    commands: mpsc::Receiver<ShardCommand>,
+    peers: mpsc::Receiver<PeerBatch>,
+    waker: Waker,
+}
+
+/// Why a shard's thread ended.
+#[derive(Debug, thiserror::Error)]
+#[error("shard {shard} ended: {error}")]
+pub struct ShardEnded {
+    shard: u8,
+    error: io::Error,
+}
+
+impl ShardHandle {
+    /// A handle and its receiving ends.
+    ///
+    /// # Errors
+    /// When no file descriptor is free for the waker.
+    pub fn new() -> io::Result<(Self, ShardInbox)> {
+        // Commands come from the one node, which waits for the answers of most: their number is bounded by what control
+        // asks at a time.
+        let (commands, commands_inbox) = mpsc::channel();
+        let (batches, peers) = mpsc::sync_channel(PEER_QUEUE_BATCHES);
+        let waker = Waker::new()?;
+        let inbox = ShardInbox { commands: commands_inbox, peers, waker: waker.clone() };
+        Ok((Self { commands, peer: PeerHandle { batches, waker } }, inbox))
+    }
+
+    /// What other shards get.
+    pub fn peer(&self) -> PeerHandle {
+        self.peer.clone()
+    }
+
+    /// Sends a command; `false` when the shard has ended.
+    pub fn command(&self, command: ShardCommand) -> bool {
+        let is_alive = self.commands.send(command).is_ok();
+        self.peer.waker.wake();
+        is_alive
+    }
+}
+
+impl Drop for ShardHandle {
+    fn drop(&mut self) {
+        // The thread sees the closed queue when it wakes; the sender itself is gone right after this.
+        let (closed, _) = mpsc::channel();
+        self.commands = closed;
+        self.peer.waker.wake();
+    }
+}
+
+impl PeerHandle {
+    /// Gives a batch to the shard, or gives it back when there is no room.
+    fn try_batch(&self, batch: PeerBatch) -> Result<(), PeerBatch> {
+        match self.batches.try_send(batch) {
+            Ok(()) => {
+                self.waker.wake();
+                Ok(())
+            }
+            Err(mpsc::TrySendError::Full(batch) | mpsc::TrySendError::Disconnected(batch)) => Err(batch),
+        }
+    }
+}
+
+/// What a shard's loop works with.
+pub struct ShardLoop {
+    /// The shard's number.
+    pub shard: u8,
+    /// The shard itself.
+    pub core: ShardCore,
+    /// Its socket.
+    pub socket: UdpSocket,
+    /// Addresses that clients know it by.
+    pub candidates: Vec<SocketAddr>,
+    /// What comes in from others.
+    pub inbox: ShardInbox,
+    /// All shards of the node, this one too.
+    pub shards: Vec<PeerHandle>,
+    /// Where events go.
+    pub events: tokio::sync::mpsc::Sender<(u8, ShardEvent)>,
+}
+
+impl ShardLoop {
+    /// Runs until the node is gone.
+    ///
+    /// # Errors
+    /// [`ShardEnded`] when the socket fails for good.
+    pub fn run(mut self) -> Result<(), ShardEnded> {
+        let shard = self.shard;
+        if let Err(error) = pin_to_core(usize::from(shard)) {
+            tracing::warn!(shard, %error, "the shard's thread is not bound to a core");
+        }
+        let mut outbox = Outbox::new(self.shards.len());
+        loop {
+            let timeout = match outbox.is_empty() {
+                true => self.core.poll_timeout().saturating_duration_since(Instant::now()),
+                false => Duration::from_millis(1),
+            };
+            wait(&self.socket, &self.inbox.waker, timeout).map_err(|error| ShardEnded { shard, error })?;
+            self.inbox.waker.reset();
+            if !self.turn(&mut outbox).map_err(|error| ShardEnded { shard, error })? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes input, lets the core work, sends what came out. `false` when the node is gone.
+    fn turn(&mut self, outbox: &mut Outbox) -> io::Result<bool> {
+        let now = Instant::now();
+        for count in 0..COMMANDS_PER_TURN {
+            match self.inbox.commands.try_recv() {
+                Ok(command) => self.core.handle_command(now, command),
+                Err(mpsc::TryRecvError::Empty) => break,
+                Err(mpsc::TryRecvError::Disconnected) => return Ok(false),
+            }
+            if count + 1 == COMMANDS_PER_TURN {
+                self.core.counters_mut().exhaust("commands");
+                self.inbox.waker.wake();
+            }
+        }
+        for count in 0..PEER_BATCHES_PER_TURN {
+            let Ok((from, messages)) = self.inbox.peers.try_recv() else { break };
+            for message in messages {
+                self.core.handle_peer(now, from, message);
+            }
+            if count + 1 == PEER_BATCHES_PER_TURN {
+                self.core.counters_mut().exhaust("peer_batches");
+                self.inbox.waker.wake();
+            }
+        }
+        for count in 0..BATCHES_PER_TURN {
+            let candidates = &self.candidates;
+            let received = self.socket.receive()?;
+            let mut taken = 0;
+            let datagrams = received.map(|datagram| {
+                taken += 1;
+                let destination = candidate_for(candidates, datagram.local, datagram.source);
+                Datagram { source: datagram.source, destination, contents: datagram.contents }
+            });
+            self.core.handle_datagrams(now, datagrams);
+            if taken < BATCH_MAX {
+                break;
+            }
+            if count + 1 == BATCHES_PER_TURN {
+                self.core.counters_mut().exhaust("datagrams");
+            }
+        }
+        self.core.handle_timeout(now);
+        self.send()?;
+        outbox.collect(&mut self.core);
+        outbox.deliver(self.shard, &self.shards, &self.events, &mut self.core);
+        Ok(true)
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        let transmits: Vec<Transmit> = self.core.take_transmits().collect();
+        for batch in transmits.chunks(BATCH_MAX) {
+            let datagrams = batch.iter().map(|t| (t.source.ip(), t.destination, t.contents.as_slice()));
+            let sent = self.socket.send(datagrams)?;
+            let bytes: usize = batch.iter().take(sent).map(|transmit| transmit.contents.len()).sum();
+            let counters = self.core.counters_mut();
+            counters.bytes_sent += bytes as u64;
+            if sent < batch.len() {
+                counters.drop_many("socket_full", (batch.len() - sent) as u64);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What waits for others: events for the node, messages for other shards.
+struct Outbox {
+    events: VecDeque<ShardEvent>,
+    messages: Vec<Vec<PeerMessage>>,
+}
+
+impl Outbox {
+    fn new(shard_count: usize) -> Self {
+        Self { events: VecDeque::new(), messages: (0..shard_count).map(|_| Vec::new()).collect() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.messages.iter().all(Vec::is_empty)
+    }
+
+    fn collect(&mut self, core: &mut ShardCore) {
+        self.events.extend(std::iter::from_fn(|| core.poll_event()));
+        for (shard, message) in core.take_peer_messages() {
+            if let Some(messages) = self.messages.get_mut(usize::from(shard)) {
+                messages.push(message);
+            }
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        own: u8,
+        shards: &[PeerHandle],
+        events: &tokio::sync::mpsc::Sender<(u8, ShardEvent)>,
+        core: &mut ShardCore,
+    ) {
+        while let Some(event) = self.events.pop_front() {
+            if let Err(tokio::sync::mpsc::error::TrySendError::Full((_, event))) = events.try_send((own, event)) {
+                self.events.push_front(event);
+                break;
+            }
+        }
+        for (messages, shard) in self.messages.iter_mut().zip(shards).filter(|(messages, _)| !messages.is_empty()) {
+            if let Err((_, refused)) = shard.try_batch((own, std::mem::take(messages))) {
+                let before = refused.len();
+                *messages = refused;
+                messages.retain(|message| !matches!(message, PeerMessage::Packet { .. }));
+                core.counters_mut().drop_many("peer_queue_full", (before - messages.len()) as u64);
+            }
+        }
+    }
+}
+
+/// The address that the client knows for a datagram that came to `local`: that one where it is a candidate, else, behind
+/// a NAT, the candidate of the same IP version.
+fn candidate_for(candidates: &[SocketAddr], local: Option<IpAddr>, source: SocketAddr) -> SocketAddr {
+    let known = candidates.iter().find(|candidate| Some(candidate.ip()) == local);
+    let mapped = || candidates.iter().find(|candidate| candidate.is_ipv4() == source.is_ipv4());
+    known.or_else(mapped).or(candidates.first()).copied().unwrap_or(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_nat_the_mapped_candidate_stands_for_the_local_address() {
+        let candidates: Vec<SocketAddr> =
+            vec!["203.0.113.7:7000".parse().unwrap(), "[2001:db8::7]:7000".parse().unwrap()];
+        let source = "198.51.100.9:4000".parse().unwrap();
+        let local = |text: &str| Some(text.parse().unwrap());
+        assert_eq!(candidate_for(&candidates, local("203.0.113.7"), source), candidates[0]);
+        assert_eq!(candidate_for(&candidates, local("10.0.0.5"), source), candidates[0]);
+        let source = "[2001:db8::9]:4000".parse().unwrap();
+        assert_eq!(candidate_for(&candidates, local("fd00::5"), source), candidates[1]);
+    }
+}

@@ -1,0 +1,236 @@
+//! Published tracks, as a shard keeps them: its own and those of other shards.
+
+use std::time::{Duration, Instant};
+
+use boltorezka_proto::call::{TrackInfo, TrackSource};
+use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
+use str0m::media::{Mid, Rid};
+
+use super::ConnectionKey;
+use super::messages::TrackAnnouncement;
+use crate::bwe::EncodingRate;
+use crate::router::KeyframeThrottle;
+
+/// An encoding that sent nothing for this long is not offered to subscribers. Screens at a standstill send a picture
+/// each second or so.
+const ENCODING_SILENT_AFTER: Duration = Duration::from_millis(2500);
+/// Weight of the newest second in an encoding's rate.
+const RATE_SMOOTHING: f64 = 0.5;
+/// Rate of an encoding that was not measured yet: that of a thumbnail, and four times as much for each larger one.
+const BITRATE_ASSUMED_BPS: u64 = 120_000;
+
+/// A track that somebody publishes.
+#[derive(Debug)]
+pub struct Track {
+    /// Its number.
+    pub number: TrackNumber,
+    /// Where.
+    pub room: RoomId,
+    /// Who publishes it.
+    pub participant_id: ParticipantId,
+    /// What it carries.
+    pub source: TrackSource,
+    /// Whether nothing of it is forwarded.
+    pub muted: bool,
+    /// Height in pixels of the largest encoding.
+    pub height: u32,
+    /// Names of its encodings; empty without simulcast.
+    pub rids: Vec<String>,
+    /// What its encodings send.
+    pub encodings: Vec<Encoding>,
+    /// When it was published.
+    pub since: Instant,
+    /// Where its packets come from.
+    pub origin: Origin,
+    /// The slots on this shard that may forward it.
+    pub subscriptions: Vec<Subscription>,
+    /// For tracks of other shards: the encodings that were last asked for.
+    pub wanted: u8,
+}
+
+/// Where a track's packets come from.
+#[derive(Debug)]
+pub enum Origin {
+    /// A connection of this shard.
+    Local {
+        /// The publisher's.
+        connection: ConnectionKey,
+        /// Its section.
+        mid: Mid,
+        /// For each other shard, the encodings that it needs, as a bit mask.
+        wanted_by: Vec<u8>,
+        /// Keyframe requests towards the publisher.
+        keyframes: KeyframeThrottle,
+    },
+    /// Another shard.
+    Remote {
+        /// Which.
+        shard: u8,
+    },
+}
+
+/// A slot that may forward a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subscription {
+    /// Whose.
+    pub connection: ConnectionKey,
+    /// Index of the slot there.
+    pub slot: usize,
+}
+
+/// What one encoding sends.
+#[derive(Debug, Default, Clone)]
+pub struct Encoding {
+    /// Smoothed rate; `None` before the first measurement.
+    pub bitrate_bps: Option<u64>,
+    /// When a packet came last; `None` when it is silent.
+    pub last_packet: Option<Instant>,
+    bytes: u64,
+}
+
+impl Encoding {
+    /// An encoding of another shard's track, with the rate that was announced; `None` while it is silent.
+    pub fn announced(bitrate_bps: Option<u64>, now: Instant) -> Self {
+        Self { bitrate_bps, last_packet: bitrate_bps.map(|_| now), bytes: 0 }
+    }
+}
+
+impl Track {
+    /// Its line in the room's list of tracks.
+    pub fn info(&self) -> TrackInfo {
+        TrackInfo { track: self.number, participant_id: self.participant_id, source: self.source, muted: self.muted }
+    }
+
+    /// Whether its packets come from a connection of this shard.
+    pub fn is_local(&self) -> bool {
+        matches!(self.origin, Origin::Local { .. })
+    }
+
+    /// What other shards are told of it.
+    pub fn announcement(&self) -> TrackAnnouncement {
+        let rate = |encoding: &Encoding| encoding.last_packet.map(|_| encoding.bitrate_bps.unwrap_or(0));
+        TrackAnnouncement {
+            track: self.number,
+            room: self.room,
+            participant_id: self.participant_id,
+            source: self.source,
+            muted: self.muted,
+            height: self.height,
+            rids: self.rids.clone(),
+            bitrates_bps: self.encodings.iter().map(rate).collect(),
+            since: self.since,
+        }
+    }
+
+    /// Index of the encoding named `rid`.
+    pub fn encoding_index(&self, rid: Option<Rid>) -> Option<u8> {
+        let Some(rid) = rid else { return Some(0) };
+        let index = self.rids.iter().position(|known| **known == *rid)?;
+        u8::try_from(index).ok()
+    }
+
+    /// Counts a packet; says whether its encoding was silent before.
+    pub fn count(&mut self, encoding: u8, length: usize, now: Instant) -> bool {
+        let Some(encoding) = self.encodings.get_mut(usize::from(encoding)) else { return false };
+        encoding.bytes += length as u64;
+        encoding.last_packet.replace(now).is_none()
+    }
+
+    /// Closes a measuring interval; says whether an encoding fell silent.
+    pub fn measure(&mut self, now: Instant, interval: Duration) -> bool {
+        let mut fell_silent = false;
+        for encoding in &mut self.encodings {
+            let measured_bps = std::mem::take(&mut encoding.bytes) as f64 * 8.0 / interval.as_secs_f64().max(0.001);
+            let Some(last_packet) = encoding.last_packet else { continue };
+            let before = encoding.bitrate_bps.map_or(measured_bps, |bitrate_bps| bitrate_bps as f64);
+            encoding.bitrate_bps = Some((before + (measured_bps - before) * RATE_SMOOTHING) as u64);
+            if now.saturating_duration_since(last_packet) > ENCODING_SILENT_AFTER && self.source.is_video() {
+                *encoding = Encoding::default();
+                fell_silent = true;
+            }
+        }
+        fell_silent
+    }
+
+    /// The encodings that are sent now, by rising rate.
+    pub fn rates(&self) -> Vec<EncodingRate> {
+        let mut rates: Vec<_> = self
+            .encodings
+            .iter()
+            .enumerate()
+            .filter(|(_, encoding)| encoding.last_packet.is_some())
+            .map(|(index, encoding)| {
+                let assumed_bps = BITRATE_ASSUMED_BPS << (2 * index.min(8));
+                (index as u8, encoding.bitrate_bps.filter(|bps| *bps > 0).unwrap_or(assumed_bps))
+            })
+            .collect();
+        rates.sort_by_key(|(_, bitrate_bps)| *bitrate_bps);
+        let largest = rates.len().saturating_sub(1);
+        let places = rates.into_iter().enumerate();
+        places
+            .map(|(place, (encoding, bitrate_bps))| {
+                let halvings = (largest - place).min(31);
+                EncodingRate { encoding, bitrate_bps, height: self.height >> halvings }
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn track(rids: &[&str]) -> Track {
+        Track {
+            number: TrackNumber(1),
+            room: RoomId::generate(),
+            participant_id: ParticipantId::generate(),
+            source: TrackSource::Camera,
+            muted: false,
+            height: 720,
+            rids: rids.iter().map(|rid| (*rid).to_owned()).collect(),
+            encodings: vec![Encoding::default(); rids.len().max(1)],
+            since: Instant::now(),
+            origin: Origin::Remote { shard: 1 },
+            subscriptions: Vec::new(),
+            wanted: 0,
+        }
+    }
+
+    #[test]
+    fn rates_are_sorted_whatever_the_order_of_the_offer() {
+        let mut track = track(&["f", "h", "q"]);
+        let start = Instant::now();
+        for (encoding, length) in [(0, 100_000), (1, 30_000), (2, 8_000)] {
+            assert!(track.count(encoding, length, start), "was silent");
+            assert!(!track.count(encoding, 0, start));
+        }
+        track.measure(start, Duration::from_secs(1));
+        let rates = track.rates();
+        assert_eq!(rates.iter().map(|rate| rate.encoding).collect::<Vec<_>>(), [2, 1, 0]);
+        assert_eq!(rates.iter().map(|rate| rate.height).collect::<Vec<_>>(), [180, 360, 720]);
+        assert_eq!(rates[2].bitrate_bps, 800_000);
+    }
+
+    #[test]
+    fn an_encoding_that_stops_is_not_offered() {
+        let mut track = track(&["q", "h"]);
+        let start = Instant::now();
+        track.count(0, 1_000, start);
+        track.count(1, 1_000, start);
+        let later = start + Duration::from_secs(3);
+        track.count(0, 1_000, later);
+        assert!(track.measure(later, Duration::from_secs(1)));
+        assert_eq!(track.rates().len(), 1);
+        assert!(!track.measure(later, Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn unmeasured_encodings_are_ordered_by_place() {
+        let mut track = track(&["q", "h", "f"]);
+        let now = Instant::now();
+        track.count(2, 1, now);
+        track.count(0, 1, now);
+        assert_eq!(track.rates().iter().map(|rate| rate.encoding).collect::<Vec<_>>(), [0, 2]);
+    }
+}

@@ -1,0 +1,401 @@
+//! One WebRTC transport: the only place that speaks to str0m.
+//!
+//! It turns datagrams into envelopes and channel texts, and envelopes into datagrams. An egress of our own can take
+//! [`Transport::send`]'s place without anything else noticing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::bwe::{Bitrate, BweKind};
+use str0m::change::SdpOffer;
+use str0m::channel::ChannelId;
+use str0m::config::DtlsCert;
+use str0m::crypto::CryptoProvider;
+use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc, VideoOrientation, Vp8Descriptor};
+use str0m::stats::PeerStats;
+use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcError};
+use thiserror::Error;
+
+use super::formats::{destination_formats, format_of};
+use crate::router::Munged;
+use crate::rtp::{Codec, Descriptor, Format, Packet, Rewrite, vp9};
+
+/// Packets kept for retransmission in each slot: half a second of video at 2 Mb/s.
+const RTX_CACHE_PACKETS: usize = 256;
+/// A packet older than this is of no use to a jitter buffer.
+const RTX_CACHE_AGE: Duration = Duration::from_secs(1);
+/// Share of retransmissions above which the link is taken to be full.
+const RTX_RATIO_MAX: f32 = 0.3;
+/// Estimate before anything was measured. Browsers reach several Mb/s within a second; a lower start delays the picture.
+pub const ESTIMATE_START_BPS: u64 = 1_500_000;
+/// How often loss and round-trip time are reported.
+const STATS_INTERVAL: Duration = Duration::from_secs(1);
+/// How far str0m's clock may run ahead of ours while its pacer empties, one packet a step.
+const PACER_LOOKAHEAD: Duration = Duration::from_micros(500);
+/// Steps of the pacer in one poll: what is left goes out with the next turn.
+const PACER_STEPS_MAX: usize = 64;
+
+/// What a shard gives to each of its transports.
+#[derive(Debug, Clone)]
+pub struct TransportConfig {
+    /// Addresses under which clients reach the shard.
+    pub candidates: Vec<SocketAddr>,
+    /// The node's certificate.
+    pub certificate: DtlsCert,
+    /// Crypto for DTLS, SRTP and STUN.
+    pub crypto: Arc<CryptoProvider>,
+}
+
+/// Why an offer or a datagram was not taken.
+#[derive(Debug, Error)]
+pub enum TransportError {
+    /// The text is not a session description.
+    #[error("the offer is not a session description: {0}")]
+    Syntax(String),
+    /// str0m refused it.
+    #[error("the offer cannot be answered: {0}")]
+    Offer(RtcError),
+    /// The transport failed and is of no more use.
+    #[error("the transport failed: {0}")]
+    Failed(#[from] RtcError),
+}
+
+/// What a transport tells its connection.
+#[derive(Debug)]
+pub enum TransportEvent {
+    /// ICE and DTLS are done.
+    Connected,
+    /// The other side has closed, or the transport failed.
+    Closed,
+    /// The client may send here.
+    SectionAdded { mid: Mid, is_video: bool, rids: Vec<Rid> },
+    /// The client receives here.
+    SlotAdded { mid: Mid, is_video: bool, formats: Vec<(Format, Pt)> },
+    /// Media came in on a section. The track is not filled in.
+    Packet { mid: Mid, rid: Option<Rid>, packet: Packet },
+    /// The client's decoder in this slot needs a keyframe.
+    KeyframeRequested { mid: Mid },
+    /// The client opened a data channel with this label.
+    ChannelOpen { channel: ChannelId, label: String },
+    /// A message on a data channel.
+    ChannelData { channel: ChannelId, data: Vec<u8> },
+    /// Estimated bandwidth towards the client.
+    Estimate { bitrate_bps: u64 },
+    /// Figures of the last second.
+    Stats { rtt: Option<Duration>, uplink_loss_ratio: Option<f32> },
+}
+
+/// A datagram to send.
+#[derive(Debug)]
+pub struct Transmit {
+    /// The local address that the client knows.
+    pub source: SocketAddr,
+    /// Where to.
+    pub destination: SocketAddr,
+    /// What.
+    pub contents: Vec<u8>,
+}
+
+/// An ICE-lite, DTLS and SRTP endpoint for one connection.
+#[derive(Debug)]
+pub struct Transport {
+    rtc: Rtc,
+    /// str0m's clock. It never goes back; ours may be a little behind it.
+    clock: Instant,
+    formats: Vec<(Pt, Option<Format>)>,
+    streams: Vec<(Ssrc, Mid, Option<Rid>)>,
+}
+
+impl Transport {
+    /// Answers a client's first offer.
+    ///
+    /// # Errors
+    /// [`TransportError::Syntax`] or [`TransportError::Offer`].
+    pub fn accept(
+        config: &TransportConfig,
+        credentials: (String, String),
+        offer: &str,
+        now: Instant,
+    ) -> Result<(Self, String), TransportError> {
+        let offer = SdpOffer::from_sdp_string(offer).map_err(|error| TransportError::Syntax(error.to_string()))?;
+        let (ufrag, pass) = credentials;
+        let mut rtc = Rtc::builder()
+            .set_ice_lite(true)
+            .set_rtp_mode(true)
+            .set_local_ice_credentials(IceCreds { ufrag, pass })
+            .set_crypto_provider(config.crypto.clone())
+            .set_dtls_cert(config.certificate.clone())
+            .enable_bwe(Some(Bitrate::bps(ESTIMATE_START_BPS)))
+            .set_stats_interval(Some(STATS_INTERVAL))
+            .set_sctp_max_message_size(boltorezka_proto::call::MESSAGE_BYTES_MAX as u32)
+            .clear_codecs()
+            .enable_opus(true, false)
+            .enable_vp8(true)
+            .enable_vp9(true)
+            .enable_h264(true)
+            .enable_av1(true)
+            .build(now);
+        for address in &config.candidates {
+            if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
+                rtc.add_local_candidate(candidate);
+            }
+        }
+        let answer = rtc.sdp_api().accept_offer(offer).map_err(TransportError::Offer)?;
+        let transport = Self { rtc, clock: now, formats: Vec::new(), streams: Vec::new() };
+        Ok((transport, answer.to_sdp_string()))
+    }
+
+    /// Answers a later offer of the same client connection.
+    ///
+    /// # Errors
+    /// [`TransportError::Syntax`] or [`TransportError::Offer`]; the connection goes on as it was.
+    pub fn accept_again(&mut self, offer: &str) -> Result<String, TransportError> {
+        let offer = SdpOffer::from_sdp_string(offer).map_err(|error| TransportError::Syntax(error.to_string()))?;
+        let answer = self.rtc.sdp_api().accept_offer(offer).map_err(TransportError::Offer)?;
+        Ok(answer.to_sdp_string())
+    }
+
+    /// The user fragment under which the client is expected now.
+    pub fn ufrag(&mut self) -> String {
+        self.rtc.direct_api().local_ice_credentials().ufrag
+    }
+
+    /// Takes a datagram; says whether it was one of this connection's. `is_authentic` is false for an address that has
+    /// not passed a check of this connection yet.
+    ///
+    /// # Errors
+    /// [`TransportError::Failed`] when the connection cannot go on.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        datagram: &[u8],
+        is_authentic: bool,
+    ) -> Result<bool, TransportError> {
+        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, datagram) else {
+            return Ok(false);
+        };
+        let input = Input::Receive(self.advance(now), receive);
+        if !is_authentic && !self.rtc.accepts(&input) {
+            return Ok(false);
+        }
+        self.rtc.handle_input(input)?;
+        Ok(true)
+    }
+
+    /// Moves all that is due into `transmits` and `events`, and says when to poll again.
+    ///
+    /// # Errors
+    /// [`TransportError::Failed`] when the connection cannot go on.
+    pub fn poll(
+        &mut self,
+        now: Instant,
+        transmits: &mut Vec<Transmit>,
+        events: &mut Vec<TransportEvent>,
+    ) -> Result<Instant, TransportError> {
+        let now = self.advance(now);
+        self.rtc.handle_input(Input::Timeout(now))?;
+        for _ in 0..PACER_STEPS_MAX {
+            let next = self.drain(transmits, events)?;
+            if next > now + PACER_LOOKAHEAD {
+                return Ok(next);
+            }
+            let next = self.advance(next.max(self.clock + Duration::from_micros(1)));
+            self.rtc.handle_input(Input::Timeout(next))?;
+        }
+        self.drain(transmits, events)
+    }
+
+    /// Moves what str0m has ready into `transmits` and `events`, without letting time pass.
+    ///
+    /// # Errors
+    /// [`TransportError::Failed`] when the connection cannot go on.
+    pub fn drain(
+        &mut self,
+        transmits: &mut Vec<Transmit>,
+        events: &mut Vec<TransportEvent>,
+    ) -> Result<Instant, TransportError> {
+        loop {
+            match self.rtc.poll_output()? {
+                Output::Timeout(at) => return Ok(at),
+                Output::Transmit(transmit) => transmits.push(Transmit {
+                    source: transmit.source,
+                    destination: transmit.destination,
+                    contents: transmit.contents.into(),
+                }),
+                Output::Event(event) => self.translate(event, events),
+            }
+        }
+    }
+
+    /// Sends a packet in a slot. It leaves with the next [`Transport::poll`].
+    pub fn send(&mut self, mid: Mid, pt: Pt, packet: &Packet, munged: Munged) {
+        let mut direct = self.rtc.direct_api();
+        let Some(stream) = direct.stream_tx_by_mid(mid, None) else { return };
+        let extensions = ExtensionValues {
+            audio_level: packet.audio_level_dbov,
+            voice_activity: packet.voice,
+            video_orientation: packet.rotation.map(orientation_of),
+            ..ExtensionValues::default()
+        };
+        let payload = match packet.format.codec {
+            Codec::Vp9 => rewritten_vp9(&packet.payload, munged.rewrite),
+            _ => packet.payload.clone(),
+        };
+        let write = RtpWrite::new(pt, munged.sequence.into(), munged.timestamp, packet.arrival, payload)
+            .marker(packet.marker)
+            .ext_vals(extensions)
+            .csrc(&[packet.track.0])
+            .nackable(packet.format.codec != Codec::Opus);
+        let write = match packet.format.codec {
+            Codec::Vp8 => with_vp8_rewrite(write, &packet.payload, munged.rewrite),
+            _ => write,
+        };
+        stream.write_rtp(write);
+    }
+
+    /// Asks the client for a keyframe of an encoding.
+    pub fn request_keyframe(&mut self, mid: Mid, rid: Option<Rid>) {
+        if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, rid) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
+    }
+
+    /// Says what the client's slots take in all, so that the estimator looks for that much.
+    pub fn set_desired_bitrate(&mut self, bitrate_bps: u64) {
+        self.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(bitrate_bps));
+    }
+
+    /// Writes a text to a data channel; `false` when its buffer is full or the channel is gone.
+    pub fn write_text(&mut self, channel: ChannelId, text: &str) -> bool {
+        self.rtc.channel(channel).is_some_and(|mut channel| channel.write(false, text.as_bytes()).unwrap_or(false))
+    }
+
+    /// Says goodbye: what that takes goes out with the next polls.
+    pub fn close(&mut self) {
+        if let Err(error) = self.rtc.close() {
+            tracing::debug!(%error, "could not close a transport cleanly");
+        }
+    }
+
+    /// `now`, or str0m's clock where that is ahead.
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.clock = self.clock.max(now);
+        self.clock
+    }
+
+    fn translate(&mut self, event: Event, events: &mut Vec<TransportEvent>) {
+        match event {
+            Event::Connected => events.push(TransportEvent::Connected),
+            Event::Closed => events.push(TransportEvent::Closed),
+            Event::MediaAdded(media) => {
+                let is_video = media.kind == MediaKind::Video;
+                if media.direction.is_receiving() {
+                    let rids = media.simulcast.map(|simulcast| simulcast.recv).unwrap_or_default();
+                    let rids = rids.into_iter().map(|layer| layer.rid).collect();
+                    events.push(TransportEvent::SectionAdded { mid: media.mid, is_video, rids });
+                }
+                if media.direction.is_sending() {
+                    let mut direct = self.rtc.direct_api();
+                    if let Some(stream) = direct.stream_tx_by_mid(media.mid, None) {
+                        stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_RATIO_MAX));
+                    }
+                    let formats = destination_formats(&self.rtc, media.mid);
+                    events.push(TransportEvent::SlotAdded { mid: media.mid, is_video, formats });
+                }
+            }
+            Event::RtpPacket(packet) => events.extend(self.envelope(packet)),
+            Event::KeyframeRequest(request) => events.push(TransportEvent::KeyframeRequested { mid: request.mid }),
+            Event::ChannelOpen(channel, label) => events.push(TransportEvent::ChannelOpen { channel, label }),
+            Event::ChannelData(data) => {
+                events.push(TransportEvent::ChannelData { channel: data.id, data: data.data });
+            }
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                events.push(TransportEvent::Estimate { bitrate_bps: estimate.as_u64() });
+            }
+            Event::PeerStats(PeerStats { rtt, ingress_loss_fraction, .. }) => {
+                events.push(TransportEvent::Stats { rtt, uplink_loss_ratio: ingress_loss_fraction });
+            }
+            _ => {}
+        }
+    }
+
+    /// The envelope of a packet; `None` for a stream or a codec that was not agreed on.
+    fn envelope(&mut self, packet: RtpPacket) -> Option<TransportEvent> {
+        let (mid, rid) = self.stream(packet.header.ssrc)?;
+        let format = self.format(packet.header.payload_type)?;
+        let extensions = &packet.header.ext_vals;
+        let envelope = Packet {
+            track: boltorezka_proto::TrackNumber(0),
+            encoding: 0,
+            format,
+            sequence: *packet.seq_no,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            descriptor: Descriptor::parse(format.codec, &packet.payload),
+            audio_level_dbov: extensions.audio_level,
+            voice: extensions.voice_activity,
+            rotation: extensions.video_orientation.map(|orientation| orientation as u8),
+            arrival: packet.timestamp,
+            payload: packet.payload,
+        };
+        Some(TransportEvent::Packet { mid, rid, packet: envelope })
+    }
+
+    fn stream(&mut self, ssrc: Ssrc) -> Option<(Mid, Option<Rid>)> {
+        if let Some((_, mid, rid)) = self.streams.iter().find(|(known, ..)| *known == ssrc) {
+            return Some((*mid, *rid));
+        }
+        let mut direct = self.rtc.direct_api();
+        let stream = direct.stream_rx(&ssrc)?;
+        let (mid, rid) = (stream.mid(), stream.rid());
+        // A stream that starts anew with another SSRC replaces its predecessor, so that the list stays short.
+        self.streams.retain(|(_, old_mid, old_rid)| (*old_mid, *old_rid) != (mid, rid));
+        self.streams.push((ssrc, mid, rid));
+        Some((mid, rid))
+    }
+
+    fn format(&mut self, pt: Pt) -> Option<Format> {
+        if let Some((_, format)) = self.formats.iter().find(|(known, _)| *known == pt) {
+            return *format;
+        }
+        let format = self.rtc.codec_config().find(|params| params.pt() == pt).and_then(format_of);
+        self.formats.push((pt, format));
+        format
+    }
+}
+
+fn orientation_of(bits: u8) -> VideoOrientation {
+    match bits {
+        1 => VideoOrientation::Deg270,
+        2 => VideoOrientation::Deg180,
+        3 => VideoOrientation::Deg90,
+        _ => VideoOrientation::Deg0,
+    }
+}
+
+fn rewritten_vp9(payload: &Arc<[u8]>, rewrite: Rewrite) -> Arc<[u8]> {
+    let Some(picture_id) = rewrite.picture_id else { return payload.clone() };
+    let mut copy = payload.to_vec();
+    vp9::set_picture_id(&mut copy, picture_id);
+    copy.into()
+}
+
+fn with_vp8_rewrite(write: RtpWrite, payload: &[u8], rewrite: Rewrite) -> RtpWrite {
+    let Ok(descriptor) = Vp8Descriptor::parse(payload) else { return write };
+    let mut patch = descriptor.patch();
+    if let Some(picture_id) = rewrite.picture_id {
+        patch = patch.picture_id(picture_id);
+    }
+    if let Some(tl0_pic_idx) = rewrite.tl0_pic_idx {
+        patch = patch.tl0_pic_idx(tl0_pic_idx);
+    }
+    match patch.build() {
+        Ok(patch) => write.vp8_patch(patch),
+        Err(_) => write,
+    }
+}
