@@ -22,6 +22,8 @@ pub const REQUEST_ID_BYTES_MAX: usize = 128;
 pub enum CloseCode {
     /// The server restarts; come back.
     Restart = 1012,
+    /// The client reads too slowly, or the server holds as many sockets as it can; come back.
+    TryAgainLater = 1013,
     /// There was no ticket.
     NoTicket = 4001,
     /// The ticket is unknown, used or expired.
@@ -106,7 +108,8 @@ pub enum ClientMessage {
         /// As in `a=candidate`, or empty at the end.
         candidate: String,
     },
-    /// Leaves the call and stays in the room.
+    /// Leaves the call and stays in the room. Acked with [`RoomJoined`]: a participant that was in the call has a new
+    /// id, because the old one was revoked.
     #[serde(rename = "call.leave")]
     CallLeave {
         /// Where.
@@ -225,7 +228,7 @@ pub struct PresenceUpdate {
     pub changed: Vec<Participant>,
 }
 
-/// Payload of the `ack` to `room.join`.
+/// Payload of the `ack` to `room.join` and `call.leave`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomJoined {

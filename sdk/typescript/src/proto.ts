@@ -565,7 +565,7 @@ left: Array<ParticipantId>,
 changed: Array<Participant>, };
 
 /**
- * Payload of the `ack` to `room.join`.
+ * Payload of the `ack` to `room.join` and `call.leave`.
  */
 export type RoomJoined = { 
 /**
