@@ -1,0 +1,58 @@
+//! `/v1/admin`: accounts and their server-wide roles.
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json as Body, Router};
+use boltorezka_proto::rest::{Page, PromoteRequest, Role, User, UserEnvelope};
+use boltorezka_proto::{ErrorCode, UserId};
+
+use crate::app::App;
+use crate::auth::WorkspaceCaller;
+use crate::error::ApiError;
+use crate::http::{Json, PageQuery, Path, id_in_path};
+use crate::rooms::refresh_roles;
+
+/// The routes of this feature.
+pub fn routes() -> Router<App> {
+    Router::new().route("/admin/users", get(users)).route("/admin/users/{user_id}/promote", post(promote))
+}
+
+async fn users(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<User>>, ApiError> {
+    require(&caller, Role::Admin)?;
+    let after = page.cursor_as::<UserId>()?;
+    let mut users = app.store.users(after, page.limit + 1).await?;
+    let next_cursor = page.cut(&mut users).map(|last| last.user.id.to_string());
+    Ok(Body(Page { items: users.into_iter().map(|record| record.user).collect(), next_cursor }))
+}
+
+async fn promote(
+    State(app): State<App>,
+    caller: WorkspaceCaller,
+    Path(user_id): Path<String>,
+    Json(request): Json<PromoteRequest>,
+) -> Result<Body<UserEnvelope>, ApiError> {
+    require(&caller, Role::SuperAdmin)?;
+    let user_id: UserId = id_in_path(&user_id)?;
+    if request.role != Role::Admin {
+        return Err(ApiError::because(ErrorCode::Malformed, "role must be admin; no other role is given here"));
+    }
+    let no_user = || ApiError::because(ErrorCode::NotFound, "there is no such account");
+    let before = app.store.user(user_id).await?.ok_or_else(no_user)?;
+    if before.user.role == Role::SuperAdmin {
+        return Err(ApiError::because(ErrorCode::Malformed, "a super admin is more than an admin already"));
+    }
+    let audit = caller.audit(app.clock.now_ms());
+    let user = app.store.set_role(user_id, request.role, &audit).await?.ok_or_else(no_user)?;
+    refresh_roles(&app, user_id).await?;
+    Ok(Body(UserEnvelope { user: user.user }))
+}
+
+/// Accounts are the business of people: API keys are kept out.
+fn require(caller: &WorkspaceCaller, least: Role) -> Result<(), ApiError> {
+    if caller.user.as_ref().is_some_and(|user| user.role >= least) {
+        Ok(())
+    } else {
+        let least = if least == Role::SuperAdmin { "super_admin" } else { "admin" };
+        Err(ApiError::because(ErrorCode::Forbidden, format!("it takes an account with the role {least}")))
+    }
+}

@@ -1,0 +1,246 @@
+//! `/v1/setup`, `/v1/auth/*`, `/v1/join-tokens`.
+
+use std::net::IpAddr;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum_extra::extract::CookieJar;
+use boltorezka_proto::call::MediaPermissions;
+use boltorezka_proto::rest::{
+    JoinTokenRequest, JoinTokenResponse, LoginRequest, RegisterRequest, SetupRequest, TicketResponse, UserEnvelope,
+};
+use boltorezka_proto::{DisplayName, ErrorCode, Timestamp};
+
+use super::caller::{Caller, ClientAddress};
+use super::join_token::JoinClaims;
+use super::owner::OWNER_TOKEN_HASH;
+use super::session::{ended_session_cookie, start_session};
+use super::token::{hash_token, new_token};
+use crate::app::App;
+use crate::calls::PermissionBits;
+use crate::config::Registration;
+use crate::error::ApiError;
+use crate::http::{Fields, Json};
+use crate::rate::address_key;
+use crate::store::{Actor, Audit, Grant, NewAccount, SetupOutcome, UserRecord};
+
+/// A ticket travels in a URL, so it lives just long enough to be used.
+const TICKET_MS: i64 = 45_000;
+/// Longest address (RFC 5321, section 4.5.3.1).
+const EMAIL_BYTES_MAX: usize = 254;
+/// Longest identity of a join token, in characters.
+const IDENTITY_CHARACTERS_MAX: usize = 128;
+const JOIN_TOKEN_S_DEFAULT: u32 = 3600;
+const JOIN_TOKEN_S_MAX: u32 = 86_400;
+
+/// The routes of this feature.
+pub fn routes() -> axum::Router<App> {
+    axum::Router::new()
+        .route("/setup", post(setup))
+        .route("/auth/register", post(register))
+        .route("/auth/login", post(login))
+        .route("/auth/logout", post(logout))
+        .route("/auth/me", get(me))
+        .route("/auth/ws-ticket", post(ws_ticket))
+        .route("/join-tokens", post(join_token))
+}
+
+type WithSession = (StatusCode, CookieJar, axum::Json<UserEnvelope>);
+
+async fn setup(
+    State(app): State<App>,
+    ClientAddress(address): ClientAddress,
+    jar: CookieJar,
+    Fields(request): Fields<SetupRequest>,
+) -> Result<WithSession, ApiError> {
+    limit_registrations(&app, address)?;
+    if app.store.is_set_up().await? {
+        return Err(ApiError::new(ErrorCode::AlreadySetUp));
+    }
+    let kept = app.store.setting(OWNER_TOKEN_HASH).await?;
+    if kept.as_deref() != Some(&hash_token(&request.token)) {
+        let detail = "use the owner link that the server printed at its latest start";
+        return Err(ApiError::because(ErrorCode::InvalidToken, detail));
+    }
+    let account = new_account(&app, &request.email, request.password, request.display_name).await?;
+    let only = app.config.super_admin_email.as_deref().map(|email| email.trim().to_lowercase());
+    if only.is_some_and(|only| only != account.email) {
+        let detail = "the owner link takes only the address in the setting super_admin_email";
+        return Err(ApiError::because(ErrorCode::Forbidden, detail));
+    }
+    let audit = Audit { actor: Actor::OwnerLink, address: address.to_string(), now_ms: app.clock.now_ms() };
+    match app.store.set_up(&account, &audit).await? {
+        SetupOutcome::AlreadySetUp => Err(ApiError::new(ErrorCode::AlreadySetUp)),
+        SetupOutcome::Done(user) => {
+            app.hub.close_sockets_of(user.user.id);
+            signed_in(&app, jar, StatusCode::CREATED, user).await
+        }
+    }
+}
+
+async fn register(
+    State(app): State<App>,
+    ClientAddress(address): ClientAddress,
+    jar: CookieJar,
+    Fields(request): Fields<RegisterRequest>,
+) -> Result<WithSession, ApiError> {
+    match app.config.registration {
+        Registration::Open => {}
+        Registration::Invite => {
+            let detail = "this server takes invited people only; ask its operator";
+            return Err(ApiError::because(ErrorCode::RegistrationClosed, detail));
+        }
+        Registration::Closed => return Err(ApiError::new(ErrorCode::RegistrationClosed)),
+    }
+    limit_registrations(&app, address)?;
+    let account = new_account(&app, &request.email, request.password, request.display_name).await?;
+    let user = app.store.register(&account, app.clock.now_ms()).await?;
+    let user = user.ok_or_else(|| ApiError::because(ErrorCode::Conflict, "email is taken; log in instead"))?;
+    signed_in(&app, jar, StatusCode::CREATED, user).await
+}
+
+async fn login(
+    State(app): State<App>,
+    ClientAddress(address): ClientAddress,
+    jar: CookieJar,
+    Fields(request): Fields<LoginRequest>,
+) -> Result<WithSession, ApiError> {
+    let now_ms = app.clock.now_ms();
+    let email = request.email.trim().to_lowercase();
+    app.rates.login_address.take(address_key(address), now_ms).map_err(ApiError::rate_limited)?;
+    app.rates.login_account.take(hash_token(&email), now_ms).map_err(ApiError::rate_limited)?;
+    let user = app.store.user_by_email(&email).await?;
+    let stored = user.as_ref().and_then(|user| user.password_hash.as_deref());
+    let matches = app.passwords.verify(request.password, stored).await?;
+    match user.filter(|_| matches) {
+        None => Err(ApiError::new(ErrorCode::InvalidCredentials)),
+        Some(user) if user.blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
+        Some(user) => signed_in(&app, jar, StatusCode::OK, user).await,
+    }
+}
+
+async fn logout(
+    State(app): State<App>,
+    jar: CookieJar,
+    caller: Result<Caller, ApiError>,
+) -> Result<(StatusCode, CookieJar), ApiError> {
+    // Whoever is not signed in any more is where it wants to be.
+    if let Ok(Caller::User { session, .. }) = caller {
+        app.store.delete_session(session).await?;
+        app.hub.close_sockets_of_session(session);
+    }
+    Ok((StatusCode::NO_CONTENT, jar.add(ended_session_cookie(&app))))
+}
+
+async fn me(caller: Caller) -> Result<axum::Json<UserEnvelope>, ApiError> {
+    match caller {
+        Caller::User { user, .. } => Ok(axum::Json(UserEnvelope { user })),
+        Caller::ApiKey { .. } | Caller::Join(_) => {
+            Err(ApiError::because(ErrorCode::Unauthenticated, "only a signed-in account has a me"))
+        }
+    }
+}
+
+async fn ws_ticket(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<(StatusCode, axum::Json<TicketResponse>), ApiError> {
+    let now_ms = app.clock.now_ms();
+    let (user_id, session, room_id, permissions) = match caller {
+        Caller::User { user, session } => (user.id, Some(session), None, MediaPermissions::ALL),
+        Caller::Join(claims) => (claims.sub, None, Some(claims.room_id), claims.permissions),
+        Caller::ApiKey { .. } => {
+            let detail = "an API key opens no socket; ask /v1/join-tokens for a join token and use that";
+            return Err(ApiError::because(ErrorCode::Forbidden, detail));
+        }
+    };
+    app.rates.tickets.take(user_id, now_ms).map_err(ApiError::rate_limited)?;
+    if session.is_none() && app.store.user(user_id).await?.is_none() {
+        return Err(ApiError::new(ErrorCode::InvalidToken));
+    }
+    let ticket = new_token().map_err(|_| ApiError::new(ErrorCode::Internal))?;
+    let expires_at_ms = now_ms + TICKET_MS;
+    let permissions = PermissionBits::from(permissions);
+    let grant = Grant { user_id, session, room_id, permissions, expires_at_ms };
+    app.store.create_ticket(hash_token(&ticket), &grant).await?;
+    let response = TicketResponse { ticket, expires_at: Timestamp::from_unix_ms(expires_at_ms) };
+    Ok((StatusCode::CREATED, axum::Json(response)))
+}
+
+async fn join_token(
+    State(app): State<App>,
+    caller: Caller,
+    Json(request): Json<JoinTokenRequest>,
+) -> Result<(StatusCode, axum::Json<JoinTokenResponse>), ApiError> {
+    let Caller::ApiKey { id } = caller else {
+        return Err(ApiError::because(ErrorCode::Forbidden, "join tokens are issued to API keys"));
+    };
+    let now_ms = app.clock.now_ms();
+    app.rates.join_tokens.take(id, now_ms).map_err(ApiError::rate_limited)?;
+    let identity = request.identity.trim().to_owned();
+    if identity.is_empty() || identity.chars().count() > IDENTITY_CHARACTERS_MAX {
+        let detail = format!("identity must have 1 to {IDENTITY_CHARACTERS_MAX} characters");
+        return Err(ApiError::because(ErrorCode::Invalid, detail));
+    }
+    let ttl_s = request.ttl_s.unwrap_or(JOIN_TOKEN_S_DEFAULT);
+    if !(1..=JOIN_TOKEN_S_MAX).contains(&ttl_s) {
+        return Err(ApiError::because(ErrorCode::Invalid, format!("ttlS must be 1 to {JOIN_TOKEN_S_MAX}")));
+    }
+    let room = app.store.room(&request.room).await?;
+    let room = room.ok_or_else(|| ApiError::because(ErrorCode::NotFound, "there is no such room"))?;
+    let user = app.store.external_user(id, &identity, &request.display_name, now_ms).await?;
+    let exp_s = now_ms / 1000 + i64::from(ttl_s);
+    let permissions = request.permissions.unwrap_or(MediaPermissions::ALL);
+    let room = (room.slug, room.id);
+    let claims = JoinClaims::new(user.user.id, room, identity, request.display_name, permissions, exp_s);
+    let token = app.join_tokens.sign(&claims)?;
+    let expires_at = Timestamp::from_unix_ms(exp_s * 1000);
+    Ok((StatusCode::CREATED, axum::Json(JoinTokenResponse { token, expires_at })))
+}
+
+fn limit_registrations(app: &App, address: IpAddr) -> Result<(), ApiError> {
+    app.rates.register_address.take(address_key(address), app.clock.now_ms()).map_err(ApiError::rate_limited)
+}
+
+async fn new_account(
+    app: &App,
+    email: &str,
+    password: String,
+    display_name: DisplayName,
+) -> Result<NewAccount, ApiError> {
+    let email = check_email(email)?;
+    let password_hash = app.passwords.hash(password).await?;
+    Ok(NewAccount { email, password_hash, display_name })
+}
+
+fn check_email(email: &str) -> Result<String, ApiError> {
+    let email = email.trim().to_lowercase();
+    let well_formed = email.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.')
+    });
+    let clean = !email.chars().any(|c| c.is_whitespace() || c.is_control());
+    if well_formed && clean && email.len() <= EMAIL_BYTES_MAX {
+        Ok(email)
+    } else {
+        Err(ApiError::because(ErrorCode::Invalid, "email must be an address such as name@example.org"))
+    }
+}
+
+async fn signed_in(app: &App, jar: CookieJar, status: StatusCode, user: UserRecord) -> Result<WithSession, ApiError> {
+    let cookie = start_session(app, user.user.id).await?;
+    Ok((status, jar.add(cookie), axum::Json(UserEnvelope { user: user.user })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_two_sides() {
+        assert_eq!(check_email(" Ann@Example.ORG ").unwrap(), "ann@example.org");
+        for bad in ["", "ann", "@example.org", "ann@", "a b@example.org", "a@b@c", "ann@.org", &"a".repeat(300)] {
+            assert_eq!(check_email(bad).unwrap_err().code, ErrorCode::Invalid, "{bad}");
+        }
+    }
+}

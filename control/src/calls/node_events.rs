@@ -1,0 +1,127 @@
+//! What the media node says, handled one after the other.
+
+use boltorezka_proto::admission::{MediaMessage, ParticipantStatus};
+use boltorezka_proto::call::EndReason;
+use boltorezka_proto::socket::ServerMessage;
+use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
+use tokio::sync::mpsc;
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::presence::{CallOwner, LiveRoom};
+use crate::store::{StoreError, Topic};
+use crate::ws::{SocketHandle, frame};
+
+/// Something that the node said.
+pub enum NodeEvent {
+    /// It is linked.
+    Connected {
+        /// Everyone it serves.
+        participants: Vec<ParticipantStatus>,
+        /// Those whom it should serve and does not.
+        lost: Vec<ParticipantId>,
+    },
+    /// A message after `hello`.
+    Message(MediaMessage),
+}
+
+/// Handles events until their sender is gone.
+pub async fn handle_node_events(app: App, mut events: mpsc::Receiver<NodeEvent>) {
+    while let Some(event) = events.recv().await {
+        if let Err(error) = handle(&app, event).await {
+            // The next hello makes memory and database agree again.
+            tracing::error!(%error, "an event of the media node was not handled");
+        }
+    }
+}
+
+async fn handle(app: &App, event: NodeEvent) -> Result<(), StoreError> {
+    match event {
+        NodeEvent::Connected { participants, lost } => {
+            for participant_id in lost {
+                lose(app, participant_id);
+            }
+            for status in &participants {
+                set_status(app, status);
+            }
+        }
+        NodeEvent::Message(MediaMessage::Answer { request_id, sdp }) => answer(app, request_id, Ok(sdp)),
+        NodeEvent::Message(MediaMessage::Refused { request_id, code, message }) => {
+            answer(app, request_id, Err(ApiError::because(code, message)));
+        }
+        NodeEvent::Message(MediaMessage::Applied { rev }) => {
+            app.store.delivered(Topic::Media, rev, app.clock.now_ms()).await?;
+        }
+        NodeEvent::Message(MediaMessage::Participant(status)) => set_status(app, &status),
+        NodeEvent::Message(MediaMessage::Left { participant_id, room, reason }) => {
+            left(app, participant_id, room, reason).await?;
+        }
+        NodeEvent::Message(MediaMessage::Load(load)) => app.metrics.set_node_load(load),
+        // Clients hear who speaks from their shard; a second hello has no meaning.
+        NodeEvent::Message(MediaMessage::Speaking { .. } | MediaMessage::Hello { .. }) => {}
+    }
+    Ok(())
+}
+
+fn answer(app: &App, request_id: u64, outcome: Result<String, ApiError>) {
+    let Some(waiting) = app.link.take_waiting(request_id) else { return };
+    if outcome.is_ok() {
+        let owner = CallOwner { socket: waiting.socket, admission: request_id };
+        let replaced = waiting.room.state().offer_answered(waiting.participant_id, owner);
+        if let Some(replaced) = replaced {
+            call_ended(&waiting.room, &replaced, EndReason::Replaced);
+        }
+    }
+    let _ = waiting.answer.send(outcome);
+}
+
+fn set_status(app: &App, status: &ParticipantStatus) {
+    if let Some(room) = app.hub.find(status.room) {
+        room.state().set_status(status);
+        app.hub.touch(room.id);
+    }
+}
+
+/// The node came back without somebody who was in a call: it was restarted, or it gave the participant up meanwhile.
+fn lose(app: &App, participant_id: ParticipantId) {
+    for room in app.hub.rooms() {
+        let told = room.state().end_call(participant_id);
+        if let Some(socket) = told {
+            call_ended(&room, &socket, EndReason::Timeout);
+        }
+        app.hub.touch(room.id);
+    }
+}
+
+async fn left(app: &App, participant_id: ParticipantId, room_id: RoomId, reason: EndReason) -> Result<(), StoreError> {
+    // The node took a new connection of the participant in place of the old one.
+    if reason == EndReason::Replaced {
+        return Ok(());
+    }
+    let Some(room) = app.hub.find(room_id) else { return Ok(()) };
+    let _gate = room.gate.lock().await;
+    let (told, offers_again) = {
+        let mut state = room.state();
+        let offers_again = state.seat(participant_id).is_some_and(|seat| seat.offers > 0);
+        (state.end_call(participant_id), offers_again)
+    };
+    app.hub.touch(room.id);
+    if !offers_again {
+        app.store.unadmit(participant_id).await?;
+    }
+    if let Some(socket) = told.filter(|_| reason != EndReason::Left) {
+        call_ended(&room, &socket, reason);
+    }
+    Ok(())
+}
+
+/// Tells a client that its part in a call is over.
+fn call_ended(room: &LiveRoom, socket: &SocketHandle, reason: EndReason) {
+    let slug = room.state().slug().clone();
+    socket.send(frame(&ServerMessage::CallEnded { room: slug, reason }));
+}
+
+/// The answer while there is no node, or none that answers.
+pub fn media_unavailable() -> ApiError {
+    ApiError { retry_after_ms: Some(2000), ..ApiError::new(ErrorCode::MediaUnavailable) }
+}

@@ -1,0 +1,100 @@
+//! `call.offer`: permission, admission, answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use boltorezka_proto::socket::ServerMessage;
+use boltorezka_proto::{ErrorCode, ParticipantId};
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::link;
+use super::node_events::media_unavailable;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::presence::LiveRoom;
+use crate::store::Admission;
+use crate::ws::{Reply, SocketHandle, frame};
+
+/// A node answers in milliseconds; the client's own patience is 6 s.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+struct Pending {
+    request_id: u64,
+    participant_id: ParticipantId,
+    answer: oneshot::Receiver<Result<String, ApiError>>,
+}
+
+/// Admits the socket's participant and answers: `ack` and `call.answer`, or `nack`. Returns when the admission is on
+/// its way; the node's answer is awaited beside.
+pub async fn offer(app: &App, socket: &SocketHandle, room: Arc<LiveRoom>, sdp: String, reply: Reply) {
+    match begin(app, socket, &room, sdp).await {
+        Err(error) => reply.send(Err(error)),
+        Ok(pending) => {
+            tokio::spawn(finish(app.clone(), socket.clone(), room, pending, reply));
+        }
+    }
+}
+
+async fn begin(app: &App, socket: &SocketHandle, room: &Arc<LiveRoom>, offer: String) -> Result<Pending, ApiError> {
+    let place = app.link.reserve().ok_or_else(media_unavailable)?;
+    // Rights are read and sent under the gate: an order that takes them away is committed before, and seen here, or
+    // after, and then reaches the node after the admission.
+    let _gate = room.gate.lock().await;
+    let admission = app.store.admit(room.id, socket.user_id(), app.config.limits.participants_in_calls).await?;
+    let admitted = match admission {
+        Admission::Admitted(admitted) => admitted,
+        Admission::NotJoined => return Err(ErrorCode::NotJoined.into()),
+        Admission::Nothing => {
+            return Err(ApiError::because(ErrorCode::Forbidden, "you may neither send nor receive media in this room"));
+        }
+        Admission::Full => return Err(media_unavailable()),
+    };
+    let participant_id = admitted.participant_id;
+    let request_id = app.link.next_request_id();
+    let (sender, answer) = oneshot::channel();
+    room.state().offer_begins(participant_id);
+    let waiting = link::Waiting { room: room.clone(), participant_id, socket: socket.id(), answer: sender };
+    place.send(link::Admission { request_id, admitted, offer, waiting });
+    Ok(Pending { request_id, participant_id, answer })
+}
+
+async fn finish(app: App, socket: SocketHandle, room: Arc<LiveRoom>, pending: Pending, reply: Reply) {
+    let Pending { request_id, participant_id, mut answer } = pending;
+    let outcome = match timeout(ANSWER_TIMEOUT, &mut answer).await {
+        Ok(outcome) => outcome.ok(),
+        // The answer may come in this very moment: whoever takes the waiting out decides.
+        Err(_) if app.link.take_waiting(request_id).is_some() => None,
+        Err(_) => answer.await.ok(),
+    };
+    match outcome {
+        Some(Ok(sdp)) => {
+            let slug = room.state().slug().clone();
+            reply.send(Ok(json!({ "room": slug, "participantId": participant_id })));
+            socket.send(frame(&ServerMessage::CallAnswer { room: slug, sdp }));
+        }
+        Some(Err(refusal)) => {
+            refused(&app, &room, participant_id).await;
+            reply.send(Err(refusal));
+        }
+        // Whether the node has taken the participant in is not known: it stays admitted, so that it can be revoked.
+        None => {
+            room.state().offer_failed(participant_id);
+            reply.send(Err(media_unavailable()));
+        }
+    }
+}
+
+/// The node changed nothing: whoever was in no call before is not admitted.
+async fn refused(app: &App, room: &LiveRoom, participant_id: ParticipantId) {
+    let _gate = room.gate.lock().await;
+    let unadmit = {
+        let mut state = room.state();
+        state.offer_failed(participant_id);
+        state.seat(participant_id).is_some_and(|seat| !seat.on_node && seat.offers == 0)
+    };
+    if unadmit && let Err(error) = app.store.unadmit(participant_id).await {
+        tracing::error!(%error, "a refused participant stays admitted until the next hello");
+    }
+}

@@ -1,0 +1,108 @@
+//! Who may do what with media: room role ∩ kind of room ∩ the token's grant ∩ what moderators took. Pure.
+
+use boltorezka_proto::call::{MediaPermissions, TrackSource};
+use boltorezka_proto::rest::{RoomKind, RoomRole};
+
+/// A set of [`MediaPermissions`] as the database keeps it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PermissionBits(pub i64);
+
+const SUBSCRIBE: i64 = 1;
+const MICROPHONE: i64 = 2;
+const CAMERA: i64 = 4;
+const SCREEN: i64 = 8;
+
+impl PermissionBits {
+    /// The bit that publishing `source` needs.
+    pub fn of_source(source: TrackSource) -> Self {
+        Self(match source {
+            TrackSource::Microphone => MICROPHONE,
+            TrackSource::Camera => CAMERA,
+            TrackSource::Screen | TrackSource::ScreenAudio => SCREEN,
+        })
+    }
+
+    /// With `other` set or cleared.
+    pub fn with(self, other: Self, set: bool) -> Self {
+        Self(if set { self.0 | other.0 } else { self.0 & !other.0 })
+    }
+}
+
+impl From<MediaPermissions> for PermissionBits {
+    fn from(permissions: MediaPermissions) -> Self {
+        let bit = |set: bool, bit: i64| if set { bit } else { 0 };
+        Self(
+            bit(permissions.subscribe, SUBSCRIBE)
+                | bit(permissions.microphone, MICROPHONE)
+                | bit(permissions.camera, CAMERA)
+                | bit(permissions.screen, SCREEN),
+        )
+    }
+}
+
+impl From<PermissionBits> for MediaPermissions {
+    fn from(bits: PermissionBits) -> Self {
+        Self {
+            subscribe: bits.0 & SUBSCRIBE != 0,
+            microphone: bits.0 & MICROPHONE != 0,
+            camera: bits.0 & CAMERA != 0,
+            screen: bits.0 & SCREEN != 0,
+        }
+    }
+}
+
+/// What somebody with `role` may do in a room of `kind`, with the token's grant and without what was taken.
+pub fn media_permissions(
+    role: RoomRole,
+    kind: RoomKind,
+    token: PermissionBits,
+    muted: PermissionBits,
+) -> MediaPermissions {
+    let of_role = match role {
+        RoomRole::Listener => MediaPermissions { subscribe: true, ..MediaPermissions::default() },
+        RoomRole::Member | RoomRole::Moderator | RoomRole::Owner => MediaPermissions::ALL,
+    };
+    let of_kind = match kind {
+        RoomKind::Text => MediaPermissions::default(),
+        RoomKind::Voice => MediaPermissions { subscribe: true, microphone: true, ..MediaPermissions::default() },
+        RoomKind::Video => MediaPermissions::ALL,
+    };
+    let not_muted = PermissionBits(!muted.0).into();
+    of_role.and(of_kind).and(token.into()).and(not_muted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: PermissionBits = PermissionBits(15);
+    const NONE: PermissionBits = PermissionBits(0);
+
+    #[test]
+    fn bits_round_trip() {
+        for bits in 0..16 {
+            assert_eq!(PermissionBits::from(MediaPermissions::from(PermissionBits(bits))).0, bits);
+        }
+    }
+
+    #[test]
+    fn each_side_can_only_take_away() {
+        let all = media_permissions(RoomRole::Member, RoomKind::Video, ALL, NONE);
+        assert_eq!(all, MediaPermissions::ALL);
+        let voice = media_permissions(RoomRole::Owner, RoomKind::Voice, ALL, NONE);
+        assert!(voice.microphone && voice.subscribe && !voice.camera && !voice.screen);
+        assert_eq!(media_permissions(RoomRole::Owner, RoomKind::Text, ALL, NONE), MediaPermissions::default());
+        let listener = media_permissions(RoomRole::Listener, RoomKind::Video, ALL, NONE);
+        assert_eq!(listener, MediaPermissions { subscribe: true, ..MediaPermissions::default() });
+        let muted = PermissionBits::of_source(TrackSource::Microphone);
+        assert!(!media_permissions(RoomRole::Member, RoomKind::Video, ALL, muted).microphone);
+        assert_eq!(media_permissions(RoomRole::Member, RoomKind::Video, NONE, NONE), MediaPermissions::default());
+    }
+
+    #[test]
+    fn a_screen_and_its_sound_share_a_right() {
+        let screen = PermissionBits::of_source(TrackSource::ScreenAudio);
+        assert_eq!(ALL.with(screen, false).with(screen, true), ALL);
+        assert!(!MediaPermissions::from(ALL.with(screen, false)).screen);
+    }
+}

@@ -1,0 +1,63 @@
+//! Messages: said once, kept, told in the order of commits.
+
+mod routes;
+
+use boltorezka_proto::socket::{MessageSent, REQUEST_ID_BYTES_MAX};
+use boltorezka_proto::{ErrorCode, MessageId, MessageText};
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::presence::LiveRoom;
+use crate::store::{NewMessage, SendOutcome};
+use crate::ws::SocketHandle;
+
+pub use routes::routes;
+
+/// A message that somebody wants to send.
+pub struct Outgoing<'a> {
+    /// Where.
+    pub room: &'a LiveRoom,
+    /// What.
+    pub text: &'a MessageText,
+    /// The message it answers.
+    pub reply_to: Option<MessageId>,
+    /// The sender's key.
+    pub key: Option<&'a str>,
+}
+
+/// Stores a message once for each key.
+///
+/// # Errors
+/// `malformed` without a usable key, `rate_limited`, `not_joined`, `forbidden`, `conflict`, `not_found`.
+pub async fn send(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Result<MessageSent, ApiError> {
+    let key = message.key.filter(|key| !key.is_empty() && key.len() <= REQUEST_ID_BYTES_MAX).ok_or_else(|| {
+        let detail = format!("idempotencyKey must have 1 to {REQUEST_ID_BYTES_MAX} bytes; make one for each message");
+        ApiError::because(ErrorCode::Malformed, detail)
+    })?;
+    let now_ms = app.clock.now_ms();
+    app.rates.messages_user.take(socket.user_id(), now_ms).map_err(ApiError::rate_limited)?;
+    let new = NewMessage {
+        room_id: message.room.id,
+        sender_id: socket.user_id(),
+        text: message.text,
+        reply_to: message.reply_to,
+        idempotency_key: key,
+        now_ms,
+    };
+    match app.store.send_message(new).await? {
+        SendOutcome::Stored(message) => {
+            app.metrics.messages.inc();
+            Ok(MessageSent { message, duplicate: false })
+        }
+        SendOutcome::Duplicate(message) => Ok(MessageSent { message, duplicate: true }),
+        SendOutcome::Conflict => {
+            let detail = "the idempotencyKey was used for another message; make a new one";
+            Err(ApiError::because(ErrorCode::Conflict, detail))
+        }
+        SendOutcome::NotJoined => Err(ErrorCode::NotJoined.into()),
+        SendOutcome::Forbidden => Err(ApiError::because(ErrorCode::Forbidden, "a listener says nothing")),
+        SendOutcome::NoReplyTarget => {
+            Err(ApiError::because(ErrorCode::NotFound, "the message in replyTo is not in this room"))
+        }
+    }
+}

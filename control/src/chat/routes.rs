@@ -1,0 +1,33 @@
+//! `GET /v1/rooms/{slug}/messages`.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use boltorezka_proto::rest::Page;
+use boltorezka_proto::socket::Message;
+
+use crate::app::App;
+use crate::auth::WorkspaceCaller;
+use crate::error::ApiError;
+use crate::http::{PageQuery, Path};
+use crate::rooms::{Action, authorize};
+
+/// The routes of this feature.
+pub fn routes() -> Router<App> {
+    Router::new().route("/rooms/{slug}/messages", get(messages))
+}
+
+/// Newest first. The cursor is the number of the page's last message, so that what is said meanwhile moves nothing.
+async fn messages(
+    State(app): State<App>,
+    caller: WorkspaceCaller,
+    Path(slug): Path<String>,
+    page: PageQuery,
+) -> Result<Json<Page<Message>>, ApiError> {
+    let (room, _) = authorize(&app, &caller, &slug, Action::ReadMessages).await?;
+    let before = page.cursor_as::<i64>()?;
+    let mut records = app.store.messages(room.id, before, page.limit + 1).await?;
+    let next_cursor = page.cut(&mut records).map(|last| last.seq.to_string());
+    let items = records.into_iter().map(|record| record.message).collect();
+    Ok(Json(Page { items, next_cursor }))
+}

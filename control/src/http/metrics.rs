@@ -1,0 +1,113 @@
+//! Counters and gauges. None has a label that a stranger, a room or a participant can choose.
+
+use std::fmt::Write as _;
+use std::sync::Mutex;
+
+use boltorezka_proto::admission::NodeLoad;
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry, TextEncoder};
+
+use crate::sync::lock;
+
+/// From a page that is in memory to a password that is hashed on a busy machine.
+const DURATION_BUCKETS_S: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// The metrics of one control plane.
+pub struct Metrics {
+    registry: Registry,
+    /// By route template, method and status class.
+    pub http_duration: HistogramVec,
+    /// Open sockets.
+    pub sockets: IntGauge,
+    /// Stored messages.
+    pub messages: IntCounter,
+    outbox_depth: IntGauge,
+    node_load: Mutex<NodeLoad>,
+}
+
+impl Metrics {
+    /// # Errors
+    /// When a metric is named wrongly, which a test would have shown.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let duration =
+            HistogramOpts::new("boltorezka_http_request_duration_seconds", "Time from a request to its answer.")
+                .buckets(DURATION_BUCKETS_S.to_vec());
+        let metrics = Self {
+            http_duration: HistogramVec::new(duration, &["route", "method", "status"])?,
+            sockets: IntGauge::new("boltorezka_realtime_sockets", "Open sockets of the realtime gateway.")?,
+            messages: IntCounter::new("boltorezka_chat_messages_total", "Chat messages stored.")?,
+            outbox_depth: IntGauge::new("boltorezka_outbox_rows", "Outbox rows that wait for their delivery.")?,
+            node_load: Mutex::default(),
+            registry,
+        };
+        metrics.registry.register(Box::new(metrics.http_duration.clone()))?;
+        metrics.registry.register(Box::new(metrics.sockets.clone()))?;
+        metrics.registry.register(Box::new(metrics.messages.clone()))?;
+        metrics.registry.register(Box::new(metrics.outbox_depth.clone()))?;
+        Ok(metrics)
+    }
+
+    /// Takes over the media node's counters, which are cumulative: they replace those before.
+    pub fn set_node_load(&self, load: NodeLoad) {
+        *lock(&self.node_load) = load;
+    }
+
+    /// Everything in Prometheus' text format.
+    pub fn render(&self, outbox_depth: u64) -> String {
+        self.outbox_depth.set(i64::try_from(outbox_depth).unwrap_or(i64::MAX));
+        let mut text = TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default();
+        render_node_load(&mut text, &lock(&self.node_load));
+        text
+    }
+}
+
+fn render_node_load(text: &mut String, load: &NodeLoad) {
+    let mut family = |name: &str, kind: &str, help: &str, label: Option<&str>, values: &[(String, u64)]| {
+        let name = format!("boltorezka_media_{name}");
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (value_of_label, value) in values {
+            let labels = label.map(|label| format!("{{{label}=\"{}\"}}", escape(value_of_label))).unwrap_or_default();
+            let _ = writeln!(text, "{name}{labels} {value}");
+        }
+    };
+    let one = |value: u64| [(String::new(), value)];
+    let many = |map: &std::collections::BTreeMap<String, u64>| -> Vec<(String, u64)> {
+        map.iter().map(|(key, value)| (key.clone(), *value)).collect()
+    };
+    family("packets_received_total", "counter", "RTP packets taken from clients.", None, &one(load.packets_received));
+    let help = "RTP packets sent to clients for the first time.";
+    family("packets_forwarded_total", "counter", help, None, &one(load.packets_forwarded));
+    let help = "Datagrams and packets not taken or not sent.";
+    family("packets_dropped_total", "counter", help, Some("reason"), &many(&load.packets_dropped));
+    family("received_bytes_total", "counter", "Bytes taken from the sockets.", None, &one(load.bytes_received));
+    family("sent_bytes_total", "counter", "Bytes given to the sockets.", None, &one(load.bytes_sent));
+    family("connections", "gauge", "Connections that exist now.", None, &one(load.connections));
+    let help = "Times that a turn's budget ran out.";
+    family("budget_exhausted_total", "counter", help, Some("budget"), &many(&load.budget_exhausted));
+}
+
+fn escape(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nodes_counters_are_replaced_and_not_added() {
+        let metrics = Metrics::new().unwrap();
+        let load = |packets_received| NodeLoad {
+            packets_received,
+            packets_dropped: [("no \"route\"".to_owned(), 3)].into(),
+            ..NodeLoad::default()
+        };
+        metrics.set_node_load(load(10));
+        metrics.set_node_load(load(12));
+        let text = metrics.render(4);
+        assert!(text.contains("\nboltorezka_media_packets_received_total 12\n"), "{text}");
+        assert!(text.contains("\nboltorezka_media_packets_dropped_total{reason=\"no \\\"route\\\"\"} 3\n"), "{text}");
+        assert!(text.contains("\nboltorezka_outbox_rows 4\n"), "{text}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Every rate, capacity and interval that an operator may change, with its reason.
+
+use serde::{Deserialize, Deserializer, de};
+use thiserror::Error;
+
+/// A limit was set by a key or to a value that does not exist.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum LimitError {
+    /// No limit has this name.
+    #[error("limits.{key} is not known; known are: {known}")]
+    UnknownKey {
+        /// What was given.
+        key: String,
+        /// Every key, for the message.
+        known: String,
+    },
+    /// The value is neither a number from 1 up nor `off`.
+    #[error("limits.{key} must be a whole number from 1 to {max} or \"off\", not {value:?}")]
+    BadValue {
+        /// Which limit.
+        key: &'static str,
+        /// What was given.
+        value: String,
+        /// The largest number that is taken.
+        max: u32,
+    },
+}
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])* $name:ident = $default:expr;)*) => {
+        /// Limits. `None` switches one off, which is meant for load tests. In files and variables each is a whole
+        /// number from 1 up, or `"off"`.
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Limits {
+            $($(#[doc = $doc])* #[serde(deserialize_with = "number_or_off")] pub $name: Option<u32>,)*
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: Some($default),)* }
+            }
+        }
+
+        impl Limits {
+            /// The names, as in `limits.<name>`.
+            pub const KEYS: &'static [&'static str] = &[$(stringify!($name),)*];
+
+            /// Key as in settings, default and meaning of each, for documentation.
+            pub const SETTINGS: &'static [(&'static str, u32, &'static str)] =
+                &[$((concat!("limits.", stringify!($name)), $default, concat!($($doc),*)),)*];
+
+            /// Nothing is limited.
+            pub fn off() -> Self {
+                Self { $($name: None,)* }
+            }
+
+            /// Sets the limit called `key` from text.
+            ///
+            /// # Errors
+            /// [`LimitError`] when there is no such key, or the value is neither a number from 1 up nor `off`.
+            pub fn set(&mut self, key: &str, value: &str) -> Result<(), LimitError> {
+                match key {
+                    $(stringify!($name) => {
+                        self.$name = parse(value).ok_or_else(|| LimitError::BadValue {
+                            key: stringify!($name), value: value.to_owned(), max: u32::MAX,
+                        })?;
+                        Ok(())
+                    })*
+                    _ => Err(LimitError::UnknownKey { key: key.to_owned(), known: Self::KEYS.join(", ") }),
+                }
+            }
+        }
+    };
+}
+
+limits! {
+    /// Log-ins tried from one address (an IPv6 /64 counts as one) a minute; as many at once. Guessing is slow, an
+    /// office behind one address still gets in.
+    login_per_address_per_minute = 60;
+    /// Log-ins tried on one account a minute; as many at once.
+    login_per_account_per_minute = 10;
+    /// Registrations and uses of the owner link from one address a minute.
+    register_per_address_per_minute = 30;
+    /// Requests from one address a second; ten times as many at once.
+    requests_per_address_per_s = 100;
+    /// Password hashes computed at the same time. Each takes 19 MiB and some 20 ms of a core.
+    password_hashes_parallel = 2;
+    /// Password hashes that wait for their turn; more are told to come back.
+    password_hashes_waiting = 64;
+    /// Tickets issued to one user a minute; as many at once.
+    tickets_per_user_per_minute = 60;
+    /// Join tokens issued to one API key a second; ten times as many at once.
+    join_tokens_per_key_per_s = 100;
+    /// Open sockets of one user.
+    sockets_per_user = 10;
+    /// Open sockets in all. Below the 20,000 files that a process may commonly open.
+    sockets_total = 15_000;
+    /// Rooms that one socket may be in at the same time.
+    rooms_per_socket = 50;
+    /// Requests on one socket a second; four times as many at once.
+    requests_per_socket_per_s = 50;
+    /// Requests on all sockets of one user a second; four times as many at once.
+    requests_per_user_per_s = 100;
+    /// Messages of one user a second; ten times as many at once, for a client that sends what it kept while offline.
+    messages_per_user_per_s = 10;
+    /// Rooms of the workspace.
+    rooms_total = 10_000;
+    /// Largest HTTP body in bytes.
+    body_bytes = 64 * 1024;
+    /// Participants that the media node serves at the same time.
+    participants_in_calls = 10_000;
+    /// Silence after which a socket is closed, in milliseconds: two heartbeats and some.
+    socket_idle_ms = 45_000;
+    /// Time between the server's pings, in milliseconds.
+    heartbeat_ms = 20_000;
+    /// Time that a participant whose sockets vanished keeps its seat, in milliseconds: a phone changes networks, a
+    /// laptop wakes. Off: it keeps the seat for ever.
+    participant_grace_ms = 30_000;
+}
+
+fn parse(text: &str) -> Option<Option<u32>> {
+    match text.trim() {
+        "off" => Some(None),
+        number => number.parse().ok().filter(|&number: &u32| number > 0).map(Some),
+    }
+}
+
+fn number_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Value {
+        Number(u32),
+        Text(String),
+    }
+    let text = match Value::deserialize(deserializer) {
+        Ok(Value::Number(number)) => number.to_string(),
+        Ok(Value::Text(text)) => text,
+        Err(_) => return Err(de::Error::custom("a limit must be a whole number from 1 up or \"off\"")),
+    };
+    parse(&text).ok_or_else(|| de::Error::custom("a limit must be a whole number from 1 up or \"off\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_number_or_off() {
+        let mut limits = Limits::default();
+        limits.set("sockets_per_user", "3").unwrap();
+        limits.set("body_bytes", "off").unwrap();
+        assert_eq!((limits.sockets_per_user, limits.body_bytes), (Some(3), None));
+        assert!(matches!(limits.set("sockets_per_user", "0"), Err(LimitError::BadValue { .. })));
+        assert!(matches!(limits.set("sockets", "1"), Err(LimitError::UnknownKey { .. })));
+        assert_eq!(limits.sockets_per_user, Some(3));
+    }
+
+    #[test]
+    fn a_limit_reads_from_files() {
+        let limits: Limits = serde_json::from_str(r#"{"sockets_per_user": 4, "rooms_total": "off"}"#).unwrap();
+        assert_eq!((limits.sockets_per_user, limits.rooms_total), (Some(4), None));
+        assert!(serde_json::from_str::<Limits>(r#"{"rooms_total": 0}"#).is_err());
+        assert!(serde_json::from_str::<Limits>(r#"{"rooms": 1}"#).is_err());
+    }
+}

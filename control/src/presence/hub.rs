@@ -1,0 +1,131 @@
+//! All rooms and sockets of this process.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use boltorezka_proto::socket::CloseCode;
+use boltorezka_proto::{RoomId, RoomSlug, SessionId, UserId};
+
+use super::room::RoomState;
+use crate::auth::TokenHash;
+use crate::limits::Limits;
+use crate::sync::lock;
+use crate::ws::SocketHandle;
+
+/// A room with its gate: whoever changes who is in the room, or what the media node is told about them, holds the gate
+/// from its read of the database to its change of memory and its order to the node.
+pub struct LiveRoom {
+    /// Stable id.
+    pub id: RoomId,
+    /// Held over awaits. Nobody who holds one waits for another, or for the media node.
+    pub gate: tokio::sync::Mutex<()>,
+    state: Mutex<RoomState>,
+}
+
+impl LiveRoom {
+    /// The state, locked for a moment.
+    pub fn state(&self) -> MutexGuard<'_, RoomState> {
+        lock(&self.state)
+    }
+}
+
+/// All rooms and sockets of this process.
+#[derive(Default)]
+pub struct Hub {
+    rooms: Mutex<HashMap<RoomId, Arc<LiveRoom>>>,
+    dirty: Mutex<HashSet<RoomId>>,
+    sockets: Mutex<HashMap<SessionId, SocketHandle>>,
+}
+
+impl Hub {
+    /// The live room, made when it is not there.
+    pub fn room(&self, id: RoomId, slug: &RoomSlug) -> Arc<LiveRoom> {
+        let mut rooms = lock(&self.rooms);
+        let room = rooms.entry(id).or_insert_with(|| {
+            let state = Mutex::new(RoomState::new(slug.clone()));
+            Arc::new(LiveRoom { id, gate: tokio::sync::Mutex::new(()), state })
+        });
+        room.clone()
+    }
+
+    /// The live room, if somebody was in it.
+    pub fn find(&self, id: RoomId) -> Option<Arc<LiveRoom>> {
+        lock(&self.rooms).get(&id).cloned()
+    }
+
+    /// Every live room.
+    pub fn rooms(&self) -> Vec<Arc<LiveRoom>> {
+        lock(&self.rooms).values().cloned().collect()
+    }
+
+    /// Forgets a room that was deleted.
+    pub fn forget(&self, id: RoomId) {
+        lock(&self.rooms).remove(&id);
+    }
+
+    /// Has the room's changes told at the next flush.
+    pub fn touch(&self, id: RoomId) {
+        lock(&self.dirty).insert(id);
+    }
+
+    /// Tells what changed in every room.
+    pub fn flush(&self) {
+        let dirty = std::mem::take(&mut *lock(&self.dirty));
+        for room in dirty.into_iter().filter_map(|id| self.find(id)) {
+            room.state().flush();
+        }
+    }
+
+    /// Forgets rooms that nobody is in, so that memory follows use. A room that somebody is about to enter is kept.
+    pub fn forget_idle(&self) {
+        lock(&self.rooms).retain(|_, room| Arc::strong_count(room) > 1 || !room.state().is_idle());
+    }
+
+    /// Takes a socket in.
+    ///
+    /// # Errors
+    /// The close code, when there are too many of the user or in all.
+    pub fn open_socket(&self, socket: &SocketHandle, limits: &Limits) -> Result<(), CloseCode> {
+        let mut sockets = lock(&self.sockets);
+        if limits.sockets_total.is_some_and(|max| sockets.len() >= max as usize) {
+            return Err(CloseCode::TryAgainLater);
+        }
+        let of_user = sockets.values().filter(|open| open.user_id() == socket.user_id()).count();
+        if limits.sockets_per_user.is_some_and(|max| of_user >= max as usize) {
+            return Err(CloseCode::TooManySockets);
+        }
+        sockets.insert(socket.id(), socket.clone());
+        Ok(())
+    }
+
+    /// Forgets a socket that is closed.
+    pub fn close_socket(&self, socket: SessionId) {
+        lock(&self.sockets).remove(&socket);
+    }
+
+    /// How many are open.
+    pub fn socket_count(&self) -> usize {
+        lock(&self.sockets).len()
+    }
+
+    /// Closes every socket.
+    pub fn close_all(&self, code: CloseCode) {
+        for socket in lock(&self.sockets).values() {
+            socket.close(code);
+        }
+    }
+
+    /// Closes the sockets of an account whose sessions ended.
+    pub fn close_sockets_of(&self, user_id: UserId) {
+        for socket in lock(&self.sockets).values().filter(|socket| socket.user_id() == user_id) {
+            socket.close(CloseCode::InvalidTicket);
+        }
+    }
+
+    /// Closes the sockets that were opened from a session that ended.
+    pub fn close_sockets_of_session(&self, session: TokenHash) {
+        for socket in lock(&self.sockets).values().filter(|socket| socket.session() == Some(session)) {
+            socket.close(CloseCode::InvalidTicket);
+        }
+    }
+}

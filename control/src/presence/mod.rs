@@ -1,0 +1,12 @@
+//! Who is in a room now, and telling it: a list at the start, then numbered changes.
+//!
+//! The database says who is in; this module adds what is only true now (sockets, calls) and tells the sockets. Every
+//! change of who is in a room happens under the room's gate, so that memory and database agree.
+
+mod hub;
+mod room;
+mod service;
+
+pub use hub::{Hub, LiveRoom};
+pub use room::{CallOwner, Seat};
+pub use service::{flush_loop, join, leave, leave_call, load, socket_gone, sweep};

@@ -1,0 +1,406 @@
+//! The live state of one room. Pure: no clock, no database.
+
+use std::collections::{BTreeMap, HashMap};
+
+use boltorezka_proto::admission::{ConnectionState, ParticipantStatus};
+use boltorezka_proto::call::TrackSource;
+use boltorezka_proto::rest::{CallState, Participant, RoomRole};
+use boltorezka_proto::socket::{PresenceUpdate, RoomJoined, ServerMessage};
+use boltorezka_proto::{ParticipantId, RoomSlug, SessionId, UserId};
+
+use crate::ws::{SocketHandle, frame};
+
+/// Which socket carries a participant's call, and since which admission.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CallOwner {
+    /// The socket.
+    pub socket: SessionId,
+    /// The admission: later ones have greater numbers.
+    pub admission: u64,
+}
+
+/// A participant and what is only true now.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    /// As others see it.
+    pub view: Participant,
+    /// Whether the media node may still serve it.
+    pub on_node: bool,
+    /// Offers that the node has not answered yet.
+    pub offers: u32,
+    /// Who is told when the call ends.
+    pub call_owner: Option<CallOwner>,
+    /// Since when it has no socket.
+    pub alone_since_ms: Option<i64>,
+}
+
+struct Attached {
+    socket: SocketHandle,
+    participant_id: ParticipantId,
+    /// It was given no update yet: the first one holds everything.
+    fresh: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Joined,
+    Changed,
+    Left,
+}
+
+/// The live state of one room.
+pub struct RoomState {
+    slug: RoomSlug,
+    seq: u64,
+    seats: BTreeMap<ParticipantId, Seat>,
+    sockets: HashMap<SessionId, Attached>,
+    changes: BTreeMap<ParticipantId, Change>,
+}
+
+impl RoomState {
+    /// A room that nobody is in.
+    pub fn new(slug: RoomSlug) -> Self {
+        Self { slug, seq: 0, seats: BTreeMap::new(), sockets: HashMap::new(), changes: BTreeMap::new() }
+    }
+
+    /// Its name in addresses.
+    pub fn slug(&self) -> &RoomSlug {
+        &self.slug
+    }
+
+    /// Everybody, by order of ids.
+    pub fn seats(&self) -> impl Iterator<Item = &Seat> {
+        self.seats.values()
+    }
+
+    /// One participant.
+    pub fn seat(&self, participant_id: ParticipantId) -> Option<&Seat> {
+        self.seats.get(&participant_id)
+    }
+
+    /// The participant that a socket is attached to.
+    pub fn participant_of(&self, socket: SessionId) -> Option<ParticipantId> {
+        self.sockets.get(&socket).map(|attached| attached.participant_id)
+    }
+
+    /// The participant of a user.
+    pub fn participant_of_user(&self, user_id: UserId) -> Option<ParticipantId> {
+        self.seats.values().find(|seat| seat.view.user_id == user_id).map(|seat| seat.view.participant_id)
+    }
+
+    /// Whether nobody is here and nothing waits to be told.
+    pub fn is_idle(&self) -> bool {
+        self.seats.is_empty() && self.sockets.is_empty() && self.changes.is_empty()
+    }
+
+    /// Takes a participant in, or takes over its name and role when it is there.
+    pub fn enter(&mut self, view: Participant, on_node: bool, now_ms: i64) {
+        let participant_id = view.participant_id;
+        if let Some(seat) = self.seats.get_mut(&participant_id) {
+            if seat.view.display_name != view.display_name || seat.view.role != view.role {
+                seat.view.display_name = view.display_name;
+                seat.view.role = view.role;
+                self.note(participant_id, Change::Changed);
+            }
+            return;
+        }
+        let seat = Seat { view, on_node, offers: 0, call_owner: None, alone_since_ms: Some(now_ms) };
+        self.seats.insert(participant_id, seat);
+        self.note(participant_id, Change::Joined);
+    }
+
+    /// Lets a socket see the room, as a participant that is in it. Returns what its `ack` says.
+    pub fn attach(&mut self, socket: SocketHandle, participant_id: ParticipantId) -> RoomJoined {
+        if let Some(seat) = self.seats.get_mut(&participant_id) {
+            seat.alone_since_ms = None;
+        }
+        self.sockets.insert(socket.id(), Attached { socket, participant_id, fresh: true });
+        self.joined(participant_id)
+    }
+
+    /// The room as of now, for the `ack` of somebody who is in it.
+    pub fn joined(&self, participant_id: ParticipantId) -> RoomJoined {
+        RoomJoined {
+            room: self.slug.clone(),
+            participant_id,
+            participants: self.seats.values().map(|seat| seat.view.clone()).collect(),
+            seq: self.seq,
+        }
+    }
+
+    /// Ends what a socket sees. Returns its participant, and whether another socket of it is left.
+    pub fn detach(&mut self, socket: SessionId, now_ms: i64) -> Option<(ParticipantId, bool)> {
+        let participant_id = self.sockets.remove(&socket)?.participant_id;
+        let others = self.sockets.values().any(|attached| attached.participant_id == participant_id);
+        if let Some(seat) = self.seats.get_mut(&participant_id).filter(|_| !others) {
+            seat.alone_since_ms = Some(now_ms);
+        }
+        Some((participant_id, others))
+    }
+
+    /// Takes a participant out with its sockets, which are returned.
+    pub fn remove(&mut self, participant_id: ParticipantId) -> Vec<SocketHandle> {
+        if self.seats.remove(&participant_id).is_some() {
+            self.note(participant_id, Change::Left);
+        }
+        let sockets = self.sockets.extract_if(|_, attached| attached.participant_id == participant_id);
+        sockets.map(|(_, attached)| attached.socket).collect()
+    }
+
+    /// Gives a participant that stays a new id, without a call.
+    pub fn rename(&mut self, old: ParticipantId, new: ParticipantId) {
+        let Some(mut seat) = self.seats.remove(&old).filter(|_| old != new) else { return };
+        self.note(old, Change::Left);
+        seat.view = Participant { participant_id: new, call: CallState::None, publishing: Vec::new(), ..seat.view };
+        seat.on_node = false;
+        seat.call_owner = None;
+        self.seats.insert(new, seat);
+        self.note(new, Change::Joined);
+        for attached in self.sockets.values_mut().filter(|attached| attached.participant_id == old) {
+            attached.participant_id = new;
+        }
+    }
+
+    /// Changes a role.
+    pub fn set_role(&mut self, participant_id: ParticipantId, role: RoomRole) {
+        let seat = self.seats.get_mut(&participant_id).filter(|seat| seat.view.role != role);
+        if let Some(seat) = seat {
+            seat.view.role = role;
+            self.note(participant_id, Change::Changed);
+        }
+    }
+
+    /// An offer is on its way to the node.
+    pub fn offer_begins(&mut self, participant_id: ParticipantId) {
+        if let Some(seat) = self.seats.get_mut(&participant_id) {
+            seat.offers += 1;
+        }
+    }
+
+    /// The node did not take an offer.
+    pub fn offer_failed(&mut self, participant_id: ParticipantId) {
+        if let Some(seat) = self.seats.get_mut(&participant_id) {
+            seat.offers = seat.offers.saturating_sub(1);
+        }
+    }
+
+    /// The node took an offer: makes `owner` the socket that carries the call, unless a later admission did. Returns
+    /// another socket that did before.
+    pub fn offer_answered(&mut self, participant_id: ParticipantId, owner: CallOwner) -> Option<SocketHandle> {
+        let seat = self.seats.get_mut(&participant_id)?;
+        seat.offers = seat.offers.saturating_sub(1);
+        seat.on_node = true;
+        let before = seat.call_owner;
+        if before.is_some_and(|before| before.admission > owner.admission) {
+            return None;
+        }
+        seat.call_owner = Some(owner);
+        let replaced = before.filter(|before| before.socket != owner.socket)?;
+        self.sockets.get(&replaced.socket).map(|attached| attached.socket.clone())
+    }
+
+    /// Takes over what the media node says of a participant.
+    pub fn set_status(&mut self, status: &ParticipantStatus) {
+        let Some(seat) = self.seats.get_mut(&status.participant_id) else { return };
+        seat.on_node = true;
+        let call = match status.state {
+            ConnectionState::Connecting => CallState::None,
+            ConnectionState::Connected => CallState::Connected,
+            ConnectionState::Suspended => CallState::Suspended,
+        };
+        let mut publishing: Vec<TrackSource> =
+            status.tracks.iter().filter(|track| !track.muted).map(|track| track.source).collect();
+        publishing.sort_unstable();
+        publishing.dedup();
+        if seat.view.call != call || seat.view.publishing != publishing {
+            seat.view.call = call;
+            seat.view.publishing = publishing;
+            self.note(status.participant_id, Change::Changed);
+        }
+    }
+
+    /// A participant's call is over. Returns the socket that carried it; none when there was no call.
+    pub fn end_call(&mut self, participant_id: ParticipantId) -> Option<SocketHandle> {
+        let seat = self.seats.get_mut(&participant_id).filter(|seat| seat.on_node)?;
+        seat.on_node = false;
+        let owner = seat.call_owner.take();
+        if seat.view.call != CallState::None || !seat.view.publishing.is_empty() {
+            seat.view.call = CallState::None;
+            seat.view.publishing.clear();
+            self.note(participant_id, Change::Changed);
+        }
+        // A control that was restarted knows no owner: one of the participant's sockets is told.
+        let attached = match owner {
+            Some(owner) => self.sockets.get(&owner.socket),
+            None => self.sockets.values().find(|attached| attached.participant_id == participant_id),
+        };
+        attached.map(|attached| attached.socket.clone())
+    }
+
+    /// Tells every socket in the room.
+    pub fn tell(&self, message: &ServerMessage) {
+        let frame = frame(message);
+        for attached in self.sockets.values() {
+            attached.socket.send(frame.clone());
+        }
+    }
+
+    /// Tells the sockets what changed since the last time: numbered, and everything to those that are new.
+    pub fn flush(&mut self) {
+        let changes = std::mem::take(&mut self.changes);
+        if !changes.is_empty() {
+            self.seq += 1;
+            let delta = frame(&ServerMessage::PresenceUpdate(self.delta(&changes)));
+            for attached in self.sockets.values().filter(|attached| !attached.fresh) {
+                attached.socket.send(delta.clone());
+            }
+        }
+        if self.sockets.values().any(|attached| attached.fresh) {
+            let everything = PresenceUpdate {
+                room: self.slug.clone(),
+                seq: self.seq,
+                snapshot: true,
+                joined: self.seats.values().map(|seat| seat.view.clone()).collect(),
+                left: Vec::new(),
+                changed: Vec::new(),
+            };
+            let snapshot = frame(&ServerMessage::PresenceUpdate(everything));
+            for attached in self.sockets.values_mut().filter(|attached| attached.fresh) {
+                attached.fresh = false;
+                attached.socket.send(snapshot.clone());
+            }
+        }
+    }
+
+    fn delta(&self, changes: &BTreeMap<ParticipantId, Change>) -> PresenceUpdate {
+        let views = |wanted: Change| {
+            let ids = changes.iter().filter(move |(_, change)| **change == wanted).map(|(id, _)| id);
+            ids.filter_map(|id| self.seats.get(id)).map(|seat| seat.view.clone()).collect()
+        };
+        let left = changes.iter().filter(|(_, change)| **change == Change::Left).map(|(id, _)| *id).collect();
+        PresenceUpdate {
+            room: self.slug.clone(),
+            seq: self.seq,
+            snapshot: false,
+            joined: views(Change::Joined),
+            left,
+            changed: views(Change::Changed),
+        }
+    }
+
+    /// Remembers a change for the next flush. Who came and then changed, came.
+    fn note(&mut self, participant_id: ParticipantId, change: Change) {
+        let noted = self.changes.entry(participant_id).or_insert(change);
+        if *noted != Change::Joined || change == Change::Left {
+            *noted = change;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use boltorezka_proto::{DisplayName, Timestamp};
+    use serde_json::Value;
+
+    fn view(name: &str) -> Participant {
+        Participant {
+            participant_id: ParticipantId::generate(),
+            user_id: UserId::generate(),
+            display_name: DisplayName::new(name).unwrap(),
+            role: RoomRole::Member,
+            call: CallState::None,
+            publishing: vec![],
+            joined_at: Timestamp::from_unix_ms(0),
+        }
+    }
+
+    fn room() -> RoomState {
+        RoomState::new(RoomSlug::new("stand-up").unwrap())
+    }
+
+    fn received(outgoing: &mut crate::ws::Outgoing) -> Vec<Value> {
+        std::iter::from_fn(|| outgoing.try_next()).map(|text| serde_json::from_str(&text).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_new_socket_gets_everything_and_then_numbered_changes() {
+        let mut room = room();
+        let (ann, bob) = (view("Ann"), view("Bob"));
+        room.enter(ann.clone(), false, 0);
+        let (socket, mut outgoing) = SocketHandle::for_tests();
+        let joined = room.attach(socket, ann.participant_id);
+        assert_eq!((joined.seq, joined.participants.len()), (0, 1));
+        room.flush();
+        let first = received(&mut outgoing);
+        assert_eq!(first.len(), 1);
+        assert_eq!(first[0]["payload"]["snapshot"], true);
+        assert_eq!(first[0]["payload"]["seq"], 1);
+
+        room.enter(bob.clone(), false, 0);
+        room.set_role(bob.participant_id, RoomRole::Listener);
+        room.flush();
+        let second = received(&mut outgoing);
+        assert_eq!(second[0]["payload"]["seq"], 2);
+        assert_eq!(second[0]["payload"]["snapshot"], false);
+        assert_eq!(second[0]["payload"]["joined"][0]["role"], "listener");
+        assert_eq!(second[0]["payload"]["changed"].as_array().unwrap().len(), 0);
+
+        room.remove(bob.participant_id);
+        room.flush();
+        room.flush();
+        let third = received(&mut outgoing);
+        assert_eq!(third.len(), 1);
+        assert_eq!(third[0]["payload"]["left"][0], bob.participant_id.to_string());
+    }
+
+    #[test]
+    fn who_came_and_went_between_two_updates_is_said_to_have_left() {
+        let mut room = room();
+        let (ann, bob) = (view("Ann"), view("Bob"));
+        room.enter(ann.clone(), false, 0);
+        room.enter(bob.clone(), false, 0);
+        let (socket, mut outgoing) = SocketHandle::for_tests();
+        // The ack lists Bob, so the socket must hear that he left.
+        assert_eq!(room.attach(socket, ann.participant_id).participants.len(), 2);
+        room.remove(bob.participant_id);
+        room.flush();
+        assert_eq!(received(&mut outgoing)[0]["payload"]["joined"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_later_admission_owns_the_call() {
+        let mut room = room();
+        let ann = view("Ann");
+        let id = ann.participant_id;
+        room.enter(ann, false, 0);
+        let (first, _first_outgoing) = SocketHandle::for_tests();
+        let (second, _second_outgoing) = SocketHandle::for_tests();
+        room.attach(first.clone(), id);
+        room.attach(second.clone(), id);
+        let owner = |socket: &SocketHandle, admission| CallOwner { socket: socket.id(), admission };
+        assert!(room.offer_answered(id, owner(&first, 1)).is_none());
+        assert!(room.offer_answered(id, owner(&first, 2)).is_none());
+        assert_eq!(room.offer_answered(id, owner(&second, 4)).unwrap().id(), first.id());
+        assert!(room.offer_answered(id, owner(&first, 3)).is_none());
+        assert_eq!(room.end_call(id).unwrap().id(), second.id());
+    }
+
+    #[test]
+    fn a_participant_is_alone_when_its_last_socket_went() {
+        let mut room = room();
+        let ann = view("Ann");
+        let id = ann.participant_id;
+        room.enter(ann, false, 5);
+        assert_eq!(room.seat(id).unwrap().alone_since_ms, Some(5));
+        let (first, _first_outgoing) = SocketHandle::for_tests();
+        let (second, _second_outgoing) = SocketHandle::for_tests();
+        room.attach(first.clone(), id);
+        room.attach(second.clone(), id);
+        assert_eq!(room.detach(first.id(), 7), Some((id, true)));
+        assert_eq!(room.seat(id).unwrap().alone_since_ms, None);
+        assert_eq!(room.detach(second.id(), 9), Some((id, false)));
+        assert_eq!(room.seat(id).unwrap().alone_since_ms, Some(9));
+        assert_eq!(room.detach(second.id(), 9), None);
+    }
+}

@@ -1,0 +1,174 @@
+//! Coming, going, and those who vanish.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use boltorezka_proto::rest::{CallState, Participant};
+use boltorezka_proto::socket::RoomJoined;
+use boltorezka_proto::{ErrorCode, ParticipantId, RoomSlug, Timestamp};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::hub::LiveRoom;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::store::{Join, JoinRequest, ParticipantRecord, StoreError};
+use crate::ws::SocketHandle;
+
+/// Changes within this time are told together.
+const FLUSH_EVERY: Duration = Duration::from_millis(100);
+
+/// A participant as others see it, without a call.
+fn participant_view(record: &ParticipantRecord) -> Participant {
+    Participant {
+        participant_id: record.participant_id,
+        user_id: record.user_id,
+        display_name: record.display_name.clone(),
+        role: record.role,
+        call: CallState::None,
+        publishing: Vec::new(),
+        joined_at: Timestamp::from_unix_ms(record.joined_at_ms),
+    }
+}
+
+/// Takes over who was in which room when the process ended. Who was in a call is believed to be, until the media node
+/// says otherwise.
+///
+/// # Errors
+/// When the database fails.
+pub async fn load(app: &App) -> Result<(), StoreError> {
+    let now_ms = app.clock.now_ms();
+    for record in app.store.participants().await? {
+        let room = app.hub.room(record.room_id, &record.room);
+        room.state().enter(participant_view(&record), record.admitted, now_ms);
+    }
+    Ok(())
+}
+
+/// Enters a room.
+///
+/// # Errors
+/// `not_found`, `banned`, `room_full`.
+pub async fn join(app: &App, socket: &SocketHandle, slug: &RoomSlug) -> Result<(Arc<LiveRoom>, RoomJoined), ApiError> {
+    let no_room = || ApiError::because(ErrorCode::NotFound, "there is no such room");
+    let record = app.store.room(slug).await?.ok_or_else(no_room)?;
+    let room = app.hub.room(record.id, slug);
+    let _gate = room.gate.lock().await;
+    let now_ms = app.clock.now_ms();
+    let request = JoinRequest {
+        room: slug,
+        user_id: socket.user_id(),
+        only_room: socket.only_room(),
+        token_permissions: socket.permissions(),
+        now_ms,
+    };
+    match app.store.join(request).await? {
+        Join::NoRoom => Err(no_room()),
+        Join::Banned => Err(ApiError::new(ErrorCode::Banned)),
+        Join::Full { capacity } => {
+            let detail = format!("all {capacity} seats are taken; try again when somebody has left");
+            Err(ApiError::because(ErrorCode::RoomFull, detail))
+        }
+        Join::In(participant) if participant.room_id != room.id => Err(no_room()),
+        Join::In(participant) => {
+            let mut state = room.state();
+            state.enter(participant_view(&participant), participant.admitted, now_ms);
+            let joined = state.attach(socket.clone(), participant.participant_id);
+            drop(state);
+            app.hub.touch(room.id);
+            Ok((room.clone(), joined))
+        }
+    }
+}
+
+/// Leaves a room and its call. When another socket of the participant is in the room, the participant stays, and only
+/// a call that this socket carried ends.
+///
+/// # Errors
+/// When the database fails.
+pub async fn leave(app: &App, socket: &SocketHandle, room: &LiveRoom) -> Result<(), ApiError> {
+    let _gate = room.gate.lock().await;
+    let now_ms = app.clock.now_ms();
+    let (participant_id, others, carried_call) = {
+        let mut state = room.state();
+        let Some((participant_id, others)) = state.detach(socket.id(), now_ms) else { return Ok(()) };
+        let owner = state.seat(participant_id).and_then(|seat| seat.call_owner);
+        (participant_id, others, owner.is_some_and(|owner| owner.socket == socket.id()))
+    };
+    if !others {
+        remove(app, room, participant_id).await?;
+    } else if carried_call {
+        renew(app, room, participant_id).await?;
+    }
+    Ok(())
+}
+
+/// Leaves the call and stays in the room, under a new id when there was a call.
+///
+/// # Errors
+/// `not_joined`.
+pub async fn leave_call(app: &App, socket: &SocketHandle, room: &LiveRoom) -> Result<RoomJoined, ApiError> {
+    let _gate = room.gate.lock().await;
+    let participant_id = room.state().participant_of(socket.id()).ok_or(ErrorCode::NotJoined)?;
+    let participant_id = renew(app, room, participant_id).await?;
+    Ok(room.state().joined(participant_id))
+}
+
+/// Ends a call, under the room's gate.
+async fn renew(app: &App, room: &LiveRoom, old: ParticipantId) -> Result<ParticipantId, ApiError> {
+    let record = app.store.leave_call(old, app.clock.now_ms()).await?.ok_or(ErrorCode::NotJoined)?;
+    room.state().rename(old, record.participant_id);
+    app.hub.touch(room.id);
+    Ok(record.participant_id)
+}
+
+/// Takes a participant out of a room, under the room's gate.
+async fn remove(app: &App, room: &LiveRoom, participant_id: ParticipantId) -> Result<(), StoreError> {
+    app.store.leave(participant_id, app.clock.now_ms()).await?;
+    room.state().remove(participant_id);
+    app.hub.touch(room.id);
+    Ok(())
+}
+
+/// A socket is gone: its participants keep their seats for a while.
+pub fn socket_gone<'a>(app: &App, socket: &SocketHandle, rooms: impl Iterator<Item = &'a Arc<LiveRoom>>) {
+    let now_ms = app.clock.now_ms();
+    for room in rooms {
+        room.state().detach(socket.id(), now_ms);
+    }
+    app.hub.close_socket(socket.id());
+}
+
+/// Takes out those whose sockets vanished too long ago and who are in no call.
+///
+/// # Errors
+/// When the database fails; what is left is tried the next time.
+pub async fn sweep(app: &App) -> Result<(), StoreError> {
+    let Some(grace_ms) = app.config.limits.participant_grace_ms else { return Ok(()) };
+    for room in app.hub.rooms() {
+        let before_ms = app.clock.now_ms() - i64::from(grace_ms);
+        let is_over = |seat: &super::Seat| {
+            !seat.on_node && seat.alone_since_ms.is_some_and(|alone_since_ms| alone_since_ms <= before_ms)
+        };
+        let over: Vec<ParticipantId> =
+            room.state().seats().filter(|seat| is_over(seat)).map(|seat| seat.view.participant_id).collect();
+        for participant_id in over {
+            let _gate = room.gate.lock().await;
+            let still = room.state().seat(participant_id).is_some_and(is_over);
+            if still {
+                remove(app, &room, participant_id).await?;
+            }
+        }
+    }
+    app.hub.forget_idle();
+    Ok(())
+}
+
+/// Tells presence changes until `shutdown`.
+pub async fn flush_loop(app: App, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(FLUSH_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        app.hub.flush();
+    }
+}

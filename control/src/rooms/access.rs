@@ -1,0 +1,126 @@
+//! Who may do what: the whole matrix of server roles, room roles and actions.
+
+use boltorezka_proto::rest::{Role, RoomRole};
+use boltorezka_proto::{ErrorCode, RoomSlug, UserId};
+
+use crate::app::App;
+use crate::auth::WorkspaceCaller;
+use crate::error::ApiError;
+use crate::store::{RoomRecord, Standing};
+
+/// Something that can be done in a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// `rooms.room.read`
+    ReadRoom,
+    /// `chat.message.read`
+    ReadMessages,
+    /// `rooms.participant.read`
+    ReadParticipants,
+    /// `rooms.member.read`
+    ReadMembers,
+    /// `rooms.participant.moderate`: kick, ban, mute.
+    Moderate,
+    /// `rooms.room.update`
+    UpdateRoom,
+    /// `rooms.room.delete`
+    DeleteRoom,
+    /// `rooms.member.set`, `rooms.member.delete`
+    SetMembers,
+}
+
+impl Action {
+    /// The least role in the room that may do it, and whether the banned may too.
+    fn needs(self) -> (RoomRole, bool) {
+        match self {
+            Self::ReadRoom => (RoomRole::Listener, true),
+            Self::ReadMessages | Self::ReadParticipants | Self::ReadMembers => (RoomRole::Listener, false),
+            Self::Moderate => (RoomRole::Moderator, false),
+            Self::UpdateRoom | Self::DeleteRoom | Self::SetMembers => (RoomRole::Owner, false),
+        }
+    }
+}
+
+/// Finds the room and checks that the caller may do `action` in it.
+///
+/// # Errors
+/// `not_found`, `banned`, `forbidden`.
+pub async fn authorize(
+    app: &App,
+    caller: &WorkspaceCaller,
+    slug: &str,
+    action: Action,
+) -> Result<(RoomRecord, Standing), ApiError> {
+    let no_room = || ApiError::because(ErrorCode::NotFound, "there is no such room");
+    let slug = RoomSlug::new(slug).map_err(|_| no_room())?;
+    let room = app.store.room(&slug).await?.ok_or_else(no_room)?;
+    let standing = match caller.user_id() {
+        Some(user_id) => app.store.standing(room.id, user_id).await?.ok_or(ErrorCode::Unauthenticated)?,
+        None => Standing::new(caller.role(), None, false),
+    };
+    let (least, banned_may) = action.needs();
+    if standing.banned && !banned_may {
+        return Err(ErrorCode::Banned.into());
+    }
+    if standing.role < least {
+        let least = format!("{least:?}").to_lowercase();
+        return Err(ApiError::because(ErrorCode::Forbidden, format!("it takes the room role {least}")));
+    }
+    Ok((room, standing))
+}
+
+/// Nobody is moderated by an equal: the place of somebody in the order of those who may moderate whom.
+fn rank(standing: Standing) -> (Role, RoomRole) {
+    // Below admin, the server role gives nothing in a room.
+    (standing.server_role.max(Role::User), standing.role)
+}
+
+/// Checks that `actor` stands above `target`.
+///
+/// # Errors
+/// `forbidden`.
+pub fn check_outranks(
+    actor: Standing,
+    actor_id: Option<UserId>,
+    target: Standing,
+    target_id: UserId,
+) -> Result<(), ApiError> {
+    if actor_id == Some(target_id) {
+        return Err(ApiError::because(ErrorCode::Forbidden, "this is you; leave the room instead"));
+    }
+    if rank(actor) > rank(target) {
+        Ok(())
+    } else {
+        Err(ApiError::because(ErrorCode::Forbidden, "only somebody with a lower role can be moderated"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(server_role: Role, member_role: Option<RoomRole>) -> Standing {
+        Standing::new(server_role, member_role, false)
+    }
+
+    #[test]
+    fn nobody_is_moderated_by_an_equal() {
+        let ladder = [
+            standing(Role::User, Some(RoomRole::Listener)),
+            standing(Role::User, None),
+            standing(Role::User, Some(RoomRole::Moderator)),
+            standing(Role::User, Some(RoomRole::Owner)),
+            standing(Role::Admin, None),
+            standing(Role::SuperAdmin, None),
+        ];
+        for (above, actor) in ladder.iter().enumerate() {
+            for (below, target) in ladder.iter().enumerate() {
+                let outcome = check_outranks(*actor, Some(UserId::generate()), *target, UserId::generate());
+                assert_eq!(outcome.is_ok(), above > below, "{actor:?} over {target:?}");
+            }
+        }
+        let me = UserId::generate();
+        let admin = standing(Role::SuperAdmin, None);
+        assert!(check_outranks(admin, Some(me), standing(Role::User, None), me).is_err());
+    }
+}

@@ -1,0 +1,19 @@
+//! Rooms, their members and their moderation.
+
+mod access;
+mod member_routes;
+mod moderation;
+mod participant_routes;
+mod room_routes;
+
+use axum::Router;
+
+pub use access::{Action, authorize};
+pub use moderation::refresh_roles;
+
+use crate::app::App;
+
+/// The routes of this feature.
+pub fn routes() -> Router<App> {
+    room_routes::routes().merge(member_routes::routes()).merge(participant_routes::routes())
+}

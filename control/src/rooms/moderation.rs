@@ -1,0 +1,152 @@
+//! What takes rights away. Each happens under the room's gate: committed with its order to the media node, which leaves
+//! at the commit, then told to the sockets.
+
+use boltorezka_proto::call::EndReason;
+use boltorezka_proto::rest::{MuteRequest, RoomRole};
+use boltorezka_proto::socket::ServerMessage;
+use boltorezka_proto::{ErrorCode, ParticipantId, UserId};
+
+use super::access::check_outranks;
+use crate::app::App;
+use crate::auth::WorkspaceCaller;
+use crate::error::ApiError;
+use crate::presence::LiveRoom;
+use crate::store::{MemberRecord, RoomRecord, Standing, StoreError};
+use crate::ws::frame;
+
+/// Kicks or bans.
+///
+/// # Errors
+/// `not_found`, `forbidden`.
+pub async fn expel(
+    app: &App,
+    caller: &WorkspaceCaller,
+    standing: Standing,
+    room: &RoomRecord,
+    participant_id: ParticipantId,
+    reason: EndReason,
+) -> Result<(), ApiError> {
+    let live = app.hub.room(room.id, &room.slug);
+    let _gate = live.gate.lock().await;
+    check_target(app, caller, standing, &live, participant_id).await?;
+    let audit = caller.audit(app.clock.now_ms());
+    app.store.expel(room.id, participant_id, reason, &audit).await?.ok_or_else(no_participant)?;
+    let ended = frame(&ServerMessage::CallEnded { room: room.slug.clone(), reason });
+    for socket in live.state().remove(participant_id) {
+        socket.send(ended.clone());
+    }
+    app.hub.touch(room.id);
+    Ok(())
+}
+
+/// Takes or gives back the right to publish.
+///
+/// # Errors
+/// `not_found`, `forbidden`.
+pub async fn mute(
+    app: &App,
+    caller: &WorkspaceCaller,
+    standing: Standing,
+    room: &RoomRecord,
+    participant_id: ParticipantId,
+    request: MuteRequest,
+) -> Result<(), ApiError> {
+    let live = app.hub.room(room.id, &room.slug);
+    let _gate = live.gate.lock().await;
+    check_target(app, caller, standing, &live, participant_id).await?;
+    let audit = caller.audit(app.clock.now_ms());
+    let outcome = app.store.mute(room.id, participant_id, request.source, request.muted, &audit).await?;
+    outcome.map(|_| ()).ok_or_else(no_participant)
+}
+
+/// Gives a role in a room. `None` when there is no such user.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_member(
+    app: &App,
+    caller: &WorkspaceCaller,
+    room: &RoomRecord,
+    user_id: UserId,
+    role: RoomRole,
+) -> Result<Option<MemberRecord>, ApiError> {
+    let live = app.hub.room(room.id, &room.slug);
+    let _gate = live.gate.lock().await;
+    let member = app.store.set_member(room.id, user_id, role, &caller.audit(app.clock.now_ms())).await?;
+    refresh_role(app, &live, user_id).await?;
+    Ok(member)
+}
+
+/// Takes a role of its own away. False when there was none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_member(
+    app: &App,
+    caller: &WorkspaceCaller,
+    room: &RoomRecord,
+    user_id: UserId,
+) -> Result<bool, ApiError> {
+    let live = app.hub.room(room.id, &room.slug);
+    let _gate = live.gate.lock().await;
+    let deleted = app.store.delete_member(room.id, user_id, &caller.audit(app.clock.now_ms())).await?;
+    refresh_role(app, &live, user_id).await?;
+    Ok(deleted)
+}
+
+/// Deletes a room and ends everything in it.
+///
+/// # Errors
+/// `not_found`.
+pub async fn delete_room(app: &App, caller: &WorkspaceCaller, room: &RoomRecord) -> Result<(), ApiError> {
+    let live = app.hub.room(room.id, &room.slug);
+    let _gate = live.gate.lock().await;
+    if !app.store.delete_room(room.id, &caller.audit(app.clock.now_ms())).await? {
+        return Err(ErrorCode::NotFound.into());
+    }
+    app.hub.forget(room.id);
+    let mut state = live.state();
+    state.tell(&ServerMessage::CallEnded { room: room.slug.clone(), reason: EndReason::RoomDeleted });
+    let everybody: Vec<ParticipantId> = state.seats().map(|seat| seat.view.participant_id).collect();
+    for participant_id in everybody {
+        state.remove(participant_id);
+    }
+    Ok(())
+}
+
+/// Shows the role that a user has now wherever it is, after its server role changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn refresh_roles(app: &App, user_id: UserId) -> Result<(), StoreError> {
+    for live in app.hub.rooms() {
+        let _gate = live.gate.lock().await;
+        refresh_role(app, &live, user_id).await?;
+    }
+    Ok(())
+}
+
+async fn refresh_role(app: &App, live: &LiveRoom, user_id: UserId) -> Result<(), StoreError> {
+    let Some(participant_id) = live.state().participant_of_user(user_id) else { return Ok(()) };
+    if let Some(standing) = app.store.standing(live.id, user_id).await? {
+        live.state().set_role(participant_id, standing.role);
+        app.hub.touch(live.id);
+    }
+    Ok(())
+}
+
+async fn check_target(
+    app: &App,
+    caller: &WorkspaceCaller,
+    standing: Standing,
+    live: &LiveRoom,
+    participant_id: ParticipantId,
+) -> Result<(), ApiError> {
+    let target_id = live.state().seat(participant_id).map(|seat| seat.view.user_id).ok_or_else(no_participant)?;
+    let target = app.store.standing(live.id, target_id).await?.ok_or_else(no_participant)?;
+    check_outranks(standing, caller.user_id(), target, target_id)
+}
+
+fn no_participant() -> ApiError {
+    ApiError::because(ErrorCode::NotFound, "there is no such participant in this room")
+}

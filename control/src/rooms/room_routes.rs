@@ -1,0 +1,99 @@
+//! `/v1/rooms`, `/v1/rooms/{slug}`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json as Body, Router};
+use boltorezka_proto::ErrorCode;
+use boltorezka_proto::rest::{CreateRoomRequest, Page, Role, Room, RoomRole, UpdateRoomRequest};
+
+use super::access::{Action, authorize};
+use super::moderation;
+use crate::app::App;
+use crate::auth::WorkspaceCaller;
+use crate::error::ApiError;
+use crate::http::{Json, PageQuery, Path};
+use crate::store::{NewRoom, Standing};
+
+/// Most seats that a room can be given.
+const CAPACITY_MAX: u32 = 10_000;
+
+pub fn routes() -> Router<App> {
+    Router::new().route("/rooms", get(list).post(create)).route("/rooms/{slug}", get(read).patch(update).delete(delete))
+}
+
+async fn list(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<Room>>, ApiError> {
+    let mut rooms = app.store.rooms(caller.user_id(), page.cursor.as_deref(), page.limit + 1).await?;
+    let next_cursor = page.cut(&mut rooms).map(|(last, _)| last.slug.to_string());
+    let of_key = Standing::new(caller.role(), None, false);
+    let items = rooms.into_iter().map(|(room, standing)| room.into_room(role_in(standing.unwrap_or(of_key)))).collect();
+    Ok(Body(Page { items, next_cursor }))
+}
+
+async fn create(
+    State(app): State<App>,
+    caller: WorkspaceCaller,
+    Json(request): Json<CreateRoomRequest>,
+) -> Result<(StatusCode, Body<Room>), ApiError> {
+    if caller.role() < Role::Admin {
+        return Err(ApiError::because(ErrorCode::Forbidden, "rooms are made by admins"));
+    }
+    check_capacity(request.capacity)?;
+    if let Some(max) = app.config.limits.rooms_total
+        && app.store.room_count().await? >= max
+    {
+        let detail = format!("there are {max} rooms, as many as limits.rooms_total allows; delete one first");
+        return Err(ApiError::because(ErrorCode::Forbidden, detail));
+    }
+    let CreateRoomRequest { slug, title, kind, capacity } = request;
+    let room = NewRoom { slug, title, kind, capacity, owner: caller.user_id() };
+    let created = app.store.create_room(&room, &caller.audit(app.clock.now_ms())).await?;
+    let created = created.ok_or_else(|| ApiError::because(ErrorCode::Conflict, "slug is taken; choose another"))?;
+    Ok((StatusCode::CREATED, Body(created.into_room(Some(RoomRole::Owner)))))
+}
+
+async fn read(
+    State(app): State<App>,
+    caller: WorkspaceCaller,
+    Path(slug): Path<String>,
+) -> Result<Body<Room>, ApiError> {
+    let (room, standing) = authorize(&app, &caller, &slug, Action::ReadRoom).await?;
+    Ok(Body(room.into_room(role_in(standing))))
+}
+
+async fn update(
+    State(app): State<App>,
+    caller: WorkspaceCaller,
+    Path(slug): Path<String>,
+    Json(request): Json<UpdateRoomRequest>,
+) -> Result<Body<Room>, ApiError> {
+    let (room, standing) = authorize(&app, &caller, &slug, Action::UpdateRoom).await?;
+    check_capacity(request.capacity)?;
+    let audit = caller.audit(app.clock.now_ms());
+    let updated = app.store.update_room(room.id, request.title.as_ref(), request.capacity, &audit).await?;
+    Ok(Body(updated.ok_or(ErrorCode::NotFound)?.into_room(role_in(standing))))
+}
+
+async fn delete(
+    State(app): State<App>,
+    caller: WorkspaceCaller,
+    Path(slug): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let (room, _) = authorize(&app, &caller, &slug, Action::DeleteRoom).await?;
+    moderation::delete_room(&app, &caller, &room).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The banned have no role.
+fn role_in(standing: Standing) -> Option<RoomRole> {
+    (!standing.banned).then_some(standing.role)
+}
+
+fn check_capacity(capacity: Option<u32>) -> Result<(), ApiError> {
+    match capacity {
+        Some(capacity) if !(1..=CAPACITY_MAX).contains(&capacity) => {
+            Err(ApiError::because(ErrorCode::Malformed, format!("capacity must be 1 to {CAPACITY_MAX}, or left out")))
+        }
+        _ => Ok(()),
+    }
+}

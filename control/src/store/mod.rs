@@ -1,0 +1,128 @@
+//! What must last. One object-safe trait for each feature; [`Store`] is all of them.
+//!
+//! Every method is one transaction. What must be told to others (the media node, the sockets) is written to the outbox
+//! in that same transaction, and the [`OutboxSignal`] is fired after its commit.
+
+mod accounts;
+mod chat;
+mod moderation;
+mod outbox;
+mod participants;
+mod rooms;
+mod sessions;
+mod sqlite;
+
+use std::sync::Arc;
+
+use boltorezka_proto::UserId;
+use thiserror::Error;
+use uuid::Uuid;
+
+pub use accounts::{AccountStore, ApiKeyRecord, NewAccount, SetupOutcome, UserRecord};
+pub use chat::{ChatStore, MessageRecord, NewMessage, SendOutcome};
+pub use moderation::{ModerationStore, Removed};
+pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
+pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
+pub use rooms::{MemberRecord, NewRoom, RoomRecord, RoomStore, Standing};
+pub use sessions::{Grant, SessionStore};
+
+/// Everything that the control plane keeps.
+pub trait Store:
+    AccountStore + SessionStore + RoomStore + ModerationStore + ParticipantStore + ChatStore + OutboxStore
+{
+}
+impl<T: AccountStore + SessionStore + RoomStore + ModerationStore + ParticipantStore + ChatStore + OutboxStore> Store
+    for T
+{
+}
+
+/// A failed operation on the database.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database failed or cannot be reached.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A stored value does not make sense: the database was changed by hand, or by a newer version.
+    #[error("database: {0} holds a value that this version does not understand")]
+    Corrupt(&'static str),
+}
+
+/// The database could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Only SQLite is there now.
+    #[error(
+        "database_url: postgres is not supported yet; use sqlite://PATH, or leave the setting out to use the data \
+         directory"
+    )]
+    PostgresUnsupported,
+    /// The address is of no known kind.
+    #[error("database_url: {0:?} is not understood; use sqlite://PATH")]
+    UnknownScheme(String),
+    /// The data directory cannot be made.
+    #[error("data_dir: cannot create {path}: {source}")]
+    DataDir {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database file cannot be opened or its schema cannot be brought up to date.
+    #[error("database_url: cannot open {url}: {source}")]
+    Open {
+        /// Which.
+        url: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("database_url: cannot migrate {url}: {source}")]
+    Migrate {
+        /// Which.
+        url: String,
+        /// Why.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// The first reads failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The random source or a stored key cannot be used.
+    #[error("cannot make or read the signing key: {0}")]
+    Key(String),
+}
+
+/// Opens the database that `url` names and brings its schema up to date.
+///
+/// # Errors
+/// [`OpenError`], which names the setting and the cure.
+pub async fn open(url: &str, signal: Arc<OutboxSignal>) -> Result<Arc<dyn Store>, OpenError> {
+    match url.split_once("://") {
+        Some(("sqlite", path)) => Ok(Arc::new(sqlite::SqliteStore::open(path, signal).await?)),
+        Some(("postgres" | "postgresql", _)) => Err(OpenError::PostgresUnsupported),
+        // What follows the scheme may hold a password.
+        Some((scheme, _)) => Err(OpenError::UnknownScheme(scheme.to_owned())),
+        None => Err(OpenError::UnknownScheme("an address without ://".to_owned())),
+    }
+}
+
+/// Who does something that is worth remembering, and from where.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Who.
+    pub actor: Actor,
+    /// The network address that the request came from.
+    pub address: String,
+    /// When.
+    pub now_ms: i64,
+}
+
+/// Who acts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Actor {
+    /// A signed-in account.
+    User(UserId),
+    /// A server of the operator.
+    ApiKey(Uuid),
+    /// The holder of the owner link.
+    OwnerLink,
+}

@@ -1,0 +1,119 @@
+//! Who is in which room, and who is admitted to its call.
+
+use async_trait::async_trait;
+use boltorezka_proto::admission::Admitted;
+use boltorezka_proto::call::MediaPermissions;
+use boltorezka_proto::rest::RoomRole;
+use boltorezka_proto::{DisplayName, ParticipantId, RoomId, RoomSlug, UserId};
+
+use super::StoreError;
+use crate::calls::PermissionBits;
+
+/// A wish to enter a room.
+#[derive(Clone, Copy, Debug)]
+pub struct JoinRequest<'a> {
+    /// Which.
+    pub room: &'a RoomSlug,
+    /// Who.
+    pub user_id: UserId,
+    /// The only room that the caller's ticket opens.
+    pub only_room: Option<RoomId>,
+    /// The most that the caller's ticket allows.
+    pub token_permissions: PermissionBits,
+    /// When.
+    pub now_ms: i64,
+}
+
+/// Somebody in a room.
+#[derive(Clone, Debug)]
+pub struct ParticipantRecord {
+    /// Id of the stay.
+    pub participant_id: ParticipantId,
+    /// Where.
+    pub room_id: RoomId,
+    /// Its name in addresses.
+    pub room: RoomSlug,
+    /// Whose stay it is.
+    pub user_id: UserId,
+    /// Name for people.
+    pub display_name: DisplayName,
+    /// Role in the room.
+    pub role: RoomRole,
+    /// When it came.
+    pub joined_at_ms: i64,
+    /// Whether the media node may serve it.
+    pub admitted: bool,
+}
+
+/// What became of a join.
+#[derive(Debug)]
+pub enum Join {
+    /// It is in, or was in already.
+    In(ParticipantRecord),
+    /// There is no such room, or the ticket does not open it.
+    NoRoom,
+    /// The room is closed to it.
+    Banned,
+    /// No seat is free.
+    Full {
+        /// How many there are.
+        capacity: u32,
+    },
+}
+
+/// What became of the wish to take part in a call.
+#[derive(Debug)]
+pub enum Admission {
+    /// It may; this is what the node is told.
+    Admitted(Admitted),
+    /// It is not in the room.
+    NotJoined,
+    /// It has no right to any media there.
+    Nothing,
+    /// As many as the server takes are in calls.
+    Full,
+}
+
+/// A participant's rights after they changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Permitted {
+    /// Who.
+    pub participant_id: ParticipantId,
+    /// All its rights from now on.
+    pub permissions: MediaPermissions,
+}
+
+/// Who is where.
+#[async_trait]
+pub trait ParticipantStore: Send + Sync {
+    /// Enters a room: counts seats and takes one in the same transaction.
+    async fn join(&self, request: JoinRequest<'_>) -> Result<Join, StoreError>;
+
+    /// Leaves a room for good; the media node is ordered to end the call. False when it was not there.
+    async fn leave(&self, participant_id: ParticipantId, now_ms: i64) -> Result<bool, StoreError>;
+
+    /// Leaves the call and stays in the room under a new id, since an id that was revoked is never used again. The
+    /// same id comes back when there was no call. `None` when it was not there.
+    async fn leave_call(
+        &self,
+        participant_id: ParticipantId,
+        now_ms: i64,
+    ) -> Result<Option<ParticipantRecord>, StoreError>;
+
+    /// Marks as admitted with the rights of this moment. `in_calls_max` bounds how many may be.
+    async fn admit(&self, room_id: RoomId, user_id: UserId, in_calls_max: Option<u32>)
+    -> Result<Admission, StoreError>;
+
+    /// The media node does not serve it any more.
+    async fn unadmit(&self, participant_id: ParticipantId) -> Result<(), StoreError>;
+
+    /// Keeps as admitted only those whom the media node serves; returns all that are left with the outbox's last id,
+    /// and those that the node had lost.
+    async fn reconcile(
+        &self,
+        on_node: &[ParticipantId],
+    ) -> Result<(Vec<Admitted>, u64, Vec<ParticipantId>), StoreError>;
+
+    /// Everybody in every room.
+    async fn participants(&self) -> Result<Vec<ParticipantRecord>, StoreError>;
+}

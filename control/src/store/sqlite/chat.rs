@@ -1,0 +1,136 @@
+use async_trait::async_trait;
+use boltorezka_proto::rest::RoomRole;
+use boltorezka_proto::socket::Message;
+use boltorezka_proto::{MessageId, RoomId, Timestamp, UserId};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::{SqliteStore, Tx, codec, rooms};
+use crate::events::GatewayEvent;
+use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, StoreError, Topic};
+
+macro_rules! select_message {
+    ($tail:literal) => {
+        concat!(
+            "SELECT m.seq, m.id, r.slug, m.sender_id, m.sender_name, m.text, m.reply_to, m.created_at, m.room_id ",
+            "FROM messages m JOIN rooms r ON r.id = m.room_id ",
+            $tail
+        )
+    };
+}
+
+fn message_record(row: &SqliteRow) -> Result<MessageRecord, StoreError> {
+    Ok(MessageRecord {
+        seq: row.try_get(0)?,
+        message: Message {
+            id: MessageId(row.try_get(1)?),
+            room: codec::slug(row.try_get(2)?)?,
+            sender_id: UserId(row.try_get(3)?),
+            sender_name: row.try_get(4)?,
+            text: codec::message_text(row.try_get(5)?)?,
+            reply_to: row.try_get::<Option<_>, _>(6)?.map(MessageId),
+            created_at: Timestamp::from_unix_ms(row.try_get(7)?),
+        },
+    })
+}
+
+/// What an earlier request with the same key made of it.
+async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
+    let row = sqlx::query(select_message!("WHERE m.sender_id = ? AND m.idempotency_key = ?"))
+        .bind(new.sender_id.0)
+        .bind(new.idempotency_key)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let message = message_record(&row)?.message;
+    let same = RoomId(row.try_get(8)?) == new.room_id && message.text == *new.text && message.reply_to == new.reply_to;
+    Ok(Some(if same { SendOutcome::Duplicate(message) } else { SendOutcome::Conflict }))
+}
+
+/// Why the sender may not say this here, if it may not.
+async fn refusal(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
+    let joined: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM participants WHERE room_id = ? AND user_id = ?)")
+            .bind(new.room_id.0)
+            .bind(new.sender_id.0)
+            .fetch_one(&mut **tx)
+            .await?;
+    let standing = rooms::standing_of(&mut **tx, new.room_id, new.sender_id).await?;
+    let Some(standing) = standing.filter(|standing| joined && !standing.banned) else {
+        return Ok(Some(SendOutcome::NotJoined));
+    };
+    if standing.role < RoomRole::Member {
+        return Ok(Some(SendOutcome::Forbidden));
+    }
+    let Some(reply_to) = new.reply_to else { return Ok(None) };
+    let answered: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM messages WHERE id = ? AND room_id = ?)")
+        .bind(reply_to.0)
+        .bind(new.room_id.0)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok((!answered).then_some(SendOutcome::NoReplyTarget))
+}
+
+impl SqliteStore {
+    async fn insert_message(&self, tx: &mut Tx, new: &NewMessage<'_>) -> Result<Message, StoreError> {
+        let seq: i64 =
+            sqlx::query_scalar("UPDATE rooms SET message_seq = message_seq + 1 WHERE id = ? RETURNING message_seq")
+                .bind(new.room_id.0)
+                .fetch_one(&mut **tx)
+                .await?;
+        let id = MessageId::generate();
+        sqlx::query(
+            "INSERT INTO messages (id, workspace_id, room_id, seq, sender_id, sender_name, text, reply_to,
+                                   idempotency_key, created_at)
+             SELECT ?, ?, ?, ?, u.id, u.display_name, ?, ?, ?, ? FROM users u WHERE u.id = ?",
+        )
+        .bind(id.0)
+        .bind(self.workspace_id.0)
+        .bind(new.room_id.0)
+        .bind(seq)
+        .bind(new.text.as_str())
+        .bind(new.reply_to.map(|id| id.0))
+        .bind(new.idempotency_key)
+        .bind(new.now_ms)
+        .bind(new.sender_id.0)
+        .execute(&mut **tx)
+        .await?;
+        let row = sqlx::query(select_message!("WHERE m.id = ?")).bind(id.0).fetch_one(&mut **tx).await?;
+        Ok(message_record(&row)?.message)
+    }
+}
+
+#[async_trait]
+impl ChatStore for SqliteStore {
+    async fn send_message(&self, new: NewMessage<'_>) -> Result<SendOutcome, StoreError> {
+        let mut tx = self.begin().await?;
+        if let Some(outcome) = earlier(&mut tx, &new).await? {
+            return Ok(outcome);
+        }
+        if let Some(refusal) = refusal(&mut tx, &new).await? {
+            return Ok(refusal);
+        }
+        let message = self.insert_message(&mut tx, &new).await?;
+        let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
+        self.put_outbox(&mut tx, Topic::Gateway, &event, new.now_ms).await?;
+        self.commit_and_wake(tx, Topic::Gateway).await?;
+        Ok(SendOutcome::Stored(message))
+    }
+
+    async fn messages(
+        &self,
+        room_id: RoomId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<MessageRecord>, StoreError> {
+        let rows = sqlx::query(select_message!(
+            "WHERE m.room_id = ?1 AND (?2 IS NULL OR m.seq < ?2) ORDER BY m.seq DESC LIMIT ?3"
+        ))
+        .bind(room_id.0)
+        .bind(before)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(message_record).collect()
+    }
+}

@@ -1,0 +1,79 @@
+//! Values as the database keeps them.
+
+use boltorezka_proto::rest::{Role, RoomKind, RoomRole};
+use boltorezka_proto::{DisplayName, MessageText, RoomSlug, RoomTitle};
+
+use crate::store::StoreError;
+
+pub fn role_text(role: Role) -> &'static str {
+    match role {
+        Role::User => "user",
+        Role::Admin => "admin",
+        Role::SuperAdmin => "super_admin",
+    }
+}
+
+pub fn role(text: &str) -> Result<Role, StoreError> {
+    match text {
+        "user" => Ok(Role::User),
+        "admin" => Ok(Role::Admin),
+        "super_admin" => Ok(Role::SuperAdmin),
+        _ => Err(StoreError::Corrupt("users.role")),
+    }
+}
+
+pub fn room_role_text(role: RoomRole) -> &'static str {
+    match role {
+        RoomRole::Listener => "listener",
+        RoomRole::Member => "member",
+        RoomRole::Moderator => "moderator",
+        RoomRole::Owner => "owner",
+    }
+}
+
+pub fn room_role(text: &str) -> Result<RoomRole, StoreError> {
+    match text {
+        "listener" => Ok(RoomRole::Listener),
+        "member" => Ok(RoomRole::Member),
+        "moderator" => Ok(RoomRole::Moderator),
+        "owner" => Ok(RoomRole::Owner),
+        _ => Err(StoreError::Corrupt("room_members.role")),
+    }
+}
+
+pub fn kind_text(kind: RoomKind) -> &'static str {
+    match kind {
+        RoomKind::Text => "text",
+        RoomKind::Voice => "voice",
+        RoomKind::Video => "video",
+    }
+}
+
+pub fn kind(text: &str) -> Result<RoomKind, StoreError> {
+    match text {
+        "text" => Ok(RoomKind::Text),
+        "voice" => Ok(RoomKind::Voice),
+        "video" => Ok(RoomKind::Video),
+        _ => Err(StoreError::Corrupt("rooms.kind")),
+    }
+}
+
+pub fn slug(text: &str) -> Result<RoomSlug, StoreError> {
+    RoomSlug::new(text).map_err(|_| StoreError::Corrupt("rooms.slug"))
+}
+
+pub fn title(text: &str) -> Result<RoomTitle, StoreError> {
+    RoomTitle::new(text).map_err(|_| StoreError::Corrupt("rooms.title"))
+}
+
+pub fn display_name(text: &str) -> Result<DisplayName, StoreError> {
+    DisplayName::new(text).map_err(|_| StoreError::Corrupt("users.display_name"))
+}
+
+pub fn message_text(text: &str) -> Result<MessageText, StoreError> {
+    MessageText::new(text).map_err(|_| StoreError::Corrupt("messages.text"))
+}
+
+pub fn count(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,209 @@
+use async_trait::async_trait;
+use boltorezka_proto::rest::RoomRole;
+use boltorezka_proto::{RoomId, RoomSlug, RoomTitle, UserId};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteExecutor};
+
+use super::{SqliteStore, codec};
+use crate::store::{Audit, MemberRecord, NewRoom, RoomRecord, RoomStore, Standing, StoreError};
+
+macro_rules! select_room {
+    ($tail:literal) => {
+        concat!(
+            "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
+            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id) FROM rooms r ",
+            $tail
+        )
+    };
+}
+
+fn room_record(row: &SqliteRow) -> Result<RoomRecord, StoreError> {
+    Ok(RoomRecord {
+        id: RoomId(row.try_get(0)?),
+        slug: codec::slug(row.try_get(1)?)?,
+        title: codec::title(row.try_get(2)?)?,
+        kind: codec::kind(row.try_get(3)?)?,
+        capacity: row.try_get::<Option<i64>, _>(4)?.map(codec::count),
+        created_at_ms: row.try_get(5)?,
+        participant_count: codec::count(row.try_get(6)?),
+    })
+}
+
+async fn room_by_id(executor: impl SqliteExecutor<'_>, room_id: RoomId) -> Result<Option<RoomRecord>, StoreError> {
+    let row = sqlx::query(select_room!("WHERE r.id = ?")).bind(room_id.0).fetch_optional(executor).await?;
+    row.as_ref().map(room_record).transpose()
+}
+
+fn standing(role: &str, member_role: Option<&str>, banned: bool) -> Result<Standing, StoreError> {
+    Ok(Standing::new(codec::role(role)?, member_role.map(codec::room_role).transpose()?, banned))
+}
+
+/// What somebody is in a room, as of the transaction or connection that is given.
+pub(super) async fn standing_of(
+    executor: impl SqliteExecutor<'_>,
+    room_id: RoomId,
+    user_id: UserId,
+) -> Result<Option<Standing>, StoreError> {
+    let row: Option<(String, Option<String>, bool)> = sqlx::query_as(
+        "SELECT u.role, m.role, EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = ?1 AND b.user_id = ?2)
+         FROM users u LEFT JOIN room_members m ON m.room_id = ?1 AND m.user_id = u.id WHERE u.id = ?2",
+    )
+    .bind(room_id.0)
+    .bind(user_id.0)
+    .fetch_optional(executor)
+    .await?;
+    row.map(|(role, member, banned)| standing(&role, member.as_deref(), banned)).transpose()
+}
+
+impl SqliteStore {
+    pub(super) async fn put_member(
+        &self,
+        tx: &mut super::Tx,
+        room_id: RoomId,
+        user_id: UserId,
+        role: RoomRole,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO room_members (workspace_id, room_id, user_id, role, created_at) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (room_id, user_id) DO UPDATE SET role = excluded.role",
+        )
+        .bind(self.workspace_id.0)
+        .bind(room_id.0)
+        .bind(user_id.0)
+        .bind(codec::room_role_text(role))
+        .bind(now_ms)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl RoomStore for SqliteStore {
+    async fn create_room(&self, room: &NewRoom, audit: &Audit) -> Result<Option<RoomRecord>, StoreError> {
+        let mut tx = self.begin().await?;
+        let room_id = RoomId::generate();
+        let inserted = sqlx::query(
+            "INSERT INTO rooms (id, workspace_id, slug, title, kind, capacity, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (workspace_id, slug) DO NOTHING",
+        )
+        .bind(room_id.0)
+        .bind(self.workspace_id.0)
+        .bind(room.slug.as_str())
+        .bind(room.title.as_str())
+        .bind(codec::kind_text(room.kind))
+        .bind(room.capacity)
+        .bind(audit.now_ms)
+        .execute(&mut *tx)
+        .await?;
+        if inserted.rows_affected() == 0 {
+            return Ok(None);
+        }
+        if let Some(owner) = room.owner {
+            self.put_member(&mut tx, room_id, owner, RoomRole::Owner, audit.now_ms).await?;
+        }
+        self.put_audit(&mut tx, audit, "rooms.room.create", room.slug.as_str()).await?;
+        let record = room_by_id(&mut *tx, room_id).await?;
+        tx.commit().await?;
+        Ok(record)
+    }
+
+    async fn room_count(&self) -> Result<u32, StoreError> {
+        let count = sqlx::query_scalar("SELECT count(*) FROM rooms WHERE workspace_id = ?")
+            .bind(self.workspace_id.0)
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(codec::count(count))
+    }
+
+    async fn room(&self, slug: &RoomSlug) -> Result<Option<RoomRecord>, StoreError> {
+        let row = sqlx::query(select_room!("WHERE r.workspace_id = ? AND r.slug = ?"))
+            .bind(self.workspace_id.0)
+            .bind(slug.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(room_record).transpose()
+    }
+
+    async fn rooms(
+        &self,
+        user: Option<UserId>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(RoomRecord, Option<Standing>)>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
+            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id), u.role, m.role, b.user_id IS NOT NULL ",
+            "FROM rooms r LEFT JOIN users u ON u.id = ?1 ",
+            "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = ?1 ",
+            "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = ?1 ",
+            "WHERE r.workspace_id = ?2 AND (?3 IS NULL OR r.slug > ?3) ORDER BY r.slug LIMIT ?4"
+        ))
+        .bind(user.map(|id| id.0))
+        .bind(self.workspace_id.0)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let server_role: Option<&str> = row.try_get(7)?;
+                let member_role: Option<&str> = row.try_get(8)?;
+                let banned = row.try_get(9)?;
+                let standing = server_role.map(|role| standing(role, member_role, banned)).transpose()?;
+                Ok((room_record(row)?, standing))
+            })
+            .collect()
+    }
+
+    async fn update_room(
+        &self,
+        room_id: RoomId,
+        title: Option<&RoomTitle>,
+        capacity: Option<u32>,
+        audit: &Audit,
+    ) -> Result<Option<RoomRecord>, StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE rooms SET title = coalesce(?, title), capacity = coalesce(?, capacity) WHERE id = ?")
+            .bind(title.map(RoomTitle::as_str))
+            .bind(capacity)
+            .bind(room_id.0)
+            .execute(&mut *tx)
+            .await?;
+        let Some(room) = room_by_id(&mut *tx, room_id).await? else { return Ok(None) };
+        self.put_audit(&mut tx, audit, "rooms.room.update", room.slug.as_str()).await?;
+        tx.commit().await?;
+        Ok(Some(room))
+    }
+
+    async fn standing(&self, room_id: RoomId, user_id: UserId) -> Result<Option<Standing>, StoreError> {
+        standing_of(&self.readers, room_id, user_id).await
+    }
+
+    async fn members(
+        &self,
+        room_id: RoomId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<MemberRecord>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT m.user_id, u.display_name, m.role FROM room_members m JOIN users u ON u.id = m.user_id
+             WHERE m.room_id = ?1 AND (?2 IS NULL OR m.user_id > ?2) ORDER BY m.user_id LIMIT ?3",
+        )
+        .bind(room_id.0)
+        .bind(after.map(|id| id.0))
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(member_record).collect()
+    }
+}
+
+pub(super) fn member_record(row: &SqliteRow) -> Result<MemberRecord, StoreError> {
+    Ok(MemberRecord {
+        user_id: UserId(row.try_get(0)?),
+        display_name: codec::display_name(row.try_get(1)?)?,
+        role: codec::room_role(row.try_get(2)?)?,
+    })
+}

@@ -1,0 +1,94 @@
+//! Opening a socket.
+
+use axum::Router;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::get;
+use boltorezka_proto::ErrorCode;
+use boltorezka_proto::socket::{CloseCode, FRAME_BYTES_MAX};
+use serde::Deserialize;
+
+use super::run::run;
+use super::socket::SocketHandle;
+use crate::app::App;
+use crate::auth::{hash_token, is_foreign_upgrade};
+use crate::error::ApiError;
+use crate::store::{Grant, StoreError, UserRecord};
+
+/// The routes of this feature.
+pub fn routes() -> Router<App> {
+    Router::new().route("/realtime/ws", get(open))
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    ticket: Option<String>,
+}
+
+/// The upgrade is always accepted: a browser shows its page the close code, but not the status of a refused upgrade.
+async fn open(
+    State(app): State<App>,
+    Query(parameters): Query<Parameters>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    if is_foreign_upgrade(&headers) {
+        return Err(ApiError::because(ErrorCode::ForeignOrigin, "open the socket from this server's own page"));
+    }
+    let upgrade = upgrade.map_err(|error| {
+        ApiError::because(ErrorCode::Malformed, format!("this is a WebSocket (RFC 6455): {}", error.body_text()))
+    })?;
+    let opened = redeem(&app, parameters.ticket).await?;
+    let upgrade = upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
+    Ok(upgrade.on_upgrade(async move |stream| match opened {
+        Ok((user, grant)) => {
+            let (socket, outgoing) = SocketHandle::new(user.user, grant);
+            if app.shutdown.is_cancelled() {
+                return refuse(stream, CloseCode::Restart).await;
+            }
+            match app.hub.open_socket(&socket, &app.config.limits) {
+                Ok(()) => run(app, socket, outgoing, stream).await,
+                Err(code) => refuse(stream, code).await,
+            }
+        }
+        Err(code) => refuse(stream, code).await,
+    }))
+}
+
+type Opened = Result<(UserRecord, Grant), CloseCode>;
+
+async fn redeem(app: &App, ticket: Option<String>) -> Result<Opened, StoreError> {
+    let Some(ticket) = ticket.filter(|ticket| !ticket.is_empty()) else { return Ok(Err(CloseCode::NoTicket)) };
+    let Some(grant) = app.store.take_ticket(hash_token(&ticket), app.clock.now_ms()).await? else {
+        return Ok(Err(CloseCode::InvalidTicket));
+    };
+    match app.store.user(grant.user_id).await? {
+        None => Ok(Err(CloseCode::InvalidTicket)),
+        Some(user) if user.blocked => Ok(Err(CloseCode::AccountBlocked)),
+        Some(user) => Ok(Ok((user, grant))),
+    }
+}
+
+async fn refuse(mut stream: WebSocket, code: CloseCode) {
+    let frame = close_frame(code);
+    // Whoever is gone already needs no close frame.
+    let _ = stream.send(Message::Close(Some(frame))).await;
+}
+
+/// The close frame for `code`, with words for people.
+pub(super) fn close_frame(code: CloseCode) -> CloseFrame {
+    let reason = match code {
+        CloseCode::Restart => "the server restarts; reconnect",
+        CloseCode::TryAgainLater => "too far behind, or too many sockets in all; reconnect",
+        CloseCode::NoTicket => "get a ticket at /v1/auth/ws-ticket",
+        CloseCode::InvalidTicket => "the ticket is unknown, used or expired, or its session ended; get a new one",
+        CloseCode::Malformed => "a frame is a JSON text {type, requestId, payload} of at most 256 KiB",
+        CloseCode::AccountBlocked => "the account is blocked",
+        CloseCode::Idle => "nothing was heard for too long",
+        CloseCode::TooManySockets => "the account has too many sockets; close one",
+    };
+    CloseFrame { code: code as u16, reason: reason.into() }
+}

@@ -1,0 +1,151 @@
+//! One open socket, as the rest of the control plane sees it.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::ws::Utf8Bytes;
+use boltorezka_proto::rest::User;
+use boltorezka_proto::socket::CloseCode;
+use boltorezka_proto::{RoomId, SessionId, UserId};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::TokenHash;
+use crate::calls::PermissionBits;
+use crate::store::Grant;
+
+/// Frames that wait for a slow reader. A busy room makes some ten a second, so this is many seconds; who is further
+/// behind does better to reconnect and ask for the state of now.
+const OUTGOING_MAX: usize = 512;
+
+/// A handle on an open socket: cheap to clone, never blocks.
+#[derive(Clone)]
+pub struct SocketHandle(Arc<Shared>);
+
+struct Shared {
+    id: SessionId,
+    user: User,
+    grant: Grant,
+    outgoing: mpsc::Sender<Utf8Bytes>,
+    closed: CancellationToken,
+    close_code: OnceLock<CloseCode>,
+}
+
+/// The other end of a socket's queue.
+pub struct Outgoing {
+    frames: mpsc::Receiver<Utf8Bytes>,
+}
+
+impl SocketHandle {
+    /// A socket for `user`, and the queue of what it is to be sent.
+    pub fn new(user: User, grant: Grant) -> (Self, Outgoing) {
+        let (outgoing, frames) = mpsc::channel(OUTGOING_MAX);
+        let id = SessionId::generate();
+        let closed = CancellationToken::new();
+        let close_code = OnceLock::new();
+        (Self(Arc::new(Shared { id, user, grant, outgoing, closed, close_code })), Outgoing { frames })
+    }
+
+    /// Stable while it is open.
+    pub fn id(&self) -> SessionId {
+        self.0.id
+    }
+
+    /// Whose it is.
+    pub fn user(&self) -> &User {
+        &self.0.user
+    }
+
+    /// Whose it is.
+    pub fn user_id(&self) -> UserId {
+        self.0.user.id
+    }
+
+    /// The session that its ticket came from.
+    pub fn session(&self) -> Option<TokenHash> {
+        self.0.grant.session
+    }
+
+    /// The only room that its ticket opens.
+    pub fn only_room(&self) -> Option<RoomId> {
+        self.0.grant.room_id
+    }
+
+    /// The most that its ticket allows.
+    pub fn permissions(&self) -> PermissionBits {
+        self.0.grant.permissions
+    }
+
+    /// Queues a frame. When the queue is full the socket is closed: its client reconnects and starts from what is
+    /// true then, instead of from ever older news.
+    pub fn send(&self, frame: Utf8Bytes) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.0.outgoing.try_send(frame) {
+            self.close(CloseCode::TryAgainLater);
+        }
+    }
+
+    /// Closes. The first code counts.
+    pub fn close(&self, code: CloseCode) {
+        let _ = self.0.close_code.set(code);
+        self.0.closed.cancel();
+    }
+
+    /// Ends, without a code, because the other side did.
+    pub fn end(&self) {
+        self.0.closed.cancel();
+    }
+
+    /// Completes when the socket is to be closed, with the code to say.
+    pub async fn closed(&self) -> Option<CloseCode> {
+        self.0.closed.cancelled().await;
+        self.0.close_code.get().copied()
+    }
+}
+
+impl Outgoing {
+    /// The next frame.
+    pub async fn next(&mut self) -> Option<Utf8Bytes> {
+        self.frames.recv().await
+    }
+
+    /// The next frame, if one waits.
+    pub fn try_next(&mut self) -> Option<Utf8Bytes> {
+        self.frames.try_recv().ok()
+    }
+}
+
+#[cfg(test)]
+impl SocketHandle {
+    /// Whether it is to be closed.
+    pub fn is_closed(&self) -> bool {
+        self.0.closed.is_cancelled()
+    }
+
+    /// A socket of nobody in particular.
+    pub fn for_tests() -> (Self, Outgoing) {
+        use boltorezka_proto::DisplayName;
+        use boltorezka_proto::rest::Role;
+        let user_id = UserId::generate();
+        let display_name = DisplayName::new("Test").unwrap();
+        let user = User { id: user_id, email: String::new(), display_name, role: Role::User };
+        let grant =
+            Grant { user_id, session: None, room_id: None, permissions: PermissionBits(15), expires_at_ms: i64::MAX };
+        Self::new(user, grant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_is_too_slow_is_closed() {
+        let (socket, mut outgoing) = SocketHandle::for_tests();
+        for _ in 0..OUTGOING_MAX {
+            socket.send("x".into());
+        }
+        assert!(!socket.is_closed());
+        socket.send("one too many".into());
+        assert_eq!(socket.closed().await, Some(CloseCode::TryAgainLater));
+        assert_eq!(outgoing.next().await.unwrap().as_str(), "x");
+    }
+}
