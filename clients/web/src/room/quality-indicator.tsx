@@ -33,7 +33,7 @@ export function QualityIndicator({ call }: { call: Call }) {
           ))}
         </svg>
       </Button>
-      <Popover className={styles.popover ?? ''} placement="bottom end">
+      <Popover className={styles.popover ?? ''} placement="bottom end" offset={14}>
         <Dialog aria-label="Connection" className={styles.dialog ?? ''}>
           <p className={styles.title}>{TEXTS[level]}</p>
           <dl className={styles.figures}>

@@ -45,7 +45,9 @@ export function Tile({ item, call, isLarge = false }: TileProps) {
       )}
       <figcaption className={styles.caption}>
         {isScreen && <MonitorUp size={14} aria-hidden="true" />}
-        {!isScreen && !participant.microphoneOn && <MicOff size={14} aria-label="Muted" role="img" />}
+        {!isScreen && !participant.microphoneOn && (
+          <MicOff size={14} aria-label="Muted" role="img" className={styles.muted} />
+        )}
         <span className={styles.name}>{participant.isLocal ? `${label} (you)` : label}</span>
       </figcaption>
       {!participant.isLocal && <PinButton item={item} call={call} label={label} />}

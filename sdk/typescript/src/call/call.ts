@@ -154,6 +154,11 @@ export class Call extends Observable<CallEvents> {
     this.#stop();
   }
 
+  /** Ends it here without a word: the server knows already. */
+  close(): void {
+    if (this.#state !== 'idle') this.#stop();
+  }
+
   /** Takes `call.answer`. */
   answered(sdp: string): void {
     this.#answered?.(sdp);

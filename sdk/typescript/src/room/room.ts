@@ -58,6 +58,7 @@ export class Room extends Observable<RoomEvents> {
   #participants: readonly Participant[] = [];
   #isJoining = false;
   #waiting: (() => void)[] = [];
+  #leavingCall: Promise<void> = Promise.resolve();
 
   constructor(gateway: Gateway, info: RoomInfo, options: ChatOptions = {}) {
     super();
@@ -103,8 +104,7 @@ export class Room extends Observable<RoomEvents> {
 
   /** Leaves call and room. The object is of no use afterwards. */
   leave(): void {
-    this.call.leave();
-    if (this.#state === 'joined') {
+    if (this.#state === 'joined' || this.#isJoining) {
       this.gateway.request('room.leave', { room: this.slug }, { triesMax: 1 }).catch(() => undefined);
     }
     this.#finish({ reason: 'left' });
@@ -116,10 +116,17 @@ export class Room extends Observable<RoomEvents> {
     return {
       kind,
       offer: async (sdp) => {
+        await this.#leavingCall;
         await this.gateway.request('call.offer', { room: slug, sdp }, { triesMax: 1 });
       },
       candidate: (candidate) => quietly(this.gateway.request('call.ice', { room: slug, candidate }, { triesMax: 1 })),
-      leave: () => quietly(this.gateway.request('call.leave', { room: slug }, { triesMax: 1 })),
+      leave: () => {
+        // Leaving gives us another seat; an offer that follows at once is for that one.
+        this.#leavingCall = this.gateway.request('call.leave', { room: slug }).then(
+          (joined) => this.#joined(joined as RoomJoined),
+          () => undefined,
+        );
+      },
       whenJoined: () => this.#whenJoined(),
     };
   }
@@ -228,7 +235,7 @@ export class Room extends Observable<RoomEvents> {
     this.#state = 'ended';
     this.#end = end;
     for (const stop of this.#stopListening) stop();
-    this.call.leave();
+    this.call.close();
     for (const resolve of this.#waiting.splice(0)) resolve();
     this.changed();
     this.emit('ended', end);
