@@ -18,7 +18,7 @@ scene('what one writes all read, once and in order, also after the server was st
   }
   const shown = (person) =>
     person.driver.evaluate((texts) => {
-      const body = document.body.innerText;
+      const body = document.querySelector('[role="log"]').innerText;
       return texts.map((text) => ({ at: body.indexOf(text), times: body.split(text).length - 1 }));
     }, texts);
   const inOrder = async (person) => {

@@ -1,0 +1,99 @@
+//! The command line: which commands there are, and what each starts.
+
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::settings::{self, Settings};
+use crate::{Failure, doctor, files, logs, node, say, serve};
+
+/// Runs what the command line says.
+///
+/// # Errors
+/// What the command could not do.
+pub fn run() -> Result<ExitCode, Failure> {
+    let matches = command_line().get_matches();
+    let Some((name, matches)) = matches.subcommand() else { return Ok(ExitCode::from(2)) };
+    let settings = settings::load(matches, std::env::vars_os())?;
+    logs::start(&settings);
+    raise_file_limit();
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::other(format!("the runtime does not start: {error}")))?;
+    runtime.block_on(execute(name, matches, settings))
+}
+
+async fn execute(name: &str, matches: &ArgMatches, settings: Settings) -> Result<ExitCode, Failure> {
+    match name {
+        "serve" if matches.get_flag("in-process") => serve::run(settings, serve::Media::InProcess).await?,
+        "serve" => serve::run(settings, serve::Media::Child).await?,
+        "control" => serve::run(settings, serve::Media::Elsewhere).await?,
+        "media" => node::run(&settings).await?,
+        "doctor" => return doctor::run(&settings).await,
+        "migrate" => migrate(&settings).await?,
+        "seed" => seed(&settings).await?,
+        _ => api_key(&settings, matches).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All commands with their flags.
+fn command_line() -> Command {
+    let with_settings =
+        |name: &'static str, about: &'static str| Command::new(name).about(about).args(settings::arguments());
+    let in_process = Arg::new("in-process")
+        .long("in-process")
+        .action(ArgAction::SetTrue)
+        .help("Run the media node inside this process: calls end with it. For tests and for debugging.");
+    let key_name = Arg::new("name").required(true).help("What the key is for, as lists show it");
+    Command::new("boltorezka")
+        .about("A self-hosted media server for voice and video rooms")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            with_settings("serve", "Run everything: the control plane, and the media node as its child")
+                .arg(in_process),
+        )
+        .subcommand(with_settings("control", "Run the control plane alone; the media node listens on media_socket"))
+        .subcommand(with_settings("media", "Run a media node alone; the control plane connects to media_socket"))
+        .subcommand(with_settings("doctor", "Check this machine and these settings, with a cure for what is wrong"))
+        .subcommand(with_settings("migrate", "Bring the database to this version's form, and stop"))
+        .subcommand(with_settings("seed", "Make rooms to try the server out with, where they are missing"))
+        .subcommand(with_settings("api-key", "Make an API key and print it once").arg(key_name))
+}
+
+async fn migrate(settings: &Settings) -> Result<(), Failure> {
+    let _lock = files::lock(settings)?;
+    serve::open_control(settings).await?;
+    say("the database is up to date");
+    Ok(())
+}
+
+async fn seed(settings: &Settings) -> Result<(), Failure> {
+    // A server that runs keeps rooms in memory: it would not see what is made behind its back.
+    let _lock = files::lock(settings)?;
+    let made = serve::open_control(settings).await?.seed().await.map_err(Failure::other)?;
+    say(format_args!("{made} rooms made"));
+    Ok(())
+}
+
+async fn api_key(settings: &Settings, matches: &ArgMatches) -> Result<(), Failure> {
+    let name = matches.get_one::<String>("name").map_or("", String::as_str);
+    files::data_dir(settings)?;
+    let control = serve::open_control(settings).await?;
+    let key = control.create_api_key(name).await.map_err(Failure::other)?;
+    say(key);
+    Ok(())
+}
+
+/// Each socket is an open file, and the usual soft limit of 1,024 is soon reached: take what the system allows.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let now = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, maximum: now.maximum }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}

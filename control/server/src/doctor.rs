@@ -1,0 +1,211 @@
+//! `boltorezka doctor`: what operators most often get wrong, each with its cure.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::process::{Resource, getrlimit};
+
+use crate::settings::Settings;
+use crate::{Failure, files, say, serve};
+
+/// Open files below which a busy server runs out: a socket and a file or two for each of some thousand people.
+const FILES_MIN: u64 = 4096;
+/// Kernel buffer of a UDP socket below which bursts of keyframes are dropped before we see them.
+const SOCKET_BUFFER_BYTES_MIN: u64 = 2 * 1024 * 1024;
+/// A datagram on the machine itself arrives in microseconds.
+const LOOP_TIMEOUT: Duration = Duration::from_millis(500);
+/// 2026-01-01: a clock before it was never set.
+const RELEASE_UNIX_S: u64 = 1_767_225_600;
+
+/// What a check found.
+enum Finding {
+    Good(String),
+    /// It works, but worse than it could.
+    Warning(String),
+    Bad(String),
+}
+use Finding::{Bad, Good, Warning};
+
+/// Runs all checks, prints a line each, and ends with 1 when one failed.
+///
+/// # Errors
+/// None: what is wrong is printed.
+pub async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
+    let (used_by_us, data_dir) = data_dir(settings);
+    let mut findings = vec![
+        ("data_dir", data_dir),
+        ("database", if used_by_us { Good("in use by the running server".into()) } else { database(settings).await }),
+        ("http", http(settings, used_by_us)),
+    ];
+    findings.extend(udp(settings, used_by_us).into_iter().map(|finding| ("udp_port", finding)));
+    findings.extend([
+        ("public_ip", public_ip(settings)),
+        ("open files", open_files()),
+        ("receive buffer", socket_buffer("rmem_max")),
+        ("send buffer", socket_buffer("wmem_max")),
+        ("clock", clock()),
+    ]);
+    let mut failed = false;
+    for (name, finding) in findings {
+        let (mark, text) = match finding {
+            Good(text) => ("ok     ", text),
+            Warning(text) => ("warning", text),
+            Bad(text) => {
+                failed = true;
+                ("FAILED ", text)
+            }
+        };
+        say(format_args!("{mark}  {name}: {text}"));
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Also whether a server runs on it: then what it holds is in use, rightly.
+fn data_dir(settings: &Settings) -> (bool, Finding) {
+    if let Err(error) = files::data_dir(settings) {
+        return (false, Bad(error.to_string()));
+    }
+    let shown = settings.data_dir.display();
+    match files::lock(settings) {
+        Ok(_) => (false, Good(format!("{shown} can be written"))),
+        Err(_) => (true, Good(format!("{shown} can be written; a server runs on it"))),
+    }
+}
+
+async fn database(settings: &Settings) -> Finding {
+    match serve::open_control(settings).await {
+        Ok(_) => Good("opens and is up to date".into()),
+        Err(error) => Bad(error.to_string()),
+    }
+}
+
+fn http(settings: &Settings, used_by_us: bool) -> Finding {
+    match TcpListener::bind(settings.http) {
+        Ok(_) => Good(format!("{} is free", settings.http)),
+        Err(_) if used_by_us => Good(format!("{} is in use, by the running server", settings.http)),
+        Err(error) => Bad(format!("{}: {error}. Stop what uses it, or set another address.", settings.http)),
+    }
+}
+
+/// Every shard's port, and the way from this machine to itself, which a strict firewall closes.
+fn udp(settings: &Settings, used_by_us: bool) -> Vec<Finding> {
+    let count = u16::try_from(settings.shards).unwrap_or(u16::MAX);
+    let ports = (0..count).map(|shard| settings.udp_port.saturating_add(shard));
+    ports.map(|port| udp_port(settings, port, used_by_us)).collect()
+}
+
+fn udp_port(settings: &Settings, port: u16, used_by_us: bool) -> Finding {
+    let bind_ip = settings.bind_ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+    let socket = match UdpSocket::bind((bind_ip, port)) {
+        Ok(socket) => socket,
+        Err(_) if used_by_us => return Good(format!("{port} is in use, by the running server")),
+        Err(error) => return Bad(format!("{port}: {error}. Stop what uses it, or set another port.")),
+    };
+    let own = settings.bind_ip.or_else(outward_address).unwrap_or(Ipv4Addr::LOCALHOST.into());
+    match echo(&socket, SocketAddr::new(own, port)) {
+        Ok(()) => Good(format!("{port} is free and reachable on {own}; open it in the firewall for UDP")),
+        Err(error) => {
+            Bad(format!("{port}: a datagram to {own} does not arrive ({error}). Open it in the firewall for UDP."))
+        }
+    }
+}
+
+/// Sends a datagram to `address`, where `socket` listens, and waits for it.
+fn echo(socket: &UdpSocket, address: SocketAddr) -> std::io::Result<()> {
+    let sender = UdpSocket::bind((address.ip(), 0))?;
+    sender.send_to(b"doctor", address)?;
+    socket.set_read_timeout(Some(LOOP_TIMEOUT))?;
+    socket.recv_from(&mut [0; 16]).map(drop)
+}
+
+/// The address that this machine sends from towards others. Nothing is sent.
+fn outward_address() -> Option<IpAddr> {
+    // An address of the documentation range: the kernel only looks up the route.
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+fn public_ip(settings: &Settings) -> Finding {
+    let own = outward_address();
+    let list = |ips: &[IpAddr]| ips.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
+    match (settings.public_ips.as_slice(), own) {
+        ([], None) => Warning("this machine has no address beyond itself: only local clients can call".into()),
+        ([], Some(ip)) if is_private(ip) => Warning(format!(
+            "not set, and {ip} is private: clients elsewhere need the address that the router maps to it. Set public_ip."
+        )),
+        ([], Some(ip)) => Good(format!("not set: clients are told {ip}")),
+        (ips, _) if ips.iter().all(IpAddr::is_loopback) => {
+            Warning(format!("{} reaches clients on this machine only", list(ips)))
+        }
+        (ips, Some(own)) if !ips.contains(&own) => {
+            Good(format!("{}; this machine's own address is {own}, so UDP has to be forwarded to it", list(ips)))
+        }
+        (ips, _) => Good(list(ips)),
+    }
+}
+
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local(),
+    }
+}
+
+/// The hard limit counts: the server raises its own to it.
+fn open_files() -> Finding {
+    match getrlimit(Resource::Nofile).maximum {
+        Some(limit) if limit < FILES_MIN => Bad(format!(
+            "{limit} at most. Raise it to {FILES_MIN} or more: `ulimit -Hn`, or LimitNOFILE of the service."
+        )),
+        Some(limit) => Good(format!("{limit} at most")),
+        None => Good("not limited".into()),
+    }
+}
+
+fn socket_buffer(name: &str) -> Finding {
+    let path = format!("/proc/sys/net/core/{name}");
+    let bytes = std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    match bytes {
+        Some(bytes) if bytes < SOCKET_BUFFER_BYTES_MIN => Warning(format!(
+            "{bytes} bytes at most: bursts may be lost. `sysctl -w net.core.{name}={SOCKET_BUFFER_BYTES_MIN}`, and in /etc/sysctl.d."
+        )),
+        Some(bytes) => Good(format!("{bytes} bytes at most")),
+        None => Warning(format!("net.core.{name} cannot be read here")),
+    }
+}
+
+fn clock() -> Finding {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(now) if now.as_secs() >= RELEASE_UNIX_S => Good("set".into()),
+        _ => {
+            Bad("it stands before this program was made: certificates and tokens fail. Set it, and keep it by NTP."
+                .into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_that_nobody_gets_is_reported() {
+        let listening = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listening.local_addr().unwrap();
+        assert!(echo(&listening, address).is_ok());
+        let other = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert!(echo(&other, address).is_err());
+    }
+
+    #[test]
+    fn private_addresses_are_known() {
+        for ip in ["10.1.2.3", "192.168.0.1", "127.0.0.1", "fd00::1", "fe80::1"] {
+            assert!(is_private(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in ["203.0.113.7", "2001:db8::1"] {
+            assert!(!is_private(ip.parse().unwrap()), "{ip}");
+        }
+    }
+}

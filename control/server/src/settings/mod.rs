@@ -1,0 +1,177 @@
+//! The settings of every command: one table says their names, defaults and meanings, and how a text becomes a value.
+//!
+//! Flags, environment, TOML file, `--help`, the messages about wrong values and `docs/configuration.md` all come from
+//! [`KEYS`].
+
+#[cfg(test)]
+mod document;
+mod load;
+mod parse;
+mod table;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use boltorezka_control::{Limits, Registration};
+
+pub use load::{arguments, load};
+pub use table::KEYS;
+
+/// One setting.
+pub struct Key {
+    /// As in the TOML file; a dot stands for a table. Flag and environment variable follow from it.
+    pub name: &'static str,
+    /// The text that stands when nothing is given; `None` when there is no fixed default.
+    pub default: Option<Cow<'static, str>>,
+    /// What holds when nothing is given and there is no fixed default.
+    pub otherwise: &'static str,
+    /// Which values there are.
+    pub values: &'static str,
+    /// What it does, in one sentence or two.
+    pub meaning: &'static str,
+    /// Whether it may be given several times.
+    pub many: bool,
+    /// Whether a media node needs it too, so that `serve` hands it to its child.
+    pub node: bool,
+    /// Takes the key's name and texts, or says what is wrong and what would be right.
+    pub set: fn(&mut Settings, &str, &[String]) -> Result<(), String>,
+}
+
+impl Key {
+    /// `udp_port` → `udp-port`.
+    pub fn flag(&self) -> String {
+        self.name.replace(['_', '.'], "-")
+    }
+
+    /// `udp_port` → `BOLTOREZKA_UDP_PORT`.
+    pub fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.name.replace('.', "_").to_uppercase())
+    }
+}
+
+/// Every environment variable that begins like this is a setting.
+pub const VARIABLE_PREFIX: &str = "BOLTOREZKA_";
+
+/// How log lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// Everything that can be set, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Where HTTP listens.
+    pub http: SocketAddr,
+    /// How people reach the server, when not at `http`.
+    pub public_url: Option<String>,
+    /// PEM file of the certificate chain.
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file of its key.
+    pub tls_key: Option<PathBuf>,
+    database_url: Option<String>,
+    media_socket: Option<PathBuf>,
+    /// First UDP port; shard i listens on this plus i.
+    pub udp_port: u16,
+    /// Number of shards.
+    pub shards: usize,
+    /// Addresses that clients are told; empty: the host's own.
+    pub public_ips: Vec<IpAddr>,
+    /// Address that the UDP sockets are bound to; absent: all.
+    pub bind_ip: Option<IpAddr>,
+    /// Who becomes super admin when registering with this address.
+    pub super_admin_email: Option<String>,
+    /// Who may register.
+    pub registration: Registration,
+    /// Filter of log lines, as `tracing_subscriber::EnvFilter` takes it.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Limits of the control plane.
+    pub limits: Limits,
+    /// What was given, by key, and not left to the default.
+    given: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl Settings {
+    /// The database: SQLite in the data directory unless set.
+    pub fn database_url(&self) -> String {
+        match &self.database_url {
+            Some(url) => url.clone(),
+            None => format!("sqlite://{}", self.data_dir.join("boltorezka.db").display()),
+        }
+    }
+
+    /// The socket between control and media: in the data directory unless set.
+    pub fn media_socket(&self) -> PathBuf {
+        self.media_socket.clone().unwrap_or_else(|| self.data_dir.join("media.sock"))
+    }
+
+    /// Certificate and key, when HTTPS is wanted. Loading has checked that both or none are set.
+    pub fn tls(&self) -> Option<(&Path, &Path)> {
+        self.tls_cert.as_deref().zip(self.tls_key.as_deref())
+    }
+
+    /// Flags with which a child process runs a media node with these settings.
+    pub fn node_flags(&self) -> Vec<String> {
+        let mut flags = vec![format!("--media-socket={}", self.media_socket().display())];
+        for key in KEYS.iter().filter(|key| key.node && key.name != "media_socket") {
+            let values = self.given.get(key.name).map(Vec::as_slice).unwrap_or_default();
+            flags.extend(values.iter().map(|value| format!("--{}={value}", key.flag())));
+        }
+        flags
+    }
+
+    /// What a node must agree in for `serve` to keep it: everything that decides how clients reach it.
+    pub fn node_identity(&self) -> Vec<String> {
+        let mut identity = vec![format!("udp_port={}", self.udp_port), format!("shards={}", self.shards)];
+        identity.extend(self.public_ips.iter().map(|ip| format!("public_ip={ip}")));
+        identity.extend(self.bind_ip.iter().map(|ip| format!("bind_ip={ip}")));
+        identity
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            data_dir: PathBuf::from("./data"),
+            http: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            tls_cert: None,
+            tls_key: None,
+            database_url: None,
+            media_socket: None,
+            udp_port: 7000,
+            // One core is left to control, to the kernel and to whatever else runs.
+            shards: cores.saturating_sub(1).max(1),
+            public_ips: Vec::new(),
+            bind_ip: None,
+            super_admin_email: None,
+            registration: Registration::Open,
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            limits: Limits::default(),
+            given: BTreeMap::new(),
+        }
+    }
+}
+
+/// A setting that cannot be used. The message names the key, where it came from, what is wrong and the cure.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingError(String);
+
+impl SettingError {
+    /// A message that the caller has composed.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}

@@ -1,0 +1,263 @@
+//! The table of all settings. `docs/configuration.md` is generated from it.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use boltorezka_control::{Limits, Registration};
+use tracing_subscriber::EnvFilter;
+
+use super::parse::{choice, from_str, list, number, one};
+use super::{Key, LogFormat};
+
+/// Every setting, in the order of the documentation.
+pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let limits = Limits::SETTINGS.iter().map(|&(name, default, meaning)| Key {
+        name,
+        default: Some(Cow::Owned(default.to_string())),
+        otherwise: "",
+        values: "a whole number from 1, or off",
+        meaning: meaning.trim(),
+        many: false,
+        node: false,
+        set: |settings, name, values| {
+            let limit = name.strip_prefix("limits.").unwrap_or(name);
+            let wrong = |_| "it is neither `off` nor a whole number from 1. Give one of them.".to_owned();
+            settings.limits.set(limit, one(values)?).map_err(wrong)
+        },
+    });
+    own().into_iter().chain(limits).collect()
+});
+
+/// The settings that are not limits.
+fn own() -> Vec<Key> {
+    vec![
+        Key {
+            name: "data_dir",
+            default: Some(Cow::Borrowed("./data")),
+            otherwise: "",
+            values: "a directory; it is made when it is not there",
+            meaning: "Where the database, keys and sockets are kept.",
+            many: false,
+            node: true,
+            set: |settings, _, values| one(values).map(|path| settings.data_dir = PathBuf::from(path)),
+        },
+        Key {
+            name: "http",
+            default: Some(Cow::Borrowed("127.0.0.1:8080")),
+            otherwise: "",
+            values: "address and port; port 0 takes a free one",
+            meaning: "Where the web client and the API are served.",
+            many: false,
+            node: false,
+            set: |settings, _, values| {
+                let wanted = "an IP address and a port, such as 127.0.0.1:8080 or [::]:443";
+                from_str(values, wanted).map(|address| settings.http = address)
+            },
+        },
+        Key {
+            name: "public_url",
+            default: None,
+            otherwise: "`http`",
+            values: "an address such as https://meet.example.org",
+            meaning: "How people reach the server when a proxy stands in front of it: printed links begin with it, and with https cookies are for HTTPS alone.",
+            many: false,
+            node: false,
+            set: |settings, _, values| {
+                let url = one(values)?.trim_end_matches('/');
+                let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
+                if host.is_empty() || host.contains(['/', '?', '#', '@', ' ']) {
+                    return Err(
+                        "it is not an origin. Give scheme and host, such as https://meet.example.org.".to_owned()
+                    );
+                }
+                settings.public_url = Some(url.to_owned());
+                Ok(())
+            },
+        },
+        Key {
+            name: "tls_cert",
+            default: None,
+            otherwise: "none",
+            values: "a PEM file",
+            meaning: "Certificate chain; with `tls_key` the server speaks HTTPS.",
+            many: false,
+            node: false,
+            set: |settings, _, values| file(values).map(|path| settings.tls_cert = Some(path)),
+        },
+        Key {
+            name: "tls_key",
+            default: None,
+            otherwise: "none",
+            values: "a PEM file",
+            meaning: "Private key of `tls_cert`.",
+            many: false,
+            node: false,
+            set: |settings, _, values| file(values).map(|path| settings.tls_key = Some(path)),
+        },
+        Key {
+            name: "database_url",
+            default: None,
+            otherwise: "`sqlite://{data_dir}/boltorezka.db`",
+            values: "sqlite://PATH",
+            meaning: "The database.",
+            many: false,
+            node: false,
+            set: |settings, _, values| match one(values)? {
+                url if url.strip_prefix("sqlite://").is_some_and(|path| !path.is_empty()) => {
+                    settings.database_url = Some(url.to_owned());
+                    Ok(())
+                }
+                _ => Err("this version keeps its data in SQLite. Give sqlite://PATH, or leave the key out.".to_owned()),
+            },
+        },
+        Key {
+            name: "media_socket",
+            default: None,
+            otherwise: "`{data_dir}/media.sock`",
+            values: "a path of at most 100 bytes",
+            meaning: "Unix socket between the control plane and the media node; only its owner may use it.",
+            many: false,
+            node: true,
+            set: |settings, _, values| match one(values)? {
+                // The kernel takes 107 bytes; some are needed for the name under which the socket is made.
+                path if path.len() > 100 => Err("the kernel takes no longer path. Give a shorter one.".to_owned()),
+                path => {
+                    settings.media_socket = Some(PathBuf::from(path));
+                    Ok(())
+                }
+            },
+        },
+        Key {
+            name: "udp_port",
+            default: Some(Cow::Borrowed("7000")),
+            otherwise: "",
+            values: "1 to 65535",
+            meaning: "First UDP port for media: shard i listens on `udp_port` + i. Open them in the firewall.",
+            many: false,
+            node: true,
+            set: |settings, _, values| {
+                let port = number(values, 1, u64::from(u16::MAX))?;
+                settings.udp_port = u16::try_from(port).map_err(|error| error.to_string())?;
+                Ok(())
+            },
+        },
+        Key {
+            name: "shards",
+            default: None,
+            otherwise: "cores − 1, at least 1",
+            values: "1 to 64",
+            meaning: "Threads that move media, each with a UDP port of its own.",
+            many: false,
+            node: true,
+            set: |settings, _, values| {
+                settings.shards = usize::try_from(number(values, 1, SHARDS_MAX)?).map_err(|error| error.to_string())?;
+                Ok(())
+            },
+        },
+        Key {
+            name: "public_ip",
+            default: None,
+            otherwise: "the host's addresses",
+            values: "an IP address; may repeat",
+            meaning: "Addresses under which clients reach the UDP ports. Set it behind NAT.",
+            many: true,
+            node: true,
+            set: |settings, _, values| {
+                settings.public_ips = list(values, "an IP address, such as 203.0.113.7")?;
+                match settings.public_ips.iter().find(|ip| ip.is_unspecified() || ip.is_multicast()) {
+                    Some(ip) => {
+                        Err(format!("nobody can reach {ip}. Give the address that clients see, or leave it out."))
+                    }
+                    None => Ok(()),
+                }
+            },
+        },
+        Key {
+            name: "bind_ip",
+            default: None,
+            otherwise: "all",
+            values: "an IP address of this host",
+            meaning: "The only address that the UDP sockets are bound to.",
+            many: false,
+            node: true,
+            set: |settings, _, values| {
+                from_str(values, "an IP address of this host").map(|ip| settings.bind_ip = Some(ip))
+            },
+        },
+        Key {
+            name: "super_admin_email",
+            default: None,
+            otherwise: "none",
+            values: "an e-mail address",
+            meaning: "The only address that the owner link can be used with; any when absent.",
+            many: false,
+            node: false,
+            set: |settings, _, values| match one(values)? {
+                email if email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()) => {
+                    settings.super_admin_email = Some(email.to_lowercase());
+                    Ok(())
+                }
+                _ => Err("it is not an e-mail address. Give one, such as ann@example.org.".to_owned()),
+            },
+        },
+        Key {
+            name: "registration",
+            default: Some(Cow::Borrowed("open")),
+            otherwise: "",
+            values: "open, invite, closed",
+            meaning: "Who may make an account.",
+            many: false,
+            node: false,
+            set: |settings, _, values| {
+                let choices =
+                    [("open", Registration::Open), ("invite", Registration::Invite), ("closed", Registration::Closed)];
+                choice(values, &choices).map(|registration| settings.registration = registration)
+            },
+        },
+        Key {
+            name: "log",
+            default: Some(Cow::Borrowed("info")),
+            otherwise: "",
+            values: "error, warn, info, debug, trace, or directives such as info,boltorezka_media=debug",
+            meaning: "Which log lines are written to standard error.",
+            many: false,
+            node: true,
+            set: |settings, _, values| {
+                let filter = one(values)?;
+                EnvFilter::builder().parse(filter).map_err(|error| {
+                    format!(
+                        "{error}. Give error, warn, info, debug or trace, or directives such as info,boltorezka=debug."
+                    )
+                })?;
+                settings.log = filter.to_owned();
+                Ok(())
+            },
+        },
+        Key {
+            name: "log_format",
+            default: Some(Cow::Borrowed("text")),
+            otherwise: "",
+            values: "text, json",
+            meaning: "How log lines look: for people, or one JSON object a line.",
+            many: false,
+            node: true,
+            set: |settings, _, values| {
+                let choices = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+                choice(values, &choices).map(|format| settings.log_format = format)
+            },
+        },
+    ]
+}
+
+/// As many as a track's number and a room's mask have place for.
+const SHARDS_MAX: u64 = boltorezka_media::node::SHARDS_MAX as u64;
+
+/// A file that can be read now.
+fn file(values: &[String]) -> Result<PathBuf, String> {
+    let path = PathBuf::from(one(values)?);
+    match std::fs::File::open(&path) {
+        Ok(_) => Ok(path),
+        Err(error) => Err(format!("{error}. Give a file that the server may read.")),
+    }
+}
