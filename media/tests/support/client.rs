@@ -1,0 +1,302 @@
+//! A client that publishes numbered RTP and notes what it receives.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use boltorezka_proto::ParticipantId;
+use boltorezka_proto::call::{ClientCallMessage, ServerCallMessage, SlotState, TrackInfo};
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::channel::ChannelId;
+use str0m::format::Codec;
+use str0m::media::{Direction, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{ExtensionValues, RtpWrite};
+use str0m::{Candidate, Event, Input, Output, Rtc};
+
+/// What a client offers.
+#[derive(Clone, Copy, Default)]
+pub struct Wants {
+    pub audio_slots: usize,
+    pub video_slots: usize,
+    pub channel: bool,
+    /// Names of the camera's encodings; empty without simulcast.
+    pub rids: &'static [&'static str],
+}
+
+/// A received packet, as far as tests care.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub at: Instant,
+    pub sequence: u64,
+    pub timestamp: u32,
+    pub track: u32,
+    pub payload: Vec<u8>,
+}
+
+/// What a client sends now.
+pub struct Source {
+    pub mid: Mid,
+    pub rid: Option<Rid>,
+    pub period: Duration,
+    pub level_dbov: i8,
+    pub payload_bytes: usize,
+    /// Marks the payload, so that receivers know whose it is.
+    pub mark: u8,
+    is_video: bool,
+    next: Option<Instant>,
+    sequence: u64,
+    wants_keyframe: bool,
+}
+
+pub struct Client {
+    pub participant_id: ParticipantId,
+    pub address: SocketAddr,
+    pub shard: usize,
+    pub rtc: Rtc,
+    pub is_connected: bool,
+    pub is_closed: bool,
+    pub microphone: Mid,
+    pub camera: Mid,
+    pub audio_slots: Vec<Mid>,
+    pub video_slots: Vec<Mid>,
+    pub sources: Vec<Source>,
+    pub heard: BTreeMap<String, Vec<Heard>>,
+    pub messages: Vec<ServerCallMessage>,
+    pub keyframe_requests: Vec<Instant>,
+    pub is_mute_to_the_network: bool,
+    pending: Option<(String, SdpPendingOffer)>,
+    channel: Option<ChannelId>,
+    unsent: Vec<ClientCallMessage>,
+    out: Vec<(SocketAddr, Vec<u8>)>,
+    rids: Vec<Rid>,
+}
+
+impl Client {
+    pub fn new(number: u8, now: Instant, wants: Wants) -> Self {
+        let address = SocketAddr::from(([198, 51, 100, number], 40_000));
+        let mut rtc = Rtc::builder().set_rtp_mode(true).build(now);
+        rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).unwrap());
+        let mut api = rtc.sdp_api();
+        let microphone = api.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
+        let simulcast = (!wants.rids.is_empty()).then(|| Simulcast {
+            send: wants.rids.iter().map(|rid| SimulcastLayer::new(rid)).collect(),
+            recv: Vec::new(),
+        });
+        let camera = api.add_media(MediaKind::Video, Direction::SendOnly, None, None, simulcast);
+        let mut slots = |kind, count| -> Vec<Mid> {
+            (0..count).map(|_| api.add_media(kind, Direction::RecvOnly, None, None, None)).collect()
+        };
+        let audio_slots = slots(MediaKind::Audio, wants.audio_slots);
+        let video_slots = slots(MediaKind::Video, wants.video_slots);
+        if wants.channel {
+            api.add_channel("boltorezka".to_owned());
+        }
+        let (offer, pending) = api.apply().unwrap();
+        Self {
+            participant_id: ParticipantId::generate(),
+            address,
+            shard: 0,
+            rtc,
+            is_connected: false,
+            is_closed: false,
+            microphone,
+            camera,
+            audio_slots,
+            video_slots,
+            sources: Vec::new(),
+            heard: BTreeMap::new(),
+            messages: Vec::new(),
+            keyframe_requests: Vec::new(),
+            is_mute_to_the_network: false,
+            pending: Some((offer.to_sdp_string(), pending)),
+            channel: None,
+            unsent: Vec::new(),
+            out: Vec::new(),
+            rids: wants.rids.iter().map(|rid| Rid::from(*rid)).collect(),
+        }
+    }
+
+    pub fn offer(&self) -> String {
+        self.pending.as_ref().unwrap().0.clone()
+    }
+
+    pub fn accept(&mut self, answer: String) {
+        let (_, pending) = self.pending.take().unwrap();
+        let answer = SdpAnswer::from_sdp_string(&answer).unwrap();
+        self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+    }
+
+    /// Adds slots and makes the offer that asks for them.
+    pub fn add_video_slots(&mut self, count: usize) {
+        let mut api = self.rtc.sdp_api();
+        for _ in 0..count {
+            let mid = api.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+            self.video_slots.push(mid);
+        }
+        let (offer, pending) = api.apply().unwrap();
+        self.pending = Some((offer.to_sdp_string(), pending));
+    }
+
+    pub fn speak(&mut self, mark: u8, level_dbov: i8) {
+        let mid = self.microphone;
+        self.sources.retain(|source| source.mid != mid);
+        self.sources.push(Source::new(mid, None, Duration::from_millis(20), mark, 60, level_dbov));
+    }
+
+    /// Sends the camera's encodings, the first the smallest.
+    pub fn show(&mut self, mark: u8) {
+        let rids: Vec<_> =
+            if self.rids.is_empty() { vec![None] } else { self.rids.iter().copied().map(Some).collect() };
+        for (index, rid) in rids.into_iter().enumerate() {
+            let bytes = 200 << (2 * index);
+            let mark = mark + index as u8;
+            self.sources.push(Source::new(self.camera, rid, Duration::from_millis(40), mark, bytes.min(1100), 0));
+        }
+    }
+
+    pub fn stop(&mut self, mid: Mid) {
+        self.sources.retain(|source| source.mid != mid);
+    }
+
+    pub fn say(&mut self, message: ClientCallMessage) {
+        self.unsent.push(message);
+    }
+
+    pub fn slots(&self) -> Vec<SlotState> {
+        let slots = self.messages.iter().rev().find_map(|message| match message {
+            ServerCallMessage::Slots { slots, .. } => Some(slots.clone()),
+            _ => None,
+        });
+        slots.unwrap_or_default()
+    }
+
+    pub fn tracks(&self) -> Vec<TrackInfo> {
+        let tracks = self.messages.iter().rev().find_map(|message| match message {
+            ServerCallMessage::Tracks { tracks, .. } => Some(tracks.clone()),
+            _ => None,
+        });
+        tracks.unwrap_or_default()
+    }
+
+    /// What arrived in a slot, in the order of arrival.
+    pub fn heard_in(&self, mid: Mid) -> &[Heard] {
+        self.heard.get(&mid.to_string()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub fn heard_count(&self) -> usize {
+        self.heard.values().map(Vec::len).sum()
+    }
+
+    pub fn produce(&mut self, now: Instant) {
+        if !self.is_connected || self.is_mute_to_the_network {
+            return;
+        }
+        let video_pt = self.payload_type(Codec::Vp8);
+        let audio_pt = self.payload_type(Codec::Opus);
+        for source in &mut self.sources {
+            if source.next.is_some_and(|next| now < next) {
+                continue;
+            }
+            source.next = Some(now + source.period);
+            let pt = if source.is_video { video_pt } else { audio_pt };
+            source.write(&mut self.rtc, now, pt);
+        }
+    }
+
+    pub fn receive(&mut self, now: Instant, source: SocketAddr, contents: &[u8]) {
+        if self.is_mute_to_the_network {
+            return;
+        }
+        let receive = Receive::new(Protocol::Udp, source, self.address, contents).unwrap();
+        self.rtc.handle_input(Input::Receive(now, receive)).unwrap();
+        self.drain(now);
+    }
+
+    pub fn poll(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
+        if let Some(channel) = self.channel {
+            for message in std::mem::take(&mut self.unsent) {
+                let text = serde_json::to_string(&message).unwrap();
+                assert!(self.rtc.channel(channel).unwrap().write(false, text.as_bytes()).unwrap());
+            }
+        }
+        if self.rtc.handle_input(Input::Timeout(now)).is_ok() {
+            self.drain(now);
+        }
+        let out = std::mem::take(&mut self.out);
+        if self.is_mute_to_the_network { Vec::new() } else { out }
+    }
+
+    fn drain(&mut self, now: Instant) {
+        loop {
+            match self.rtc.poll_output().unwrap() {
+                Output::Timeout(_) => return,
+                Output::Transmit(transmit) => self.out.push((transmit.destination, transmit.contents.to_vec())),
+                Output::Event(event) => self.note(now, event),
+            }
+        }
+    }
+
+    fn note(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Connected => self.is_connected = true,
+            Event::Closed => self.is_closed = true,
+            Event::ChannelOpen(channel, _) => self.channel = Some(channel),
+            Event::ChannelData(data) => self.messages.push(serde_json::from_slice(&data.data).unwrap()),
+            Event::KeyframeRequest(request) => {
+                self.keyframe_requests.push(now);
+                for source in self.sources.iter_mut().filter(|source| source.mid == request.mid) {
+                    source.wants_keyframe = true;
+                }
+            }
+            Event::RtpPacket(packet) => {
+                let mut direct = self.rtc.direct_api();
+                let mid = direct.stream_rx(&packet.header.ssrc).unwrap().mid().to_string();
+                assert_eq!(packet.header.csrc_count, 1, "each packet names its track");
+                self.heard.entry(mid).or_default().push(Heard {
+                    at: now,
+                    sequence: *packet.seq_no,
+                    timestamp: packet.header.timestamp,
+                    track: packet.header.csrc[0],
+                    payload: packet.payload.to_vec(),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn payload_type(&self, codec: Codec) -> Pt {
+        self.rtc.codec_config().find(|params| params.spec().codec == codec).unwrap().pt()
+    }
+}
+
+impl Source {
+    fn new(mid: Mid, rid: Option<Rid>, period: Duration, mark: u8, payload_bytes: usize, level_dbov: i8) -> Self {
+        let is_video = period > Duration::from_millis(20);
+        let (sequence, wants_keyframe) = (1_000 * u64::from(mark), true);
+        Self { mid, rid, period, level_dbov, payload_bytes, mark, is_video, next: None, sequence, wants_keyframe }
+    }
+
+    fn write(&mut self, rtc: &mut Rtc, now: Instant, pt: Pt) {
+        let mut direct = rtc.direct_api();
+        let stream = direct.stream_tx_by_mid(self.mid, self.rid).unwrap();
+        self.sequence += 1;
+        let is_key = std::mem::take(&mut self.wants_keyframe);
+        let picture = (self.sequence as u16) | 0x8000;
+        // VP8: extended descriptor with a 15-bit picture id and TL0PICIDX, then the first byte of the payload header.
+        let mut payload = match self.is_video {
+            true => vec![0x90, 0xe0, (picture >> 8) as u8, picture as u8, self.sequence as u8, 0, u8::from(!is_key)],
+            false => Vec::new(),
+        };
+        payload.resize(self.payload_bytes.max(payload.len() + 1), self.mark);
+        let clock = if self.is_video { 3_600 } else { 960 };
+        let extensions = ExtensionValues {
+            audio_level: (!self.is_video).then_some(self.level_dbov),
+            voice_activity: (!self.is_video).then_some(true),
+            ..ExtensionValues::default()
+        };
+        let timestamp = (self.sequence as u32).wrapping_mul(clock);
+        let write = RtpWrite::new(pt, self.sequence.into(), timestamp, now, payload);
+        stream.write_rtp(write.marker(true).ext_vals(extensions).nackable(self.is_video));
+    }
+}

@@ -1,0 +1,180 @@
+//! A node's shards and str0m clients on a network without delay, in virtual time.
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+
+pub mod client;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use boltorezka_media::shard::{
+    Datagram, ShardCommand, ShardConfig, ShardCore, ShardEvent, Transmit, TransportConfig, crypto_provider,
+};
+use boltorezka_proto::admission::Admitted;
+use boltorezka_proto::call::{EndReason, MediaPermissions};
+use boltorezka_proto::{ParticipantId, RoomId};
+
+pub use client::Client;
+
+/// The pace of virtual time: that of an audio packet would be 20 ms.
+const STEP: Duration = Duration::from_millis(5);
+
+pub struct World {
+    pub now: Instant,
+    pub shards: Vec<ShardCore>,
+    pub clients: Vec<Client>,
+    pub events: Vec<ShardEvent>,
+    pub sent_to_strangers: Vec<Transmit>,
+    pub room: RoomId,
+    request_id: u64,
+}
+
+pub fn shard_address(shard: usize) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 7000 + shard as u16))
+}
+
+impl World {
+    pub fn new(shard_count: u8) -> Self {
+        let now = Instant::now();
+        let crypto = crypto_provider();
+        let certificate = crypto.dtls_provider.generate_certificate().unwrap();
+        let shard = |shard: u8| {
+            let transport = TransportConfig {
+                candidates: vec![shard_address(usize::from(shard))],
+                certificate: certificate.clone(),
+                crypto: crypto.clone(),
+            };
+            let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_add(u64::from(shard));
+            let entropy = Box::new(move |bytes: &mut [u8]| {
+                for byte in bytes {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    *byte = state as u8;
+                }
+            });
+            let config =
+                ShardConfig { shard, shard_count, epoch: 1, heard_max: 3, connections_max: 100, transport, entropy };
+            ShardCore::new(config, now)
+        };
+        Self {
+            now,
+            shards: (0..shard_count).map(shard).collect(),
+            clients: Vec::new(),
+            events: Vec::new(),
+            sent_to_strangers: Vec::new(),
+            room: RoomId::generate(),
+            request_id: 0,
+        }
+    }
+
+    /// Brings a client into the room on a shard, and waits until it is connected.
+    pub fn join(&mut self, shard: usize, permissions: MediaPermissions, client: Client) -> usize {
+        let index = self.clients.len();
+        self.clients.push(client);
+        let participant_id = self.clients[index].participant_id;
+        self.offer(index, shard, participant_id, permissions);
+        self.run_until(Duration::from_secs(5), |world| world.clients[index].is_connected);
+        index
+    }
+
+    /// Sends a client's offer to a shard and gives it the answer.
+    pub fn offer(&mut self, index: usize, shard: usize, participant_id: ParticipantId, permissions: MediaPermissions) {
+        let offer = self.clients[index].offer();
+        let answer = self.admit(shard, participant_id, permissions, offer).unwrap();
+        self.clients[index].accept(answer);
+        self.clients[index].shard = shard;
+    }
+
+    pub fn admit(
+        &mut self,
+        shard: usize,
+        participant_id: ParticipantId,
+        permissions: MediaPermissions,
+        offer: String,
+    ) -> Result<String, String> {
+        self.request_id += 1;
+        let admitted = Admitted { participant_id, room: self.room, permissions };
+        self.command(shard, ShardCommand::Admit { request_id: self.request_id, admitted, offer });
+        let position = self.events.iter().position(|event| {
+            matches!(event, ShardEvent::Answer { request_id, .. } | ShardEvent::Refused { request_id, .. }
+                if *request_id == self.request_id)
+        });
+        match self.events.remove(position.expect("an answer")) {
+            ShardEvent::Answer { sdp, .. } => Ok(sdp),
+            ShardEvent::Refused { message, .. } => Err(message),
+            _ => unreachable!(),
+        }
+    }
+
+    pub fn revoke(&mut self, shard: usize, participant_id: ParticipantId) {
+        self.command(shard, ShardCommand::Revoke { participant_id, reason: EndReason::Kicked });
+    }
+
+    pub fn command(&mut self, shard: usize, command: ShardCommand) {
+        self.shards[shard].handle_command(self.now, command);
+        self.settle();
+    }
+
+    /// Lets time pass until `is_reached`; fails after `limit`.
+    pub fn run_until(&mut self, limit: Duration, is_reached: impl Fn(&Self) -> bool) {
+        let end = self.now + limit;
+        while !is_reached(self) {
+            assert!(self.now < end, "not reached within {limit:?}");
+            self.step();
+        }
+    }
+
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.now < end {
+            self.step();
+        }
+    }
+
+    pub fn step(&mut self) {
+        self.now += STEP;
+        for client in &mut self.clients {
+            client.produce(self.now);
+        }
+        self.settle();
+    }
+
+    /// Carries datagrams and messages until nothing moves any more.
+    pub fn settle(&mut self) {
+        for _ in 0..50 {
+            if !self.exchange() {
+                return;
+            }
+        }
+    }
+
+    fn exchange(&mut self) -> bool {
+        let mut moved = false;
+        for client in &mut self.clients {
+            for (destination, contents) in client.poll(self.now) {
+                let shard = usize::from(destination.port() - 7000);
+                let datagram = Datagram { source: client.address, destination, contents: &contents };
+                self.shards[shard].handle_datagrams(self.now, [datagram]);
+                moved = true;
+            }
+        }
+        for index in 0..self.shards.len() {
+            self.shards[index].handle_timeout(self.now);
+            for transmit in self.shards[index].take_transmits().collect::<Vec<_>>() {
+                moved = true;
+                match self.clients.iter_mut().find(|client| client.address == transmit.destination) {
+                    Some(client) => client.receive(self.now, transmit.source, &transmit.contents),
+                    None => self.sent_to_strangers.push(transmit),
+                }
+            }
+            while let Some(event) = self.shards[index].poll_event() {
+                self.events.push(event);
+            }
+            for (to, message) in self.shards[index].take_peer_messages().collect::<Vec<_>>() {
+                moved = true;
+                self.shards[usize::from(to)].handle_peer(self.now, index as u8, message);
+            }
+        }
+        moved
+    }
+}
