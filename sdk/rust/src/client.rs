@@ -149,8 +149,12 @@ impl Client {
     /// Opens one socket of the gateway with a ticket. When it breaks, it stays broken.
     ///
     /// # Errors
-    /// [`ClientError::Address`].
+    /// [`ClientError::Address`] or [`ClientError::Credential`].
     pub fn with_ticket(base_url: &str, ticket: &str) -> Result<Self, ClientError> {
+        // It becomes part of an address: only what stands for itself there (RFC 3986, section 2.3).
+        if !ticket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
+            return Err(ClientError::Credential);
+        }
         Ok(Self { credential: Credential::Ticket(ticket.into()), ..Self::anonymous(base_url)? })
     }
 
@@ -399,6 +403,7 @@ mod tests {
         }
         assert_eq!(Client::with_join_token("http://127.0.0.1:8080/", "t").unwrap().base_url(), "http://127.0.0.1:8080");
         assert!(matches!(Client::with_join_token("http://x", "a\nb"), Err(ClientError::Credential)));
+        assert!(matches!(Client::with_ticket("http://x", "a&b"), Err(ClientError::Credential)));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub mod media;
 mod fixtures;
 
 pub use boltorezka_proto::call::{EndReason, SlotMode, SlotWish, TrackInfo, TrackSource};
-pub use boltorezka_proto::{DisplayName, ParticipantId, RoomSlug, TrackNumber, rest, socket};
+pub use boltorezka_proto::{
+    DisplayName, ErrorCode, MessageText, ParticipantId, RoomSlug, RoomTitle, TrackNumber, rest, socket,
+};
 pub use client::{Client, ClientError};
 pub use gateway::{Gateway, GatewayError, GatewayEvent, REQUEST_TIMEOUT};

@@ -1,0 +1,141 @@
+//! The gateway client against a real WebSocket server that breaks on request.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/gateway_server.rs"]
+mod gateway_server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use boltorezka_proto::{ErrorCode, MessageText};
+use boltorezka_sdk::{Client, Gateway, GatewayError, GatewayEvent, RoomSlug};
+use gateway_server::{GatewayServer, Peer, joined};
+use serde_json::json;
+use tokio::sync::broadcast::Receiver;
+
+async fn connect() -> (GatewayServer, Gateway, Peer) {
+    let mut server = GatewayServer::start().await;
+    let gateway = Client::with_join_token(&server.url, "token").unwrap().connect().await.unwrap();
+    let peer = server.next_socket().await;
+    (server, gateway, peer)
+}
+
+async fn next(events: &mut Receiver<Arc<GatewayEvent>>) -> Arc<GatewayEvent> {
+    tokio::time::timeout(Duration::from_secs(5), events.recv()).await.expect("an event within 5 s").unwrap()
+}
+
+fn room() -> RoomSlug {
+    RoomSlug::new("stand-up").unwrap()
+}
+
+#[tokio::test]
+async fn each_request_gets_its_own_answer() {
+    let (_server, gateway, mut peer) = connect().await;
+    let room = room();
+    let (first, second, ()) = tokio::join!(
+        gateway.join_room(&room),
+        gateway.send_message(&room, MessageText::new("hi").unwrap(), "k1"),
+        async {
+            let (a, b) = (peer.next().await, peer.next().await);
+            assert_eq!((&a["type"], &a["payload"]["room"]), (&json!("room.join"), &json!("stand-up")));
+            assert_eq!((&b["type"], &b["idempotencyKey"]), (&json!("message.send"), &json!("k1")));
+            // In the other order, with a stranger's answer between.
+            peer.nack(&b, "rate_limited").await;
+            peer.ack(&json!({"requestId": "999", "type": "x"}), json!({})).await;
+            peer.ack(&a, joined("stand-up")).await;
+        }
+    );
+    assert_eq!(first.unwrap().room, room);
+    assert!(gateway.has_joined(&room));
+    let error = second.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::RateLimited));
+    assert!(error.to_string().contains("message.send"), "{error}");
+}
+
+#[tokio::test]
+async fn after_a_break_it_comes_back_and_joins_its_rooms_again() {
+    let (mut server, gateway, mut peer) = connect().await;
+    let room = room();
+    tokio::join!(async { gateway.join_room(&room).await.unwrap() }, async {
+        let request = peer.next().await;
+        peer.ack(&request, joined("stand-up")).await;
+    });
+    let mut events = gateway.events();
+    let (lost, ()) = tokio::join!(gateway.join_room(&room), async {
+        peer.next().await;
+        drop(peer);
+    });
+    assert!(matches!(lost, Err(GatewayError::Disconnected)), "a request that was on its way: {lost:?}");
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Disconnected));
+
+    let mut peer = server.next_socket().await;
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Ready { .. }));
+    let request = peer.next().await;
+    assert_eq!(request["type"], "room.join", "before anything else");
+    peer.ack(&request, joined("stand-up")).await;
+    assert!(matches!(&*next(&mut events).await, GatewayEvent::Rejoined(joined) if joined.room == room));
+
+    peer.close(1012).await;
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Disconnected));
+    let mut peer = server.next_socket().await;
+    let request = peer.next().await;
+    peer.nack(&request, "banned").await;
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Ready { .. }));
+    assert!(matches!(*next(&mut events).await, GatewayEvent::RejoinFailed { code: ErrorCode::Banned, .. }));
+    assert!(!gateway.has_joined(&room));
+}
+
+#[tokio::test]
+async fn a_request_made_during_a_break_is_sent_after_it() {
+    let (mut server, gateway, peer) = connect().await;
+    let mut events = gateway.events();
+    drop(peer);
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Disconnected));
+    let room = room();
+    let (joined_room, ()) = tokio::join!(gateway.join_room(&room), async {
+        let mut peer = server.next_socket().await;
+        let request = peer.next().await;
+        peer.ack(&request, joined("stand-up")).await;
+    });
+    joined_room.unwrap();
+}
+
+#[tokio::test]
+async fn a_blocked_account_does_not_come_back() {
+    let (_server, gateway, peer) = connect().await;
+    let mut events = gateway.events();
+    peer.close(4004).await;
+    assert!(matches!(&*next(&mut events).await, GatewayEvent::Closed { reason } if reason.contains("blocked")));
+    assert!(matches!(gateway.join_room(&room()).await, Err(GatewayError::Closed(_))));
+}
+
+#[tokio::test]
+async fn a_ticket_is_good_for_one_socket() {
+    let mut server = GatewayServer::start().await;
+    let gateway = Client::with_ticket(&server.url, "only-one").unwrap().connect().await.unwrap();
+    let mut events = gateway.events();
+    drop(server.next_socket().await);
+    assert!(matches!(&*next(&mut events).await, GatewayEvent::Closed { reason } if reason.contains("ticket")));
+}
+
+#[tokio::test]
+async fn pings_are_answered_and_what_is_not_understood_is_left_out() {
+    let (_server, gateway, mut peer) = connect().await;
+    let mut events = gateway.events();
+    for text in ["", "{", "[1]", r#"{"type":"from.the.future","payload":{}}"#, r#"{"type":"message.new","payload":7}"#]
+    {
+        peer.send_text(text).await;
+    }
+    peer.send(json!({"type": "ping", "payload": {}})).await;
+    assert_eq!(peer.next().await["type"], "pong");
+    let ended = json!({"type": "call.ended", "payload": {"room": "stand-up", "reason": "kicked"}});
+    peer.send(ended).await;
+    assert!(matches!(&*next(&mut events).await, GatewayEvent::CallEnded { .. }));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_without_the_ticket() {
+    let error = Client::with_ticket("http://127.0.0.1:1", "secret").unwrap().connect().await.map(drop).unwrap_err();
+    assert!(matches!(error, GatewayError::Network(_)), "{error}");
+    assert!(!error.to_string().contains("secret"), "{error}");
+}
