@@ -1,4 +1,4 @@
-import type { LocalMedia, Room } from '@boltorezka/client';
+import type { Call, LocalMedia, Room } from '@boltorezka/client';
 import { Keyboard, PhoneOff, Settings2 } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { Button as AriaButton } from 'react-aria-components';
@@ -23,6 +23,7 @@ export function ControlBar({ room, media }: { room: Room; media: LocalMedia }) {
   const first = useRef<HTMLButtonElement>(null);
   useShortcuts(media, hasVideo, rights.permissions);
   useProblemToasts(media);
+  useRightToasts(call);
 
   // The button that was pressed to join is gone; the first control takes its focus.
   useEffect(() => first.current?.focus({ preventScroll: true }), []);
@@ -77,5 +78,19 @@ function useProblemToasts(media: LocalMedia): void {
       if (problem !== undefined && problem !== before.current[kind]) toast(deviceProblemText(kind, problem), 'error');
       before.current[kind] = problem;
     }
+  });
+}
+
+/** Who is muted by a moderator hears of it, and of the right's return. */
+function useRightToasts(call: Call): void {
+  const toast = useToast();
+  const before = useRef<boolean>(undefined);
+  useEvent(call, 'change', () => {
+    if (call.participantId === undefined) return;
+    const may = call.permissions.microphone;
+    if (before.current !== undefined && before.current !== may) {
+      toast(may ? 'You may speak again.' : 'A moderator muted you.');
+    }
+    before.current = may;
   });
 }

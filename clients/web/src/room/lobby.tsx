@@ -1,7 +1,7 @@
 import type { LocalMedia, Participant, Room } from '@boltorezka/client';
 import { Settings2 } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
-import { useObservable } from '../app/hooks.ts';
+import { useIsNarrow, useObservable } from '../app/hooks.ts';
 import { preferences } from '../app/preferences.ts';
 import { messageOf, useUser } from '../app/session.tsx';
 import { Avatar } from '../ui/avatar.tsx';
@@ -11,6 +11,7 @@ import { DeviceDialog } from './device-dialog.tsx';
 import { CameraToggle, MicrophoneToggle } from './device-toggles.tsx';
 import styles from './lobby.module.css';
 import { MicrophoneMeter } from './microphone-meter.tsx';
+import { SLOTS, SLOTS_NARROW } from './stage.tsx';
 import { deviceProblemText } from './texts.ts';
 import { useShortcuts } from './use-shortcuts.ts';
 import { VideoView } from './video-view.tsx';
@@ -22,6 +23,7 @@ export function Lobby({ room, media }: { room: Room; media: LocalMedia }) {
   const [error, setError] = useState<string>();
   const [isChoosing, setChoosing] = useState(false);
   const hasVideo = room.info.kind === 'video';
+  const isNarrow = useIsNarrow();
   const joinButton = useFocusAfterCall(room);
 
   useEffect(() => {
@@ -33,6 +35,7 @@ export function Lobby({ room, media }: { room: Room; media: LocalMedia }) {
 
   const join = async () => {
     setError(undefined);
+    void call.setVideoSlots(isNarrow ? SLOTS_NARROW : SLOTS);
     try {
       await call.join(media);
     } catch (failure) {

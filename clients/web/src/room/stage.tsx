@@ -1,6 +1,6 @@
-import type { LocalMedia, Room } from '@boltorezka/client';
+import type { Call, LocalMedia, Room } from '@boltorezka/client';
 import { Link2 } from 'lucide-react';
-import { useRef } from 'react';
+import { useEffect, useRef } from 'react';
 import { useIsNarrow, useObservable, useSize } from '../app/hooks.ts';
 import { Button } from '../ui/button.tsx';
 import { useToast } from '../ui/toasts.tsx';
@@ -12,6 +12,11 @@ import { Tile } from './tile.tsx';
 /** Most tiles in the grid. More would be too small to be of use. */
 const TILES_MAX = 25;
 const TILES_MAX_NARROW = 8;
+
+/** Pictures that are received at once at first, and by how many more at a time. */
+export const SLOTS = 9;
+export const SLOTS_NARROW = 4;
+const SLOTS_STEP = 8;
 
 /** Most tiles beside a large one. */
 const STRIP_MAX = 6;
@@ -31,6 +36,7 @@ export function Stage({ room, media }: { room: Room; media: LocalMedia }) {
   const focused = focusedItem(items, call.pinned);
   const others = items.filter((item) => item !== focused);
   const isAlone = items.length === 1;
+  useEnoughSlots(call, isNarrow);
   return (
     <section className={focused ? styles.focus : styles.grid} aria-label="Call">
       {focused && (
@@ -46,6 +52,15 @@ export function Stage({ room, media }: { room: Room; media: LocalMedia }) {
       {isAlone && <AloneNote />}
     </section>
   );
+}
+
+/** Asks for as many pictures as can be shown at once. */
+function useEnoughSlots(call: Call, isNarrow: boolean): void {
+  const pictures = call.tracks.filter(({ source }) => source === 'camera' || source === 'screen').length;
+  const wanted = isNarrow
+    ? SLOTS_NARROW
+    : Math.min(TILES_MAX, Math.max(SLOTS, Math.ceil(pictures / SLOTS_STEP) * SLOTS_STEP));
+  useEffect(() => void call.setVideoSlots(wanted), [call, wanted]);
 }
 
 interface TilesProps {

@@ -78,6 +78,7 @@ export class Call extends Observable<CallEvents> {
   #loss = new LossMeter();
   readonly #tiles = new ShownTiles();
   #videoSlots = VIDEO_SLOTS;
+  #isAddingSlots = false;
   #wasJoined = false;
 
   constructor(signalling: CallSignalling) {
@@ -202,15 +203,10 @@ export class Call extends Observable<CallEvents> {
     this.changed();
   }
 
-  /** How many pictures can be shown at once. More than before are negotiated at once, fewer with the next connection. */
+  /** How many pictures can be shown at once. More than before are negotiated now, fewer with the next connection. */
   async setVideoSlots(count: number): Promise<void> {
-    const more = count - this.#videoSlots;
     this.#videoSlots = count;
-    const connection = this.#connection;
-    if (more <= 0 || !connection || this.#state !== 'connected' || this.#shape().videoSlots === 0) return;
-    connection.addVideoSlots(more);
-    await this.#negotiate(connection);
-    this.#wishLater();
+    if (this.#state === 'connected') await this.#addSlots();
   }
 
   /** For diagnosis. */
@@ -270,6 +266,24 @@ export class Call extends Observable<CallEvents> {
     await this.#signalling.offer(await connection.offer());
     const sdp = await withTimeout(answer, ANSWER_TIMEOUT_MS, 'The media server did not answer. Try again.');
     await connection.answer(sdp);
+  }
+
+  /** Offers more slots until there are as many as wanted; one offer at a time. */
+  async #addSlots(): Promise<void> {
+    const connection = this.#connection;
+    if (!connection || this.#isAddingSlots || this.#shape().videoSlots === 0) return;
+    this.#isAddingSlots = true;
+    try {
+      while (connection === this.#connection && connection.videoSlotCount < this.#videoSlots) {
+        connection.addVideoSlots(this.#videoSlots - connection.videoSlotCount);
+        await this.#negotiate(connection);
+        this.#wishLater();
+      }
+    } catch {
+      // The slots that were there still work; the next connection begins with as many as wanted.
+    } finally {
+      this.#isAddingSlots = false;
+    }
   }
 
   #connectionLost(connection: CallConnection | undefined): void {

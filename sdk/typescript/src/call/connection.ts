@@ -55,7 +55,12 @@ export class CallConnection extends Emitter<ConnectionEvents> {
     return this.#sections.videoSlots.map(({ mid }) => mid ?? '').filter((mid) => mid !== '');
   }
 
-  /** What arrives in the audio slots, by mid. */
+  /** Also those that were not offered yet. */
+  get videoSlotCount(): number {
+    return this.#sections.videoSlots.length;
+  }
+
+  /** What arrives in the audio slots. */
   get audioTracks(): readonly MediaStreamTrack[] {
     return this.#sections.audioSlots.map(({ receiver }) => receiver.track);
   }

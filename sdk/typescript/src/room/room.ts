@@ -122,10 +122,10 @@ export class Room extends Observable<RoomEvents> {
       candidate: (candidate) => quietly(this.gateway.request('call.ice', { room: slug, candidate }, { triesMax: 1 })),
       leave: () => {
         // Leaving gives us another seat; an offer that follows at once is for that one.
-        this.#leavingCall = this.gateway.request('call.leave', { room: slug }).then(
-          (joined) => this.#joined(joined as RoomJoined),
-          () => undefined,
-        );
+        this.#leavingCall = this.gateway
+          .request('call.leave', { room: slug })
+          .then((joined) => this.#joined(joined as RoomJoined))
+          .catch(() => undefined);
       },
       whenJoined: () => this.#whenJoined(),
     };
