@@ -79,8 +79,10 @@ fn sources(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
 
 /// The code of a Rust source: without comments and without its unit tests, which stand last.
 fn code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    let lines: Vec<&str> = text.lines().collect();
+    let is_test = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].ends_with("mod tests {");
+    let end = lines.windows(2).position(is_test).unwrap_or(lines.len());
+    lines[..end].iter().filter(|line| !line.trim_start().starts_with("//")).copied().collect::<Vec<_>>().join("\n")
 }
 
 /// Names that directly follow `crate::`, also inside braces.
@@ -191,7 +193,8 @@ fn pure_modules_are_functions_of_their_input() {
 #[test]
 fn only_net_is_unsafe() {
     for (path, text) in sources("", &[".rs"]) {
-        if path.starts_with("media/src/net") || path.ends_with("tests/structure.rs") {
+        // Tests send signals and read counters of the system; what ships does so in one place.
+        if path.starts_with("media/src/net") || path.contains("/tests/") {
             continue;
         }
         let hit = code(&text)

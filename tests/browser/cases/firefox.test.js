@@ -7,10 +7,7 @@ scene('Firefox and Chromium see, hear and read each other', async (world) => {
   const { slug, people } = await world.call(['Ann']);
   const [ann] = people;
   const fox = await world.person('Fox', { browser: 'firefox' });
-  await fox.enter(slug);
-  await fox.sees('button', 'Join');
-  await fox.turn('Microphone', false);
-  await fox.turn('Camera', true);
+  await fox.arrive(slug);
   await fox.join();
   await fox.watches('Ann');
   await ann.watches('Fox');

@@ -34,10 +34,8 @@ for (const { name, ...window } of WINDOWS) {
     const ben = await person('Ben', window);
     await ben.sees('button', 'Account');
     await isFit(ben, 'list of rooms');
-    await ben.enter(slug);
-    await ben.sees('button', 'Join');
+    await ben.arrive(slug, { microphone: true });
     await isFit(ben, 'lobby');
-    await ben.turn('Microphone', true);
     await ben.join();
     await ben.watches('Ann');
     await people[0].watches('Ben');

@@ -71,6 +71,15 @@ export class Person {
     await this.driver.goto(`${this.origin}/rooms/${slug}`);
   }
 
+  /** Comes to a room's lobby, where devices are switched on by themselves, and sets them. */
+  async arrive(slug, { microphone = false, camera = true } = {}) {
+    await this.enter(slug);
+    await this.sees('button', 'Join');
+    for (const device of ['Microphone', 'Camera']) await this.#finds(device, true);
+    await this.turn('Microphone', microphone);
+    await this.turn('Camera', camera);
+  }
+
   async join() {
     await this.sees('button', 'Join');
     await this.driver.click('button', 'Join');
@@ -86,6 +95,13 @@ export class Person {
   async turn(name, on) {
     if ((await this.driver.isPressed(name)) !== on) await this.driver.click('button', name);
     await until(
+      `${this.name}: ${name} is ${on ? 'on' : 'off'}`,
+      async () => (await this.driver.isPressed(name)) === on,
+    );
+  }
+
+  #finds(name, on) {
+    return until(
       `${this.name}: ${name} is ${on ? 'on' : 'off'}`,
       async () => (await this.driver.isPressed(name)) === on,
     );

@@ -69,10 +69,7 @@ export function world() {
       const people = [];
       for (const name of names) {
         const person = await scene.person(name);
-        await person.enter(slug);
-        await person.sees('button', 'Join');
-        await person.turn('Microphone', microphone);
-        await person.turn('Camera', camera);
+        await person.arrive(slug, { microphone, camera });
         await person.join();
         people.push(person);
       }
