@@ -1,8 +1,8 @@
 import react from '@vitejs/plugin-react';
 import { defaultClientConditions, defineConfig } from 'vite';
 
-/** Where `boltorezka serve` runs while the page comes from vite. */
-const SERVER = 'http://127.0.0.1:8080';
+/** Where `boltorezka serve` runs while the page comes from vite (`npm run dev`). */
+const SERVER = process.env.BOLTOREZKA_SERVER ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
   plugins: [react()],
