@@ -1,6 +1,7 @@
 // Firefox over WebDriver BiDi, with its own fake devices.
 import puppeteer from 'puppeteer-core';
 import { installProbe } from './probe.js';
+import { until } from './wait.js';
 
 export function launchFirefox() {
   return puppeteer.launch({
@@ -43,26 +44,42 @@ export class FirefoxDriver {
     return this.page.reload();
   }
 
-  #find(role, name) {
-    return `::-p-aria([name="${name}"][role="${role}"])`;
+  /** The visible element of a role with exactly this name; BiDi knows no names of password fields. */
+  async #find(role, name) {
+    const handle = await this.page.evaluateHandle(
+      (role, name) => {
+        const nameOf = (element) =>
+          element.ariaLabel ??
+          [...(element.labels ?? [])].map((label) => label.textContent.trim())[0] ??
+          element.textContent.trim();
+        const candidates = document.querySelectorAll(role === 'button' ? 'button' : 'input, textarea');
+        return [...candidates].find((element) => element.checkVisibility() && nameOf(element) === name);
+      },
+      role,
+      name,
+    );
+    return handle.asElement();
   }
 
-  click(role, name) {
-    return this.page.locator(this.#find(role, name)).click();
+  #get(role, name) {
+    return until(`a ${role} ${name}`, () => this.#find(role, name));
   }
 
-  fill(label, value) {
-    return this.page.locator(this.#find('textbox', label)).fill(value);
+  async click(role, name) {
+    await (await this.#get(role, name)).click();
+  }
+
+  async fill(label, value) {
+    await (await this.#get('textbox', label)).type(value);
   }
 
   async isVisible(role, name) {
-    const found = await this.page.$(this.#find(role, name));
-    return (await found?.isVisible()) ?? false;
+    return (await this.#find(role, name)) !== null;
   }
 
   async isPressed(name) {
-    const found = await this.page.$(this.#find('button', name));
-    return (await found?.evaluate((button) => button.getAttribute('aria-pressed'))) === 'true';
+    const found = await this.#find('button', name);
+    return (await found?.evaluate((button) => button.ariaPressed)) === 'true';
   }
 
   evaluate(work, argument) {

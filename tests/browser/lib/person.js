@@ -8,15 +8,14 @@ const PASSWORD = 'correct horse battery';
 /** Energy of a second of beeps is a hundred times this; of silence, a hundredth. */
 const AUDIBLE = 0.005;
 
+let accounts = 0;
+
 export class Person {
   constructor(name, driver, origin) {
     this.name = name;
+    this.email = `${name.toLowerCase().replaceAll(' ', '.')}.${++accounts}@example.org`;
     this.driver = driver;
     this.origin = origin;
-  }
-
-  get email() {
-    return `${this.name.toLowerCase().replaceAll(' ', '.')}@example.org`;
   }
 
   async #fillAccount() {
