@@ -149,16 +149,17 @@ async fn ws_ticket(
     let now_ms = app.clock.now_ms();
     let (user_id, session, room_id, permissions) = match caller {
         Caller::User { user, session } => (user.id, Some(session), None, MediaPermissions::ALL),
-        Caller::Join(claims) => (claims.sub, None, Some(claims.room_id), claims.permissions),
+        Caller::Join(claims) => {
+            let room = app.store.room(&claims.room).await?.filter(|room| room.id == claims.room_id);
+            let room = room.ok_or_else(|| ApiError::because(ErrorCode::InvalidToken, "the token's room is gone"))?;
+            (claims.sub, None, Some(room.id), claims.permissions)
+        }
         Caller::ApiKey { .. } => {
             let detail = "an API key opens no socket; ask /v1/join-tokens for a join token and use that";
             return Err(ApiError::because(ErrorCode::Forbidden, detail));
         }
     };
     app.rates.tickets.take(user_id, now_ms).map_err(ApiError::rate_limited)?;
-    if session.is_none() && app.store.user(user_id).await?.is_none() {
-        return Err(ApiError::new(ErrorCode::InvalidToken));
-    }
     let ticket = new_token().map_err(|_| ApiError::new(ErrorCode::Internal))?;
     let expires_at_ms = now_ms + TICKET_MS;
     let permissions = PermissionBits::from(permissions);

@@ -149,7 +149,10 @@ impl RoomState {
 
     /// Gives a participant that stays a new id, without a call.
     pub fn rename(&mut self, old: ParticipantId, new: ParticipantId) {
-        let Some(mut seat) = self.seats.remove(&old).filter(|_| old != new) else { return };
+        if old == new {
+            return;
+        }
+        let Some(mut seat) = self.seats.remove(&old) else { return };
         self.note(old, Change::Left);
         seat.view = Participant { participant_id: new, call: CallState::None, publishing: Vec::new(), ..seat.view };
         seat.on_node = false;

@@ -1,0 +1,16 @@
+//! The control plane as its clients and the media node see it: the real router on a real port, a real SQLite file, real
+//! WebSockets, and a node that speaks the real contract over a real Unix socket.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod accounts;
+mod calls;
+mod chat;
+mod common;
+mod gateway;
+mod health;
+mod presence;
+mod problems;
+mod revocation;
+mod rights;
+mod rooms;
+mod tokens;
