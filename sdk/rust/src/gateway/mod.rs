@@ -232,9 +232,11 @@ impl Gateway {
         }
     }
 
-    /// Leaves a room's call and stays in the room.
+    /// Leaves a room's call and stays in the room, under a new participant id.
     pub(crate) async fn leave_call(&self, room: &RoomSlug) -> Result<(), GatewayError> {
-        self.request(ClientMessage::CallLeave { room: room.clone() }, None).await.map(drop)
+        let joined: RoomJoined = self.ask("call.leave", ClientMessage::CallLeave { room: room.clone() }, None).await?;
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).insert(room.clone(), joined);
+        Ok(())
     }
 
     /// Any request; returns the payload of its `ack`.
