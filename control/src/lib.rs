@@ -79,7 +79,11 @@ impl Control {
     /// # Errors
     /// [`OpenError`].
     pub async fn open_with_clock(config: Config, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        tokio::fs::create_dir_all(&config.data_dir)
+        // Where it is made here, nobody else of the machine may look into it.
+        tokio::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&config.data_dir)
             .await
             .map_err(|source| OpenError::DataDir { path: config.data_dir.display().to_string(), source })?;
         let signal = Arc::new(OutboxSignal::default());

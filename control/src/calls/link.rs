@@ -15,7 +15,7 @@ use futures_util::{SinkExt, StreamExt};
 use thiserror::Error;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, interval_at, timeout};
 use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
 
@@ -174,6 +174,7 @@ async fn serve(
     let (sender, mut admissions) = mpsc::channel(ADMISSIONS_MAX);
     app.link.set_up(Some(sender));
     *retry = RETRY_FIRST;
+    let mut fallback = interval_at(Instant::now() + ORDERS_FALLBACK, ORDERS_FALLBACK);
     loop {
         tokio::select! {
             biased;
@@ -185,7 +186,7 @@ async fn serve(
                 let Some(admission) = admission else { return Err(LinkError::Closed) };
                 write_admission(app, &mut lines, admission).await?;
             }
-            () = tokio::time::sleep(ORDERS_FALLBACK) => write_orders(app, &mut lines, &mut sent_rev).await?,
+            _ = fallback.tick() => write_orders(app, &mut lines, &mut sent_rev).await?,
         }
     }
 }

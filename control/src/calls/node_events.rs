@@ -86,7 +86,7 @@ fn set_status(app: &App, status: &ParticipantStatus) {
 fn lose(app: &App, participant_id: ParticipantId) {
     for room in app.hub.rooms() {
         let told = room.state().end_call(participant_id);
-        if let Some(socket) = told {
+        for socket in told {
             call_ended(&room, &socket, EndReason::Timeout);
         }
         app.hub.touch(room.id);
@@ -102,15 +102,17 @@ async fn left(app: &App, participant_id: ParticipantId, room_id: RoomId, reason:
     let _gate = room.gate.lock().await;
     let (told, offers_again) = {
         let mut state = room.state();
-        let offers_again = state.seat(participant_id).is_some_and(|seat| seat.offers > 0);
+        // Whoever control itself took out needs nothing more.
+        let Some(seat) = state.seat(participant_id) else { return Ok(()) };
+        let offers_again = seat.offers > 0;
         (state.end_call(participant_id), offers_again)
     };
     app.hub.touch(room.id);
     if !offers_again {
         app.store.unadmit(participant_id).await?;
     }
-    if let Some(socket) = told.filter(|_| reason != EndReason::Left) {
-        call_ended(&room, &socket, reason);
+    for socket in told.iter().filter(|_| reason != EndReason::Left) {
+        call_ended(&room, socket, reason);
     }
     Ok(())
 }

@@ -222,9 +222,10 @@ impl RoomState {
         }
     }
 
-    /// A participant's call is over. Returns the socket that carried it; none when there was no call.
-    pub fn end_call(&mut self, participant_id: ParticipantId) -> Option<SocketHandle> {
-        let seat = self.seats.get_mut(&participant_id).filter(|seat| seat.on_node)?;
+    /// A participant's call is over. Returns who is to be told: the socket that carried it, or every socket of the
+    /// participant when that is not known since a restart; nobody when there was no call.
+    pub fn end_call(&mut self, participant_id: ParticipantId) -> Vec<SocketHandle> {
+        let Some(seat) = self.seats.get_mut(&participant_id).filter(|seat| seat.on_node) else { return Vec::new() };
         seat.on_node = false;
         let owner = seat.call_owner.take();
         if seat.view.call != CallState::None || !seat.view.publishing.is_empty() {
@@ -232,12 +233,11 @@ impl RoomState {
             seat.view.publishing.clear();
             self.note(participant_id, Change::Changed);
         }
-        // A control that was restarted knows no owner: one of the participant's sockets is told.
-        let attached = match owner {
-            Some(owner) => self.sockets.get(&owner.socket),
-            None => self.sockets.values().find(|attached| attached.participant_id == participant_id),
+        let of_call = |attached: &&Attached| match owner {
+            Some(owner) => attached.socket.id() == owner.socket,
+            None => attached.participant_id == participant_id,
         };
-        attached.map(|attached| attached.socket.clone())
+        self.sockets.values().filter(of_call).map(|attached| attached.socket.clone()).collect()
     }
 
     /// Tells every socket in the room.
@@ -386,7 +386,9 @@ mod tests {
         assert!(room.offer_answered(id, owner(&first, 2)).is_none());
         assert_eq!(room.offer_answered(id, owner(&second, 4)).unwrap().id(), first.id());
         assert!(room.offer_answered(id, owner(&first, 3)).is_none());
-        assert_eq!(room.end_call(id).unwrap().id(), second.id());
+        let told = |room: &mut RoomState| room.end_call(id).iter().map(SocketHandle::id).collect::<Vec<_>>();
+        assert_eq!(told(&mut room), [second.id()]);
+        assert_eq!(told(&mut room), []);
     }
 
     #[test]

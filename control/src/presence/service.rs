@@ -56,7 +56,7 @@ pub async fn join(app: &App, socket: &SocketHandle, slug: &RoomSlug) -> Result<(
     let _gate = room.gate.lock().await;
     let now_ms = app.clock.now_ms();
     let request = JoinRequest {
-        room: slug,
+        room_id: room.id,
         user_id: socket.user_id(),
         only_room: socket.only_room(),
         token_permissions: socket.permissions(),
@@ -69,7 +69,6 @@ pub async fn join(app: &App, socket: &SocketHandle, slug: &RoomSlug) -> Result<(
             let detail = format!("all {capacity} seats are taken; try again when somebody has left");
             Err(ApiError::because(ErrorCode::RoomFull, detail))
         }
-        Join::In(participant) if participant.room_id != room.id => Err(no_room()),
         Join::In(participant) => {
             let mut state = room.state();
             state.enter(participant_view(&participant), participant.admitted, now_ms);

@@ -59,6 +59,9 @@ pub enum OpenError {
     /// The address is of no known kind.
     #[error("database_url: {0:?} is not understood; use sqlite://PATH")]
     UnknownScheme(String),
+    /// The address names no plain file.
+    #[error("database_url: sqlite:// takes the path of a file and no options; {0:?} is none")]
+    NoFile(String),
     /// The data directory cannot be made.
     #[error("data_dir: cannot create {path}: {source}")]
     DataDir {

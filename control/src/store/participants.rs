@@ -11,9 +11,9 @@ use crate::calls::PermissionBits;
 
 /// A wish to enter a room.
 #[derive(Clone, Copy, Debug)]
-pub struct JoinRequest<'a> {
-    /// Which.
-    pub room: &'a RoomSlug,
+pub struct JoinRequest {
+    /// Which. By its id: a room made anew under the same slug is another one.
+    pub room_id: RoomId,
     /// Who.
     pub user_id: UserId,
     /// The only room that the caller's ticket opens.
@@ -87,7 +87,7 @@ pub struct Permitted {
 #[async_trait]
 pub trait ParticipantStore: Send + Sync {
     /// Enters a room: counts seats and takes one in the same transaction.
-    async fn join(&self, request: JoinRequest<'_>) -> Result<Join, StoreError>;
+    async fn join(&self, request: JoinRequest) -> Result<Join, StoreError>;
 
     /// Leaves a room for good; the media node is ordered to end the call. False when it was not there.
     async fn leave(&self, participant_id: ParticipantId, now_ms: i64) -> Result<bool, StoreError>;

@@ -9,7 +9,17 @@ use serde_json::{Value, json};
 
 use crate::common::node::Manner;
 use crate::common::server::make_room;
-use crate::common::{Socket, TestServer};
+use crate::common::{Client, Socket, TestNode, TestServer};
+
+/// A server with its node, and a room to talk in.
+async fn talking() -> (TestServer, TestNode, Client) {
+    let server = TestServer::start().await;
+    let node = server.node().await;
+    server.linked().await;
+    let owner = server.owner().await;
+    make_room(&owner, "talk", "video").await;
+    (server, node, owner)
+}
 
 async fn offer(socket: &mut Socket, room: &str, sdp: &str) -> Value {
     socket.ack("call.offer", json!({ "room": room, "sdp": sdp })).await;
@@ -18,11 +28,7 @@ async fn offer(socket: &mut Socket, room: &str, sdp: &str) -> Value {
 
 #[tokio::test]
 async fn an_offer_is_acked_and_then_answered() {
-    let server = TestServer::start().await;
-    let mut node = server.node().await;
-    server.linked().await;
-    let owner = server.owner().await;
-    make_room(&owner, "talk", "video").await;
+    let (_server, mut node, owner) = talking().await;
     let (mut socket, participant_id) = owner.in_room("talk").await;
     let id = socket.request("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
     let frames = socket.drain(Duration::from_millis(400)).await;
@@ -58,11 +64,7 @@ async fn an_offer_without_a_node_is_refused_at_once() {
 
 #[tokio::test]
 async fn what_the_node_refuses_is_refused() {
-    let server = TestServer::start().await;
-    let node = server.node().await;
-    server.linked().await;
-    let owner = server.owner().await;
-    make_room(&owner, "talk", "video").await;
+    let (server, node, owner) = talking().await;
     let (mut socket, _) = owner.in_room("talk").await;
     node.answers(Manner::Refuse);
     let nack = socket.nack("call.offer", json!({ "room": "talk", "sdp": "nonsense" })).await;
@@ -78,11 +80,7 @@ async fn what_the_node_refuses_is_refused() {
 
 #[tokio::test]
 async fn a_node_that_does_not_answer_is_not_waited_for_long() {
-    let server = TestServer::start().await;
-    let node = server.node().await;
-    server.linked().await;
-    let owner = server.owner().await;
-    make_room(&owner, "talk", "video").await;
+    let (_server, node, owner) = talking().await;
     let (mut socket, _) = owner.in_room("talk").await;
     node.answers(Manner::Silent);
     let id = socket.request("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
@@ -97,11 +95,7 @@ async fn a_node_that_does_not_answer_is_not_waited_for_long() {
 
 #[tokio::test]
 async fn a_link_that_breaks_answers_those_who_wait() {
-    let server = TestServer::start().await;
-    let node = server.node().await;
-    server.linked().await;
-    let owner = server.owner().await;
-    make_room(&owner, "talk", "video").await;
+    let (_server, node, owner) = talking().await;
     let (mut socket, _) = owner.in_room("talk").await;
     node.answers(Manner::Silent);
     let id = socket.request("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
@@ -174,11 +168,7 @@ async fn coming_back_with_a_narrower_token_narrows_a_running_call() {
 
 #[tokio::test]
 async fn what_the_node_says_of_a_participant_is_seen_by_all() {
-    let server = TestServer::start().await;
-    let node = server.node().await;
-    server.linked().await;
-    let owner = server.owner().await;
-    make_room(&owner, "talk", "video").await;
+    let (server, node, owner) = talking().await;
     let (mut watcher, _) = server.user("Ann").await.in_room("talk").await;
     let (mut socket, id) = owner.in_room("talk").await;
     watcher.sees(&id, |_| true).await;
@@ -211,11 +201,7 @@ async fn what_the_node_says_of_a_participant_is_seen_by_all() {
 
 #[tokio::test]
 async fn the_last_socket_to_offer_has_the_call() {
-    let server = TestServer::start().await;
-    let node = server.node().await;
-    server.linked().await;
-    let owner = server.owner().await;
-    make_room(&owner, "talk", "video").await;
+    let (_server, node, owner) = talking().await;
     let (mut one, id) = owner.in_room("talk").await;
     offer(&mut one, "talk", "one").await;
     offer(&mut one, "talk", "one again").await;
@@ -234,11 +220,7 @@ async fn the_last_socket_to_offer_has_the_call() {
 
 #[tokio::test]
 async fn leaving_the_call_gives_a_new_seat_in_the_room() {
-    let server = TestServer::start().await;
-    let mut node = server.node().await;
-    server.linked().await;
-    let owner = server.owner().await;
-    make_room(&owner, "talk", "video").await;
+    let (_server, mut node, owner) = talking().await;
     let (mut socket, old) = owner.in_room("talk").await;
     let unchanged = socket.ack("call.leave", json!({ "room": "talk" })).await;
     assert_eq!(unchanged["participantId"], old.as_str());
@@ -260,11 +242,7 @@ async fn leaving_the_call_gives_a_new_seat_in_the_room() {
 
 #[tokio::test]
 async fn calls_go_on_over_a_restart_of_control() {
-    let server = TestServer::start().await;
-    let mut node = server.node().await;
-    server.linked().await;
-    let owner = server.owner().await;
-    make_room(&owner, "talk", "video").await;
+    let (server, mut node, owner) = talking().await;
     let (mut socket, id) = owner.in_room("talk").await;
     offer(&mut socket, "talk", "v=0").await;
     node.forget_heard();
@@ -284,11 +262,7 @@ async fn calls_go_on_over_a_restart_of_control() {
 
 #[tokio::test]
 async fn those_whom_a_new_node_does_not_know_are_told() {
-    let server = TestServer::start().await;
-    let mut node = server.node().await;
-    server.linked().await;
-    let owner = server.owner().await;
-    make_room(&owner, "talk", "video").await;
+    let (server, mut node, owner) = talking().await;
     let (mut socket, id) = owner.in_room("talk").await;
     let (mut watcher, _) = server.user("Ann").await.in_room("talk").await;
     offer(&mut socket, "talk", "v=0").await;
@@ -306,11 +280,7 @@ async fn those_whom_a_new_node_does_not_know_are_told() {
 
 #[tokio::test]
 async fn those_whom_control_does_not_know_are_not_in_the_snapshot() {
-    let server = TestServer::start().await;
-    let mut node = server.node().await;
-    server.linked().await;
-    let owner = server.owner().await;
-    make_room(&owner, "talk", "video").await;
+    let (server, mut node, owner) = talking().await;
     let (mut socket, id) = owner.in_room("talk").await;
     offer(&mut socket, "talk", "v=0").await;
     server.sql("DELETE FROM participants").await;

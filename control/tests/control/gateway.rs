@@ -163,6 +163,28 @@ async fn a_nack_says_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn who_does_not_read_is_closed_and_holds_up_nobody() {
+    let server = TestServer::start().await;
+    let owner = server.owner().await;
+    make_room(&owner, "talk", "text").await;
+    let ticket = server.user("Ann").await.ticket().await;
+    let mut slow = Socket::open_small(server.address, &ticket).await;
+    slow.ack("room.join", json!({ "room": "talk" })).await;
+    let (mut socket, _) = owner.in_room("talk").await;
+    let text = "x".repeat(4000);
+    for number in 0.. {
+        let payload = json!({ "room": "talk", "text": text });
+        socket.ack_with_key("message.send", payload, Some(&number.to_string())).await;
+        socket.expect("message.new").await;
+        let metrics = server.anybody().get("/metrics").await.body;
+        if metrics.as_str().unwrap().contains("boltorezka_realtime_sockets 1") {
+            return;
+        }
+        assert!(number < 4000, "the slow socket is still open after {number} messages");
+    }
+}
+
+#[tokio::test]
 async fn requests_are_limited_by_socket_and_by_user() {
     let server = TestServer::start_with(|config| {
         config.limits.requests_per_socket_per_s = Some(5);

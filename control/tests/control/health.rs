@@ -83,7 +83,23 @@ async fn a_database_that_cannot_be_used_is_refused_with_the_cure() {
     assert!(postgres.to_string().contains("sqlite://") && !postgres.to_string().contains("secret"));
     assert!(matches!(open("mysql://x").await, OpenError::UnknownScheme(_)));
     assert!(matches!(open("boltorezka.db").await, OpenError::UnknownScheme(_)));
+    for no_file in ["sqlite://", "sqlite://:memory:", "sqlite://x.db?mode=ro"] {
+        assert!(matches!(open(no_file).await, OpenError::NoFile(_)), "{no_file}");
+    }
     assert!(open("sqlite:///nowhere/at/all.db").await.to_string().contains("/nowhere/at/all.db"));
+}
+
+#[tokio::test]
+async fn nobody_else_of_the_machine_reads_the_data() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    let config = Config::new(parent.path().join("data"));
+    let _control = Control::open(config.clone()).await.unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&config.data_dir), 0o700);
+    for name in ["boltorezka.db", "boltorezka.db-wal"] {
+        assert_eq!(mode(&config.data_dir.join(name)), 0o600, "{name}");
+    }
 }
 
 #[tokio::test]

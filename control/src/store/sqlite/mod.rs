@@ -20,6 +20,7 @@ use boltorezka_proto::WorkspaceId;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{SqlSafeStr, Sqlite, Transaction};
+use tokio::fs::OpenOptions;
 use uuid::Uuid;
 
 use super::{Actor, Audit, OpenError, OutboxSignal, StoreError, Topic};
@@ -52,6 +53,9 @@ impl SqliteStore {
     /// [`OpenError`] when the file cannot be opened or was made by a newer version.
     pub async fn open(path: &str, signal: Arc<OutboxSignal>) -> Result<Self, OpenError> {
         let url = format!("sqlite://{path}");
+        if path.is_empty() || path.contains(['?', ':']) {
+            return Err(OpenError::NoFile(path.to_owned()));
+        }
         let open_error = |source| OpenError::Open { url: url.clone(), source };
         let options = SqliteConnectOptions::new()
             .filename(Path::new(path))
@@ -60,6 +64,7 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        make_private(path).await.map_err(|error| open_error(error.into()))?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -134,6 +139,12 @@ impl SqliteStore {
         .await?;
         Ok(())
     }
+}
+
+/// Makes the file when it is missing, readable by its owner alone: it holds the key that join tokens are signed with.
+/// SQLite gives its other files the same rights.
+async fn make_private(path: &str) -> std::io::Result<()> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).await.map(|_| ())
 }
 
 async fn default_workspace(writer: &SqlitePool) -> Result<WorkspaceId, StoreError> {

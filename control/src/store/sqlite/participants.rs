@@ -120,7 +120,7 @@ impl SqliteStore {
         tx: &mut Tx,
         room_id: RoomId,
         capacity: Option<u32>,
-        request: &JoinRequest<'_>,
+        request: &JoinRequest,
     ) -> Result<bool, StoreError> {
         let inserted = sqlx::query(
             "INSERT INTO participants (id, workspace_id, room_id, user_id, token_permissions, joined_at)
@@ -142,20 +142,16 @@ impl SqliteStore {
 
 #[async_trait]
 impl ParticipantStore for SqliteStore {
-    async fn join(&self, request: JoinRequest<'_>) -> Result<Join, StoreError> {
+    async fn join(&self, request: JoinRequest) -> Result<Join, StoreError> {
         let mut tx = self.begin().await?;
-        let row: Option<(uuid::Uuid, Option<i64>)> =
-            sqlx::query_as("SELECT id, capacity FROM rooms WHERE workspace_id = ? AND slug = ?")
-                .bind(self.workspace_id.0)
-                .bind(request.room.as_str())
-                .fetch_optional(&mut *tx)
-                .await?;
-        let Some((room_id, capacity)) = row.map(|(id, capacity)| (RoomId(id), capacity.map(codec::count))) else {
-            return Ok(Join::NoRoom);
-        };
-        if request.only_room.is_some_and(|only| only != room_id) {
-            return Ok(Join::NoRoom);
-        }
+        let room_id = request.room_id;
+        let capacity: Option<Option<i64>> = sqlx::query_scalar("SELECT capacity FROM rooms WHERE id = ?")
+            .bind(room_id.0)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let opens = request.only_room.is_none_or(|only| only == room_id);
+        let Some(capacity) = capacity.filter(|_| opens) else { return Ok(Join::NoRoom) };
+        let capacity = capacity.map(codec::count);
         match standing_of(&mut *tx, room_id, request.user_id).await? {
             None => return Ok(Join::NoRoom),
             Some(standing) if standing.banned => return Ok(Join::Banned),

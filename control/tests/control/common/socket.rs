@@ -25,6 +25,16 @@ impl Socket {
         Self::open_path(address, &format!("/v1/realtime/ws?ticket={ticket}")).await
     }
 
+    /// Opens a socket whose system buffer takes little, for a client that does not read.
+    pub async fn open_small(address: SocketAddr, ticket: &str) -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let stream = MaybeTlsStream::Plain(socket.connect(address).await.unwrap());
+        let url = format!("ws://{address}/v1/realtime/ws?ticket={ticket}");
+        let (stream, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        Self { stream, kept: VecDeque::new(), last_request: 0 }
+    }
+
     pub async fn open_path(address: SocketAddr, path: &str) -> Self {
         let (stream, _) = tokio_tungstenite::connect_async(format!("ws://{address}{path}")).await.unwrap();
         Self { stream, kept: VecDeque::new(), last_request: 0 }
