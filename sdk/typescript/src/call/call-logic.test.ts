@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { SlotState, TrackInfo, TrackSource } from '../proto.ts';
+import { InCallState } from './in-call-state.ts';
+import { LossMeter } from './loss-meter.ts';
 import { Outgoing, RESEND_MS } from './outgoing.ts';
 import { publications, type SourceState } from './publications.ts';
 import { qualityLevel } from './quality.ts';
@@ -147,4 +149,39 @@ test('quality falls with loss and delay', () => {
   expect(qualityLevel({ uplinkLossRatio: 0.1, downlinkLossRatio: 0, rttMs: 20 })).toBe('fair');
   expect(qualityLevel({ uplinkLossRatio: 0, downlinkLossRatio: 0.25, rttMs: 20 })).toBe('poor');
   expect(qualityLevel({ uplinkLossRatio: 0, downlinkLossRatio: 0, rttMs: 700 })).toBe('fair');
+});
+
+test('loss is measured between reports', () => {
+  const meter = new LossMeter();
+  const report = (packetsReceived: number, packetsLost: number) => [
+    { type: 'inbound-rtp', packetsReceived, packetsLost },
+    { type: 'outbound-rtp', packetsReceived: 9, packetsLost: 9 },
+  ];
+  expect(meter.ratio(report(100, 50))).toBe(0);
+  expect(meter.ratio(report(175, 75))).toBe(0.25);
+  expect(meter.ratio(report(185, 70))).toBe(0);
+  expect(meter.ratio(report(185, 70))).toBe(0);
+});
+
+describe('what the shard has told', () => {
+  test('a track has the media of the slot that carries it', () => {
+    const state = new InCallState();
+    const media = {} as MediaStreamTrack;
+    const mediaOf = (mid: string) => (mid === '4' ? media : undefined);
+    expect(state.apply({ type: 'tracks', rev: 1, tracks: [track(7), track(8)] }, mediaOf)).toBe(true);
+    expect(state.tracks.map((each) => each.media)).toEqual([undefined, undefined]);
+    state.apply({ type: 'slots', rev: 1, slots: [{ mid: '4', track: 7, rid: 'h', reason: 'size' }] }, mediaOf);
+    expect(state.tracks[0]).toMatchObject({ number: 7, media, rid: 'h', reason: 'size' });
+    expect(state.tracks[1]?.media).toBeUndefined();
+    expect(state.apply({ type: 'slots', rev: 1, slots: [] }, mediaOf)).toBe(false);
+    expect(state.tracks[0]?.media).toBe(media);
+  });
+
+  test('rights fail closed until they are told', () => {
+    const state = new InCallState();
+    expect(Object.values(state.permissions)).toEqual([false, false, false, false]);
+    const permissions = { subscribe: true, microphone: true, camera: false, screen: false };
+    state.apply({ type: 'welcome', participantId: 'p', permissions }, () => undefined);
+    expect(state).toMatchObject({ participantId: 'p', permissions });
+  });
 });

@@ -68,7 +68,7 @@ describe('outbox', () => {
     const storage = new MemoryStorage();
     storage.setItem('o', '{"not":"a list"}');
     expect(new Outbox('o', 0, storage).pending).toEqual([]);
-    storage.setItem('o', '[{"key":7},{"key":"k","text":"t","createdAtMs":1,"state":"sending"}]');
+    storage.setItem('o', '[{"key":"n","createdAtMs":1},{"key":"k","text":"t","createdAtMs":1,"state":"sending"}]');
     expect(new Outbox('o', 2, storage).pending.map((entry) => entry.key)).toEqual(['k']);
   });
 
