@@ -399,7 +399,7 @@ impl CallCore {
             Event::MediaData(media) => self.receive_frame(media),
             Event::KeyframeRequest(request) => {
                 self.stats.keyframe_requests += 1;
-                self.sending.request_keyframe(request.mid, request.rid, now);
+                self.sending.request_keyframe(request.mid, now);
             }
             Event::Closed if !self.ignore_end => self.end(EndReason::Failed),
             _ => {}

@@ -98,13 +98,11 @@ impl Sending {
         self.0.iter_mut().for_each(|section| section.players.clear());
     }
 
-    pub(super) fn request_keyframe(&mut self, mid: Mid, rid: Option<Rid>, now: Instant) {
-        let Some(section) = self.0.iter_mut().find(|section| section.mid == mid) else { return };
-        for (own_rid, player) in section.rids.iter().zip(&mut section.players) {
-            if *own_rid == rid {
-                player.request_keyframe(now);
-            }
-        }
+    /// Answers a request for a keyframe of one encoding with keyframes of all, as browsers do: so the encodings keep
+    /// showing the same moment.
+    pub(super) fn request_keyframe(&mut self, mid: Mid, now: Instant) {
+        let section = self.0.iter_mut().find(|section| section.mid == mid);
+        section.into_iter().flat_map(|section| &mut section.players).for_each(|player| player.request_keyframe(now));
     }
 
     /// What the server is told about the sections that carry something.

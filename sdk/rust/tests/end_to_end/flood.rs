@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use boltorezka_proto::socket::ClientMessage;
-use boltorezka_sdk::call::{CallCore, CallState};
+use boltorezka_sdk::call::{CallConfig, CallCore, CallState};
 use boltorezka_sdk::{Gateway, GatewayEvent, RoomSlug};
 
 use crate::server::{Server, resident_bytes};
@@ -84,7 +84,8 @@ async fn frames(listener: &crate::server::Person) -> u64 {
 
 /// Joins by hand, publishes for a second, and returns all datagrams that it sent.
 async fn capture(gateway: &Gateway, room: &RoomSlug) -> Vec<Vec<u8>> {
-    let (mut core, sdp) = CallCore::new(&sender(), Instant::now()).unwrap();
+    let (mut core, sdp) =
+        CallCore::new(&CallConfig { audio_slots: 1, video_slots: 1, ..sender() }, Instant::now()).unwrap();
     let mut events = gateway.events();
     gateway.request(ClientMessage::CallOffer { room: room.clone(), sdp }, None).await.unwrap();
     let answer = loop {
