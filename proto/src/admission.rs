@@ -65,7 +65,7 @@ pub enum ControlMessage {
         /// What the clients are told.
         reason: EndReason,
     },
-    /// Takes no more joins; tells those inside; ends what is left at the deadline and then the process.
+    /// Takes no new participants. The node ends when nobody is left, and ends those who are at the deadline.
     Drain {
         /// From now.
         deadline_ms: u64,
@@ -198,6 +198,8 @@ pub struct NodeLoad {
     pub bytes_sent: u64,
     /// Connections that exist now.
     pub connections: u64,
+    /// Connections that ended because of an error of theirs or in handling them.
+    pub connections_failed: u64,
     /// Times that a turn's budget ran out, by budget.
     pub budget_exhausted: std::collections::BTreeMap<String, u64>,
 }

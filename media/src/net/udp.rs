@@ -12,8 +12,8 @@ use super::control::{CONTROL_BYTES, ControlBuffer, local_address, set_source};
 
 /// Datagrams in one system call: enough to spread its cost, few enough to stay in the cache.
 pub const BATCH_MAX: usize = 64;
-/// Longest datagram that is taken whole: more than any path's MTU that WebRTC uses. Longer ones are dropped.
-const DATAGRAM_BYTES_MAX: usize = 2048;
+/// Longest datagram that is taken: that of an Ethernet frame. WebRTC keeps below 1,300 bytes; longer ones are dropped.
+const DATAGRAM_BYTES_MAX: usize = 1500;
 /// Kernel buffers: 4 MiB hold a quarter of a second at 100 Mb/s, so that a busy turn loses nothing. The kernel may give less.
 const BUFFER_BYTES: usize = 4 << 20;
 

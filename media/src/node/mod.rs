@@ -89,9 +89,6 @@ pub enum NodeError {
     /// A shard panicked.
     #[error("shard {0} panicked")]
     Panicked(usize),
-    /// The socket for control failed.
-    #[error("the socket for control failed: {0}")]
-    Listen(io::Error),
 }
 
 /// A running node.

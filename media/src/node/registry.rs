@@ -8,12 +8,9 @@ use boltorezka_proto::admission::{
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
 
+use crate::router::Revoked;
 use crate::router::placement::{ShardLoad, place};
 use crate::shard::{Counters, ShardCommand, ShardEvent};
-
-/// Revoked participants that are remembered, so that an `admit` on its way does not bring them back. Control has its own
-/// records; this only has to cover what is in flight.
-const REVOKED_MAX: usize = 10_000;
 
 /// The participants of a node. Pure: messages go in, commands and messages come out.
 #[derive(Debug)]
@@ -65,25 +62,6 @@ struct Barrier {
     waiting: HashSet<u8>,
 }
 
-#[derive(Debug, Default)]
-struct Revoked {
-    known: HashSet<ParticipantId>,
-    order: VecDeque<ParticipantId>,
-}
-
-impl Revoked {
-    fn insert(&mut self, participant_id: ParticipantId) {
-        if self.known.insert(participant_id) {
-            self.order.push_back(participant_id);
-        }
-        if self.order.len() > REVOKED_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-    }
-}
-
 impl Registry {
     /// A node of `shard_count` shards without participants.
     pub fn new(epoch: u64, shard_count: usize) -> Self {
@@ -102,6 +80,11 @@ impl Registry {
             applied_rev: 0,
             counters: BTreeMap::new(),
         }
+    }
+
+    /// Whether a drain is over: nobody new is taken, and nobody is left.
+    pub fn is_drained(&self) -> bool {
+        self.is_draining && self.participants.is_empty()
     }
 
     /// Whether nobody is on the node.
@@ -135,9 +118,7 @@ impl Registry {
                 self.barrier(rev, output);
             }
             ControlMessage::SetPermissions { rev, participant_id, permissions } => {
-                if let Some(entry) = self.participants.get(&participant_id) {
-                    output.commands.push((entry.shard, ShardCommand::SetPermissions { participant_id, permissions }));
-                }
+                self.send(participant_id, ShardCommand::SetPermissions { participant_id, permissions }, output);
                 self.barrier(rev, output);
             }
             ControlMessage::CloseRoom { rev, room, reason } => {
@@ -152,17 +133,24 @@ impl Registry {
     pub fn handle_shard(&mut self, shard: u8, event: ShardEvent, output: &mut Output) {
         match event {
             ShardEvent::Answer { request_id, sdp } => {
-                if let Some(request_id) = self.answered(request_id).map(|request| request.request_id) {
+                if let Some(Request { link, request_id, .. }) = self.requests.remove(&request_id)
+                    && link == self.link
+                {
                     output.messages.push(MediaMessage::Answer { request_id, sdp });
                 }
             }
             ShardEvent::Refused { request_id, code, message } => {
-                let Some(request) = self.answered(request_id) else { return };
-                if request.is_new {
+                let Some(request) = self.requests.remove(&request_id) else { return };
+                let waits_again = self.requests.values().any(|other| other.participant_id == request.participant_id);
+                if request.is_new && !waits_again {
                     self.participants.remove(&request.participant_id);
                 }
-                output.messages.push(MediaMessage::Refused { request_id: request.request_id, code, message });
+                if request.link == self.link {
+                    output.messages.push(MediaMessage::Refused { request_id: request.request_id, code, message });
+                }
             }
+            // It came about while its revocation was on the way to the shard.
+            ShardEvent::Status(status) if self.revoked.contains(status.participant_id) => {}
             ShardEvent::Status(status) => {
                 let entry = Entry { shard: usize::from(shard), status: status.clone() };
                 self.participants.insert(status.participant_id, entry);
@@ -196,6 +184,7 @@ impl Registry {
             load.bytes_received += counters.bytes_received;
             load.bytes_sent += counters.bytes_sent;
             load.connections += counters.connections;
+            load.connections_failed += counters.connections_failed;
             for (reason, count) in &counters.packets_dropped {
                 *load.packets_dropped.entry((*reason).to_owned()).or_default() += count;
             }
@@ -223,9 +212,9 @@ impl Registry {
         let participant_id = admitted.participant_id;
         let refusal = if !self.has_snapshot {
             Some((ErrorCode::MediaUnavailable, "the media node waits for a snapshot"))
-        } else if self.revoked.known.contains(&participant_id) {
+        } else if self.revoked.contains(participant_id) {
             Some((ErrorCode::Forbidden, "the right to be in this call has ended"))
-        } else if self.is_draining {
+        } else if self.is_draining && !self.participants.contains_key(&participant_id) {
             Some((ErrorCode::MediaUnavailable, "the media node is being emptied; try again in a moment"))
         } else {
             None
@@ -260,8 +249,16 @@ impl Registry {
 
     fn revoke(&mut self, participant_id: ParticipantId, reason: EndReason, output: &mut Output) {
         self.revoked.insert(participant_id);
-        if let Some(entry) = self.participants.get(&participant_id) {
-            output.commands.push((entry.shard, ShardCommand::Revoke { participant_id, reason }));
+        // Every shard is told: others may hold packets of it that are still on their way.
+        let shards = 0..self.shard_count;
+        output.commands.extend(shards.map(|shard| (shard, ShardCommand::Revoke { participant_id, reason })));
+    }
+
+    /// Sends a command to a participant's shard; to all where that is not known, since it may just be coming or going.
+    fn send(&self, participant_id: ParticipantId, command: ShardCommand, output: &mut Output) {
+        match self.participants.get(&participant_id) {
+            Some(entry) => output.commands.push((entry.shard, command)),
+            None => output.commands.extend((0..self.shard_count).map(|shard| (shard, command.clone()))),
         }
     }
 
@@ -271,11 +268,6 @@ impl Registry {
         for participant_id in ids {
             self.revoke(participant_id, reason, output);
         }
-    }
-
-    /// The request under our number, where control still waits for its answer.
-    fn answered(&mut self, number: u64) -> Option<Request> {
-        self.requests.remove(&number).filter(|request| request.link == self.link)
     }
 
     fn barrier(&mut self, rev: u64, output: &mut Output) {
@@ -380,7 +372,7 @@ mod tests {
                 _ => None,
             })
             .collect();
-        assert_eq!(revoked, [goes.participant_id]);
+        assert_eq!(revoked, [goes.participant_id; 2], "both shards are told");
         assert!(shard(&mut registry, 0, ShardEvent::Applied { rev: 2 }).is_empty(), "one shard is not all");
         assert_eq!(shard(&mut registry, 1, ShardEvent::Applied { rev: 2 }), [MediaMessage::Applied { rev: 5 }]);
     }
@@ -404,6 +396,38 @@ mod tests {
         assert!(!registry.is_empty());
         let refused = ShardEvent::Refused { request_id: 1, code: ErrorCode::UnacceptableOffer, message: "no".into() };
         assert_eq!(shard(&mut registry, 0, refused).len(), 1);
+        assert!(registry.is_empty());
+    }
+
+    #[test]
+    fn a_revocation_that_crosses_a_rejoin_still_ends_it() {
+        let mut registry = ready();
+        let who = admitted();
+        let (participant_id, room) = (who.participant_id, who.room);
+        let output = control(&mut registry, admit(&who));
+        let Some((shard_index, _)) = output.commands.first() else { panic!("no admit: {output:?}") };
+        let shard_index = u8::try_from(*shard_index).unwrap();
+        control(&mut registry, admit(&who));
+        // The shard let the participant go before it saw the second admission.
+        shard(&mut registry, shard_index, ShardEvent::Left { participant_id, room, reason: EndReason::Timeout });
+        let revoke = ControlMessage::Revoke { rev: 2, participant_id, reason: EndReason::Banned };
+        let output = control(&mut registry, revoke);
+        let reaches = |(to, command): &(usize, ShardCommand)| {
+            *to == usize::from(shard_index) && matches!(command, ShardCommand::Revoke { .. })
+        };
+        assert!(output.commands.iter().any(reaches), "{output:?}");
+        let status = ParticipantStatus { participant_id, room, state: ConnectionState::Connecting, tracks: vec![] };
+        assert!(shard(&mut registry, shard_index, ShardEvent::Status(status)).is_empty());
+        assert!(registry.is_empty());
+    }
+
+    #[test]
+    fn a_refusal_for_an_earlier_control_still_frees_the_seat() {
+        let mut registry = ready();
+        control(&mut registry, admit(&admitted()));
+        registry.control_connected();
+        let refused = ShardEvent::Refused { request_id: 1, code: ErrorCode::Invalid, message: "no".into() };
+        assert!(shard(&mut registry, 0, refused).is_empty());
         assert!(registry.is_empty());
     }
 

@@ -7,7 +7,7 @@ use boltorezka_proto::call::EndReason;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_util::codec::{Framed, LinesCodec};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 const LOAD_INTERVAL: Duration = Duration::from_secs(1);
 /// A node that nobody controls and nobody uses ends itself after this: whoever started it has gone for good.
 const ORPHAN_AFTER: Duration = Duration::from_secs(60);
+/// Pause after control could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// At the end participants are told; their goodbyes get this long to leave.
 const GOODBYE: Duration = Duration::from_millis(100);
 
@@ -30,7 +32,7 @@ impl Node {
     /// the node any more.
     ///
     /// # Errors
-    /// [`NodeError`] when a shard or the listener fails: the calls are lost then.
+    /// [`NodeError`] when a shard fails: its calls are lost then.
     pub async fn serve(mut self, listener: UnixListener, shutdown: CancellationToken) -> Result<(), NodeError> {
         let mut registry = Registry::new(self.epoch, self.shards.len());
         let mut control: Option<ControlLink> = None;
@@ -44,7 +46,15 @@ impl Node {
                 () = shutdown.cancelled() => break,
                 () = until(deadline) => break,
                 accepted = listener.accept() => {
-                    let (stream, _) = accepted.map_err(NodeError::Listen)?;
+                    let (stream, _) = match accepted {
+                        Ok(accepted) => accepted,
+                        Err(error) => {
+                            // No file descriptor was free, or the other side is gone again: no reason to end calls.
+                            tracing::error!(%error, "control could not be accepted");
+                            sleep(ACCEPT_PAUSE).await;
+                            continue;
+                        }
+                    };
                     let link = ControlLink::new(stream);
                     link.send(registry.control_connected());
                     tracing::info!("control has connected");
@@ -75,6 +85,9 @@ impl Node {
                 }
             }
             self.deliver(output, &mut control);
+            if registry.is_drained() {
+                break;
+            }
         }
         self.end(&mut registry, &mut control).await;
         Ok(())

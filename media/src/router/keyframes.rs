@@ -10,24 +10,31 @@ const INTERVAL_MIN: Duration = Duration::from_millis(400);
 #[derive(Debug, Default)]
 pub struct KeyframeThrottle {
     last_request: Option<Instant>,
-    pending: Option<u8>,
+    /// Bit `n` for encoding `n`.
+    pending: u8,
 }
 
 impl KeyframeThrottle {
     /// Notes that a subscriber needs a keyframe of `encoding`.
     pub fn request(&mut self, encoding: u8) {
-        self.pending = Some(encoding);
+        self.pending |= 1 << (encoding & 7);
     }
 
-    /// The encoding to ask the publisher for now, when there is one and the time has come.
-    pub fn poll(&mut self, now: Instant) -> Option<u8> {
+    /// The encodings to ask the publisher for now, when the time has come.
+    pub fn poll(&mut self, now: Instant) -> impl Iterator<Item = u8> + use<> {
         if self.last_request.is_some_and(|at| now.saturating_duration_since(at) < INTERVAL_MIN) {
-            return None;
+            return encodings(0);
         }
-        let encoding = self.pending.take()?;
-        self.last_request = Some(now);
-        Some(encoding)
+        let pending = std::mem::take(&mut self.pending);
+        if pending != 0 {
+            self.last_request = Some(now);
+        }
+        encodings(pending)
     }
+}
+
+fn encodings(mask: u8) -> impl Iterator<Item = u8> {
+    (0..8).filter(move |encoding| mask & (1 << encoding) != 0)
 }
 
 #[cfg(test)]
@@ -38,13 +45,14 @@ mod tests {
     fn requests_are_merged_and_spaced() {
         let mut throttle = KeyframeThrottle::default();
         let now = Instant::now();
-        assert_eq!(throttle.poll(now), None);
-        throttle.request(0);
-        throttle.request(2);
-        assert_eq!(throttle.poll(now), Some(2));
-        throttle.request(1);
-        assert_eq!(throttle.poll(now + INTERVAL_MIN / 2), None, "too soon");
-        assert_eq!(throttle.poll(now + INTERVAL_MIN), Some(1), "but not forgotten");
-        assert_eq!(throttle.poll(now + INTERVAL_MIN * 2), None);
+        let mut poll = |request: &[u8], at| {
+            request.iter().for_each(|&encoding| throttle.request(encoding));
+            throttle.poll(at).collect::<Vec<_>>()
+        };
+        assert!(poll(&[], now).is_empty());
+        assert_eq!(poll(&[0, 2, 2], now), [0, 2]);
+        assert!(poll(&[1], now + INTERVAL_MIN / 2).is_empty(), "too soon");
+        assert_eq!(poll(&[], now + INTERVAL_MIN), [1], "but not forgotten");
+        assert!(poll(&[], now + INTERVAL_MIN * 2).is_empty());
     }
 }

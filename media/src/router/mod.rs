@@ -4,10 +4,12 @@ mod forwarder;
 mod keyframes;
 mod munger;
 pub mod placement;
+mod revoked;
 pub mod slots;
 mod speakers;
 
 pub use forwarder::{Forwarder, Source};
 pub use keyframes::KeyframeThrottle;
 pub use munger::{Munged, Munger};
-pub use speakers::{Speakers, SpeakersChange};
+pub use revoked::Revoked;
+pub use speakers::Speakers;

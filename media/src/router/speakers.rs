@@ -28,13 +28,6 @@ pub struct Speakers {
     reserve: Option<Choice>,
 }
 
-/// What a packet changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SpeakersChange {
-    /// The chosen or the reserve are others now.
-    pub heard: bool,
-}
-
 #[derive(Debug)]
 struct Voice {
     track: TrackNumber,
@@ -61,32 +54,30 @@ impl Speakers {
     }
 
     /// Takes the level of a packet of `track` and says whether others are heard now.
-    pub fn update(&mut self, now: Instant, track: TrackNumber, level_dbov: Option<i8>) -> SpeakersChange {
+    pub fn update(&mut self, now: Instant, track: TrackNumber, level_dbov: Option<i8>) -> bool {
         let level = f32::from(level_dbov.unwrap_or(UNKNOWN_DBOV));
         let voice = match self.voices.iter_mut().find(|voice| voice.track == track) {
             Some(voice) => voice,
             None => {
                 self.voices.push(Voice { track, level_dbov: level, updated: now });
-                return SpeakersChange { heard: self.choose(now, track, level) };
+                return self.choose(now, track, level);
             }
         };
         // A voice rises at once and falls slowly, so that the pauses between words do not count.
         let smoothed = voice.level_at(now).max(level);
         voice.level_dbov = smoothed;
         voice.updated = now;
-        SpeakersChange { heard: self.choose(now, track, smoothed) }
+        self.choose(now, track, smoothed)
     }
 
-    /// Forgets a track; says whether others are heard now.
-    pub fn remove(&mut self, track: TrackNumber) -> SpeakersChange {
+    /// Forgets a track.
+    pub fn remove(&mut self, track: TrackNumber) {
         self.voices.retain(|voice| voice.track != track);
-        let heard_before = self.chosen.len() + usize::from(self.reserve.is_some());
         self.chosen.retain(|choice| choice.track != track);
         self.reserve = self.reserve.filter(|choice| choice.track != track);
         if self.chosen.len() < self.count {
             self.chosen.extend(self.reserve.take());
         }
-        SpeakersChange { heard: heard_before != self.chosen.len() + usize::from(self.reserve.is_some()) }
     }
 
     /// The loudest `count`, in the order of their places.
@@ -173,7 +164,7 @@ mod tests {
     }
 
     fn say(speakers: &mut Speakers, now: Instant, n: u32, level: i8) -> bool {
-        speakers.update(now, track(n), Some(level)).heard
+        speakers.update(now, track(n), Some(level))
     }
 
     #[test]
@@ -227,7 +218,7 @@ mod tests {
         let now = Instant::now();
         say(&mut speakers, now, 1, -20);
         say(&mut speakers, now, 2, -30);
-        assert!(speakers.remove(track(1)).heard);
+        speakers.remove(track(1));
         assert_eq!(speakers.chosen().collect::<Vec<_>>(), [track(2)]);
         assert!(!speakers.is_heard(track(1)));
     }

@@ -11,7 +11,7 @@ use super::connection::{Connection, SECTIONS_MAX, offer_session};
 use super::demux::Reach;
 use super::messages::{PeerMessage, ShardEvent};
 use super::room::Room;
-use super::transport::{ESTIMATE_START_BPS, Transport};
+use super::transport::{ESTIMATE_START_BPS, Transport, TransportError};
 use super::{ConnectionKey, ShardCore};
 
 /// A connection that nothing was heard of for this long is suspended: its tracks are withdrawn and others are told. ICE
@@ -34,8 +34,8 @@ impl ShardCore {
     fn try_admit(&mut self, now: Instant, admitted: &Admitted, offer: &str) -> Result<String, (ErrorCode, String)> {
         let participant_id = admitted.participant_id;
         let sections = offer.lines().filter(|line| line.starts_with("m=")).count();
-        if sections > 2 * SECTIONS_MAX + 1 {
-            let message = format!("the offer has {sections} sections, at most {} are allowed", 2 * SECTIONS_MAX + 1);
+        if sections > SECTIONS_MAX {
+            let message = format!("the offer has {sections} sections, at most {SECTIONS_MAX} are allowed");
             return Err((ErrorCode::UnacceptableOffer, message));
         }
         let existing = self.participants.get(&participant_id).copied();
@@ -43,7 +43,7 @@ impl ShardCore {
             && self.connections.get(key).is_some_and(|known| known.offer_session == offer_session(offer))
         {
             self.set_permissions(now, participant_id, admitted.permissions);
-            return self.offer_again(key, offer);
+            return self.offer_again(now, key, offer);
         }
         if existing.is_none() && self.connections.len() >= self.config.connections_max {
             return Err((ErrorCode::MediaUnavailable, "this media node is full; try again later".to_owned()));
@@ -71,6 +71,7 @@ impl ShardCore {
             last_heard: now,
             deadline: None,
             estimate_bps: ESTIMATE_START_BPS,
+            desired_steps: 0,
             is_dirty: false,
             status_changed: true,
         });
@@ -83,7 +84,7 @@ impl ShardCore {
         Ok(answer)
     }
 
-    fn offer_again(&mut self, key: ConnectionKey, offer: &str) -> Result<String, (ErrorCode, String)> {
+    fn offer_again(&mut self, now: Instant, key: ConnectionKey, offer: &str) -> Result<String, (ErrorCode, String)> {
         let Some(connection) = self.connections.get_mut(key) else {
             return Err((ErrorCode::NotFound, "the connection is gone; join again".to_owned()));
         };
@@ -94,6 +95,9 @@ impl ShardCore {
             self.demux.expect(after, key, &mut connection.reach);
         }
         self.mark_dirty(key);
+        if let Err(error @ TransportError::Panicked) = &answer {
+            self.connection_failed(now, key, error);
+        }
         answer.map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))
     }
 
@@ -119,14 +123,25 @@ impl ShardCore {
         let Some(connection) = self.connections.get_mut(key) else { return };
         // Whatever it sent would fail: the next offer must make a new connection.
         connection.offer_session.clear();
+        connection.transport.retire();
         self.demux.forget(key, &connection.reach);
         connection.reach = Reach::default();
         self.suspend(now, key);
     }
 
+    /// The transport failed; the others are not touched.
+    pub(super) fn connection_failed(&mut self, now: Instant, key: ConnectionKey, error: &TransportError) {
+        let Some(connection) = self.connections.get(key) else { return };
+        tracing::warn!(participant = %connection.participant_id, %error, "a connection failed");
+        self.counters.connections_failed += 1;
+        self.connection_closed(now, key);
+    }
+
     fn suspend(&mut self, now: Instant, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         if connection.enter(ConnectionState::Suspended, now) {
+            // What is left out meanwhile must not look like a loss when it comes back.
+            connection.slots.iter_mut().for_each(|slot| slot.forwarder.restart());
             self.unpublish_all(now, key);
         }
     }
@@ -138,8 +153,13 @@ impl ShardCore {
         self.apply_publications(now, key);
     }
 
-    /// Ends a participant now. The node sees to it that it does not come back.
+    /// Ends a participant now, and what it published on another shard: packets of it may still be on their way.
     pub(super) fn revoke(&mut self, now: Instant, participant_id: ParticipantId, reason: EndReason) {
+        self.revoked.insert(participant_id);
+        let remote = self.tracks.values().filter(|track| track.participant_id == participant_id && !track.is_local());
+        for number in remote.map(|track| track.number).collect::<Vec<_>>() {
+            self.remove_track(now, number);
+        }
         if let Some(&key) = self.participants.get(&participant_id) {
             self.remove(now, key, reason);
         }

@@ -15,6 +15,10 @@ const COALESCE: Duration = Duration::from_millis(40);
 /// are kept apart and always sent in their newest form.
 const WAITING_MAX: usize = 32;
 
+/// What a client may say in a second, and at once: a window that is resized and a person who clicks stay far below.
+const MESSAGES_PER_S: f64 = 20.0;
+const MESSAGES_BURST: f64 = 60.0;
+
 /// The server's side of the channel `boltorezka`.
 #[derive(Debug, Default)]
 pub struct Call {
@@ -29,6 +33,20 @@ pub struct Call {
     tracks: Versioned,
     slots: Versioned,
     waiting: VecDeque<String>,
+    heard: Allowance,
+}
+
+/// A token bucket for what the client says.
+#[derive(Debug)]
+struct Allowance {
+    messages: f64,
+    filled: Option<Instant>,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { messages: MESSAGES_BURST, filled: None }
+    }
 }
 
 /// A state under a revision.
@@ -66,6 +84,23 @@ impl Call {
         self.channel = Some(channel);
         self.tracks.changed = true;
         self.slots.changed = true;
+    }
+
+    /// The channel is gone, and with it what waits.
+    pub fn close(&mut self) {
+        self.channel = None;
+        self.waiting.clear();
+    }
+
+    /// Whether the client may say something now. What is more is not heard: each message is whole state, so that the
+    /// client's next one makes good for it.
+    pub fn may_hear(&mut self, now: Instant) -> bool {
+        let filled = self.heard.filled.replace(now).unwrap_or(now);
+        let gained = now.saturating_duration_since(filled).as_secs_f64() * MESSAGES_PER_S;
+        self.heard.messages = (self.heard.messages + gained).min(MESSAGES_BURST);
+        let may_hear = self.heard.messages >= 1.0;
+        self.heard.messages -= f64::from(u8::from(may_hear));
+        may_hear
     }
 
     /// Notes that the room's tracks changed.
@@ -164,6 +199,15 @@ mod tests {
         assert_eq!(state.take(start + COALESCE + RESEND_AFTER), 2, "the same revision again");
         state.acknowledged = 2;
         assert!(!due(&state, start + RESEND_AFTER * 9));
+    }
+
+    #[test]
+    fn a_client_that_says_too_much_is_not_heard_for_a_while() {
+        let mut call = Call::default();
+        let start = Instant::now();
+        assert_eq!((0..1000).filter(|_| call.may_hear(start)).count(), 60);
+        assert!(call.may_hear(start + Duration::from_millis(60)));
+        assert!(!call.may_hear(start + Duration::from_millis(60)));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::rtp::Format;
 
 /// Sections that a connection may have in each direction. A grid of 49 and some sounds fit; more would make offers of
 /// hundreds of kilobytes.
-pub const SECTIONS_MAX: usize = 64;
+pub const SECTIONS_MAX: usize = 96;
 
 /// A participant's connection: its transport, what it sends and what it receives.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub struct Connection {
     pub deadline: Option<Instant>,
     /// Estimated bandwidth towards the client.
     pub estimate_bps: u64,
+    /// What the estimator was told to look for, in steps.
+    pub desired_steps: u64,
     /// It has to be polled at the end of the turn.
     pub is_dirty: bool,
     /// Control has to be told of its state.
@@ -64,6 +66,8 @@ pub struct Section {
     pub mid: Mid,
     /// Picture or sound.
     pub is_video: bool,
+    /// Whether the section is in use; a later offer may stop it and take it up again.
+    pub is_open: bool,
     /// Its encodings; empty without simulcast.
     pub rids: Vec<Rid>,
     /// The track that it is published as.
@@ -81,6 +85,8 @@ pub struct Slot {
     pub is_video: bool,
     /// What the client decodes, and under which payload types.
     pub formats: Vec<(Format, Pt)>,
+    /// Whether the section is in use; a later offer may stop it and take it up again.
+    pub is_open: bool,
     /// How it is filled.
     pub wish: Wish,
     /// Largest useful height in pixels.
@@ -106,6 +112,7 @@ impl Slot {
             mid,
             is_video,
             formats,
+            is_open: false,
             wish: Wish::Auto,
             height_max: None,
             priority: None,
@@ -130,14 +137,14 @@ impl Connection {
         is_new
     }
 
-    /// The index of the section `mid`.
+    /// The index of the section `mid` that is in use.
     pub fn section_index(&self, mid: &str) -> Option<usize> {
-        self.sections.iter().position(|section| *section.mid == *mid)
+        self.sections.iter().position(|section| section.is_open && *section.mid == *mid)
     }
 
-    /// The index of the slot `mid`.
+    /// The index of the slot `mid` that is in use.
     pub fn slot_index(&self, mid: &str) -> Option<usize> {
-        self.slots.iter().position(|slot| *slot.mid == *mid)
+        self.slots.iter().position(|slot| slot.is_open && *slot.mid == *mid)
     }
 }
 

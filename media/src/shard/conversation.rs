@@ -12,6 +12,8 @@ use super::connection::{Connection, SECTIONS_MAX};
 use super::{ConnectionKey, ShardCore};
 use crate::router::slots::Wish;
 
+/// Tracks that a client is told of: what fits a message. Of a larger room it learns the first, and those in its slots.
+const TRACKS_TOLD_MAX: usize = 400;
 /// A quality report goes out when a figure has moved by more than this share.
 const QUALITY_CHANGE_RATIO: f64 = 0.1;
 
@@ -28,11 +30,24 @@ impl ShardCore {
         self.mark_dirty(key);
     }
 
+    /// A data channel is gone. The client may open ours again, and is then told everything again.
+    pub(super) fn channel_closed(&mut self, key: ConnectionKey, channel: ChannelId) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && connection.call.channel == Some(channel)
+        {
+            connection.call.close();
+        }
+    }
+
     /// The client said something. What is malformed or not allowed is answered with the reason, and changes nothing.
     pub(super) fn hear(&mut self, now: Instant, key: ConnectionKey, channel: ChannelId, data: &[u8]) {
         let Some(connection) = self.connections.get(key) else { return };
         if connection.call.channel != Some(channel) {
             return self.counters.drop("unknown_channel");
+        }
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.call.may_hear(now) {
+            return self.counters.drop("in_call_rate");
         }
         let heard = match serde_json::from_slice::<ClientCallMessage>(data) {
             _ if data.len() > MESSAGE_BYTES_MAX => Err(format!("a message may have {MESSAGE_BYTES_MAX} bytes")),
@@ -128,7 +143,8 @@ impl ShardCore {
         let Some(connection) = self.connections.get(key) else { return Vec::new() };
         let Some(room) = self.rooms.get(&connection.room) else { return Vec::new() };
         let tracks = room.tracks.iter().filter_map(|number| self.tracks.get(number));
-        tracks.filter(|track| track.participant_id != connection.participant_id).map(|track| track.info()).collect()
+        let others = tracks.filter(|track| track.participant_id != connection.participant_id);
+        others.take(TRACKS_TOLD_MAX).map(|track| track.info()).collect()
     }
 
     fn with_call(&mut self, key: ConnectionKey, act: impl FnOnce(&mut super::call::Call)) {

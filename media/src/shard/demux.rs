@@ -11,6 +11,11 @@ use std::net::SocketAddr;
 /// network. A client that uses more loses its oldest.
 const ADDRESSES_PER_CONNECTION_MAX: usize = 8;
 
+/// Addresses that a connection may come from in its life, each a candidate that ICE remembers: hours of changing networks.
+const ADDRESSES_LEARNED_MAX: usize = 128;
+/// User fragments of a connection: that in force and that before an ICE restart, for checks on their way.
+const UFRAGS_MAX: usize = 2;
+
 /// Length of the part of a user fragment that tells shard and epoch apart.
 const PREFIX_LENGTH: usize = 8;
 /// Length of the random part: 96 bits, above the 24 that RFC 8445, section 5.3 asks for.
@@ -34,6 +39,14 @@ pub struct Demux<K> {
 pub struct Reach {
     addresses: Vec<SocketAddr>,
     ufrags: Vec<String>,
+    learned: usize,
+}
+
+impl Reach {
+    /// Whether another address may be learned. str0m keeps what it has seen.
+    pub fn may_grow(&self) -> bool {
+        self.learned < ADDRESSES_LEARNED_MAX
+    }
 }
 
 /// Where a datagram goes.
@@ -68,17 +81,26 @@ impl<K: Copy + PartialEq> Demux<K> {
     pub fn expect(&mut self, ufrag: String, key: K, reach: &mut Reach) {
         self.by_ufrag.insert(ufrag.clone(), key);
         reach.ufrags.push(ufrag);
+        if reach.ufrags.len() > UFRAGS_MAX {
+            self.by_ufrag.remove(&reach.ufrags.remove(0));
+        }
     }
 
     /// Notes that `key` has proven to own `address`.
     pub fn learn(&mut self, address: SocketAddr, key: K, reach: &mut Reach) {
         self.by_address.insert(address, key);
+        reach.learned += 1;
         reach.addresses.retain(|known| *known != address);
         reach.addresses.push(address);
         if reach.addresses.len() > ADDRESSES_PER_CONNECTION_MAX {
             let oldest = reach.addresses.remove(0);
             self.release(oldest, key);
         }
+    }
+
+    /// The connection that an address is known of.
+    pub fn owner(&self, address: SocketAddr) -> Option<K> {
+        self.by_address.get(&address).copied()
     }
 
     /// Forgets a connection.

@@ -50,6 +50,11 @@ impl Intervals {
         Self { fast: interval(FAST), speakers: interval(SPEAKERS), rates: interval(RATES), slow: interval(SLOW) }
     }
 
+    /// When the last work was done: a time that has passed.
+    pub fn last(&self) -> Instant {
+        self.fast.last
+    }
+
     /// When the next work is due.
     pub fn next(&self) -> Instant {
         self.fast.last + self.fast.period
@@ -60,6 +65,7 @@ impl ShardCore {
     /// Does the work that is due.
     pub(super) fn keep_house(&mut self, now: Instant) {
         if self.clock.fast.poll(now).is_some() {
+            self.report_statuses();
             self.request_keyframes(now);
             self.find_speakable(now);
         }
@@ -75,7 +81,6 @@ impl ShardCore {
             self.counters.connections = self.connections.len() as u64;
             self.events.push_back(ShardEvent::Counters(self.counters.clone()));
         }
-        self.report_statuses();
     }
 
     fn measure_rates(&mut self, now: Instant, interval: Duration) {
@@ -111,6 +116,7 @@ impl ShardCore {
             if room.speaking == speaking {
                 continue;
             }
+            let is_first = room.interested.trailing_zeros() > u32::from(self.config.shard);
             let order_changed = room.note_speaking(&speaking);
             room.speaking.clone_from(&speaking);
             for key in room.members.clone() {
@@ -122,7 +128,10 @@ impl ShardCore {
             if order_changed {
                 self.fill_video_slots(now, id);
             }
-            self.events.push_back(ShardEvent::Speaking { room: id, participant_ids: speaking });
+            // All shards of a room come to about the same result; the first of them tells control.
+            if is_first {
+                self.events.push_back(ShardEvent::Speaking { room: id, participant_ids: speaking });
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A packet's way: from a datagram to the slots of those who receive it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use boltorezka_proto::admission::ConnectionState;
 use boltorezka_proto::call::TrackSource;
@@ -18,25 +18,31 @@ use super::{ConnectionKey, Datagram, ShardCore};
 use crate::router::{Forwarder, Munger};
 use crate::rtp::Packet;
 
+/// An address belongs to its connection until nothing was heard of that for this long.
+const ADDRESS_HELD: Duration = Duration::from_secs(2);
+
 impl ShardCore {
     /// Hands a datagram to its connection.
     pub(super) fn take_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
         self.counters.bytes_received += datagram.contents.len() as u64;
         let (key, is_known) = match self.demux.find(datagram.source, datagram.contents) {
             Destination::Known(key) => (key, true),
+            Destination::Claimed(key) if self.is_taken(now, key, datagram.source) => {
+                return self.counters.drop("address_taken");
+            }
             Destination::Claimed(key) => (key, false),
             Destination::Unknown(reason) => return self.counters.drop(reason),
         };
         let Some(connection) = self.connections.get_mut(key) else { return };
+        if !is_known && !connection.reach.may_grow() {
+            return self.counters.drop("too_many_addresses");
+        }
         let Datagram { source, destination, contents } = datagram;
         let taken = connection.transport.receive(now, source, destination, contents, is_known);
         match taken {
             Ok(true) => connection.last_heard = now,
             Ok(false) => return self.counters.drop("not_authentic"),
-            Err(error) => {
-                tracing::debug!(participant = %connection.participant_id, %error, "connection failed");
-                return self.connection_closed(now, key);
-            }
+            Err(error) => return self.connection_failed(now, key, &error),
         }
         if !is_known {
             self.demux.learn(source, key, &mut connection.reach);
@@ -48,13 +54,21 @@ impl ShardCore {
         // str0m holds one packet at a time: each must be taken out before the next goes in.
         let mut events = std::mem::take(&mut self.transport_events);
         let drained = connection.transport.drain(&mut self.transmits, &mut events);
-        if drained.is_err() {
-            events.push(TransportEvent::Closed);
-        }
         self.mark_dirty(key);
         self.handle_transport_events(now, key, &mut events);
+        if let Err(error) = drained {
+            self.connection_failed(now, key, &error);
+        }
         events.clear();
         self.transport_events = events;
+    }
+
+    /// Whether `source` is in use by another connection. An admitted client that forges its source address must not take
+    /// over somebody else's; a browser that uses a port again repeats its checks until the old connection is silent.
+    fn is_taken(&self, now: Instant, key: ConnectionKey, source: std::net::SocketAddr) -> bool {
+        let owner = self.demux.owner(source).filter(|owner| *owner != key);
+        let owner = owner.and_then(|owner| self.connections.get(owner));
+        owner.is_some_and(|owner| now.saturating_duration_since(owner.last_heard) < ADDRESS_HELD)
     }
 
     /// Acts on what a transport said.
@@ -71,13 +85,19 @@ impl ShardCore {
                 TransportEvent::Closed => self.connection_closed(now, key),
                 TransportEvent::SectionAdded { mid, is_video, rids } => self.add_section(key, mid, is_video, rids),
                 TransportEvent::SlotAdded { mid, is_video, formats } => {
-                    let sequence = self.random_u32() as u16;
+                    // Below 2^15, so that a receiver that misses the first packets still guesses the rollover counter.
+                    let sequence = (self.random_u32() & 0x7fff) as u16;
                     let timestamp = self.random_u32();
                     let forwarder = Forwarder::new(Munger::new(sequence, timestamp));
                     self.add_slot(now, key, Slot::new(mid, is_video, formats, forwarder));
                 }
                 TransportEvent::KeyframeRequested { mid } => self.keyframe_requested(key, mid),
+                TransportEvent::Dropped { reason } => self.counters.drop(reason),
+                TransportEvent::DirectionChanged { mid, receives, sends } => {
+                    self.direction_changed(now, key, mid, receives, sends);
+                }
                 TransportEvent::ChannelOpen { channel, label } => self.channel_opened(key, channel, &label),
+                TransportEvent::ChannelClose { channel } => self.channel_closed(key, channel),
                 TransportEvent::ChannelData { channel, data } => self.hear(now, key, channel, &data),
                 TransportEvent::Estimate { bitrate_bps } => self.estimated(now, key, bitrate_bps),
                 TransportEvent::Stats { rtt, uplink_loss_ratio } => self.measured(key, rtt, uplink_loss_ratio),
@@ -105,7 +125,7 @@ impl ShardCore {
             return self.counters.drop("not_loudest");
         }
         self.relay(number, &packet);
-        self.fan_out(now, &packet);
+        self.fan_out(&packet);
     }
 
     /// Takes a packet that another shard relayed to this shard's subscriptions.
@@ -117,20 +137,20 @@ impl ShardCore {
         if track.source == TrackSource::Microphone && !self.is_heard(now, room, packet.track, packet) {
             return self.counters.drop("not_loudest");
         }
-        self.fan_out(now, packet);
+        self.fan_out(packet);
     }
 
     /// Counts the packet's level, and says whether its track is among the loudest.
     fn is_heard(&mut self, now: Instant, room: RoomId, number: TrackNumber, packet: &Packet) -> bool {
         let Some(state) = self.rooms.get_mut(&room) else { return false };
-        if state.speakers.update(now, number, packet.audio_level_dbov).heard {
+        if state.speakers.update(now, number, packet.audio_level_dbov) {
             self.fill_audio_slots(now, room);
         }
         self.rooms.get(&room).is_some_and(|room| room.speakers.is_heard(number))
     }
 
     /// Sends a packet in every slot that carries its source.
-    fn fan_out(&mut self, now: Instant, packet: &Packet) {
+    fn fan_out(&mut self, packet: &Packet) {
         let Self { tracks, connections, counters, dirty, .. } = self;
         let Some(track) = tracks.get(&packet.track) else { return };
         let mut switched = Vec::new();
@@ -140,7 +160,7 @@ impl ShardCore {
             }
         }
         for subscription in switched {
-            self.slot_switched(now, subscription);
+            self.slot_switched(subscription);
         }
     }
 
@@ -185,12 +205,13 @@ fn forward(
         counters.drop("suspended");
         return false;
     }
-    let before = slot.forwarder.current();
-    let Some(munged) = slot.forwarder.forward(packet) else { return false };
+    // Before the forwarder: numbers that it gives out must be sent.
     let Some(pt) = payload_type(&slot.formats, packet.format) else {
         counters.drop("codec_not_offered");
         return false;
     };
+    let before = slot.forwarder.current();
+    let Some(munged) = slot.forwarder.forward(packet) else { return false };
     connection.transport.send(slot.mid, pt, packet, munged);
     counters.packets_forwarded += 1;
     if !std::mem::replace(&mut connection.is_dirty, true) {

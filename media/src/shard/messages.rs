@@ -170,6 +170,8 @@ pub struct Counters {
     pub bytes_sent: u64,
     /// Connections now.
     pub connections: u64,
+    /// Connections that failed.
+    pub connections_failed: u64,
     /// Times that a turn's budget ran out, by budget.
     pub budget_exhausted: BTreeMap<&'static str, u64>,
 }

@@ -28,11 +28,12 @@ mod transport;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
 use slotmap::SlotMap;
 
+use crate::router::Revoked;
 use connection::Connection;
 use demux::Demux;
 use room::Room;
@@ -84,6 +85,9 @@ pub struct Datagram<'a> {
 /// is left then waits for the next turn.
 const FLUSH_PASSES_MAX: usize = 4;
 
+/// A transport that wants to be woken later than this wants nothing: str0m says so with a time far away.
+const TIMER_MAX: Duration = Duration::from_secs(3600);
+
 /// The state of a shard.
 pub struct ShardCore {
     config: ShardConfig,
@@ -96,6 +100,7 @@ pub struct ShardCore {
     timers: TimerWheel<ConnectionKey>,
     dirty: Vec<ConnectionKey>,
     clock: housekeeping::Intervals,
+    revoked: Revoked,
     transmits: Vec<Transmit>,
     events: VecDeque<ShardEvent>,
     peer_messages: Vec<(u8, PeerMessage)>,
@@ -117,6 +122,7 @@ impl ShardCore {
             timers: TimerWheel::new(now),
             dirty: Vec::new(),
             clock: housekeeping::Intervals::new(now),
+            revoked: Revoked::default(),
             transmits: Vec::new(),
             events: VecDeque::new(),
             peer_messages: Vec::new(),
@@ -159,17 +165,23 @@ impl ShardCore {
         self.keep_house(now);
         for _ in 0..FLUSH_PASSES_MAX {
             if self.dirty.is_empty() {
-                break;
+                return;
             }
             for key in std::mem::take(&mut self.dirty) {
                 self.poll_connection(now, key);
             }
+        }
+        if !self.dirty.is_empty() {
+            self.counters.exhaust("flush_passes");
         }
     }
 
     /// When [`ShardCore::handle_timeout`] should be called at the latest.
     pub fn poll_timeout(&self) -> Instant {
         let housekeeping = self.clock.next();
+        if !self.dirty.is_empty() {
+            return self.clock.last();
+        }
         self.timers.next().map_or(housekeeping, |timer| timer.min(housekeeping))
     }
 
@@ -206,21 +218,22 @@ impl ShardCore {
         self.speak(now, key);
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.is_dirty = false;
+        if connection.transport.is_retired() {
+            return;
+        }
         let mut events = std::mem::take(&mut self.transport_events);
         let polled = connection.transport.poll(now, &mut self.transmits, &mut events);
-        match polled {
-            Ok(next) => {
-                if connection.deadline != Some(next) {
-                    connection.deadline = Some(next);
-                    self.timers.set(next, key);
-                }
-            }
-            Err(error) => {
-                tracing::debug!(participant = %connection.participant_id, %error, "connection failed");
-                events.push(transport::TransportEvent::Closed);
-            }
+        if let Ok(next) = polled
+            && connection.deadline != Some(next)
+            && next < now + TIMER_MAX
+        {
+            connection.deadline = Some(next);
+            self.timers.set(next, key);
         }
         self.handle_transport_events(now, key, &mut events);
+        if let Err(error) = polled {
+            self.connection_failed(now, key, &error);
+        }
         events.clear();
         self.transport_events = events;
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use boltorezka_proto::admission::ConnectionState;
 use boltorezka_proto::call::{HEIGHT_ASSUMED, Publication, TrackSource};
 use boltorezka_proto::{RoomId, TrackNumber};
 use str0m::media::{Mid, Rid};
@@ -25,7 +26,32 @@ impl ShardCore {
             return tracing::debug!(%mid, "too many sections, one was left out");
         }
         let rids = rids.into_iter().take(ENCODINGS_MAX).collect();
-        connection.sections.push(Section { mid, is_video, rids, track: None, last_packet: None });
+        connection.sections.push(Section { mid, is_video, is_open: false, rids, track: None, last_packet: None });
+    }
+
+    /// A later offer changed what a section is used for.
+    pub(super) fn direction_changed(
+        &mut self,
+        now: Instant,
+        key: ConnectionKey,
+        mid: Mid,
+        receives: bool,
+        sends: bool,
+    ) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        for slot in connection.slots.iter_mut().filter(|slot| slot.mid == mid) {
+            slot.is_open = sends;
+        }
+        let mut stopped = None;
+        for section in connection.sections.iter_mut().filter(|section| section.mid == mid) {
+            section.is_open = receives;
+            stopped = section.track.filter(|_| !receives);
+        }
+        if let Some(number) = stopped {
+            self.unpublish(now, number);
+        }
+        self.apply_publications(now, key);
+        self.fill_slots(now, key);
     }
 
     /// The track that media in section `mid` belongs to. One that is not there yet is published, where that is allowed.
@@ -48,6 +74,10 @@ impl ShardCore {
     /// Makes what is published agree with what the client said. Sections that it did not name publish nothing.
     pub(super) fn apply_publications(&mut self, now: Instant, key: ConnectionKey) {
         let Some(connection) = self.connections.get(key) else { return };
+        // What a suspended connection publishes comes back when it does.
+        if connection.state == ConnectionState::Suspended {
+            return;
+        }
         let Some(publications) = connection.publications.clone() else { return };
         for index in 0..connection.sections.len() {
             let Some(connection) = self.connections.get(key) else { return };
@@ -115,7 +145,8 @@ impl ShardCore {
         let connection = self.connections.get_mut(key)?;
         let section = connection.sections.get_mut(index)?;
         let source = publication.source;
-        if source.is_video() != section.is_video || !connection.permissions.may_publish(source) {
+        let is_fitting = section.is_open && source.is_video() == section.is_video;
+        if !is_fitting || !connection.permissions.may_publish(source) {
             return None;
         }
         let number =
@@ -255,7 +286,8 @@ impl Connection {
         if let Some(publications) = &self.publications {
             return publications.iter().find(|publication| *publication.mid == *section.mid).cloned();
         }
-        let before = self.sections.iter().take(index).filter(|other| other.is_video == section.is_video).count();
+        let is_rival = |other: &&Section| other.is_open && other.is_video == section.is_video;
+        let before = self.sections.iter().take(index).filter(is_rival).count();
         let source = match (section.is_video, before) {
             (false, 0) => TrackSource::Microphone,
             (false, 1) => TrackSource::ScreenAudio,

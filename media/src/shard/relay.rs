@@ -84,6 +84,9 @@ impl ShardCore {
         if self.rooms.get(&announcement.room).is_none_or(|room| room.members.is_empty()) {
             return;
         }
+        if self.revoked.contains(announcement.participant_id) {
+            return;
+        }
         let encoding = |bitrate_bps: &Option<u64>| Encoding::announced(*bitrate_bps, now);
         let encodings: Vec<_> = announcement.bitrates_bps.iter().map(encoding).collect();
         let number = announcement.track;

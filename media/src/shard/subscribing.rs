@@ -11,7 +11,7 @@ use super::room::Room;
 use super::track::{Origin, Subscription};
 use super::{ConnectionKey, ShardCore};
 use crate::bwe::{Allocation, Demand, allocate};
-use crate::router::slots::assign;
+use crate::router::slots::{Wish, assign};
 use crate::router::{Forwarder, Source};
 
 /// After a slot fell back to a lower layer it stays there at least this long: a link at its limit would flap.
@@ -20,6 +20,8 @@ const UPGRADE_HOLD: Duration = Duration::from_secs(3);
 const VOICE_BPS: u64 = 50_000;
 /// The estimator looks for this much more than the best layers take, so that a higher one finds room.
 const DESIRED_HEADROOM: u64 = 2;
+/// It is told in steps of this.
+const DESIRED_BPS_STEP: u64 = 1_000_000;
 /// It looks for this at least, so that a camera that is switched on finds room.
 const DESIRED_BPS_MIN: u64 = 3_000_000;
 
@@ -63,7 +65,7 @@ impl ShardCore {
         let slots: Vec<usize> = connection.slot_indices(is_video).collect();
         let of_kind = || connection.slots.iter().filter(|slot| slot.is_video == is_video);
         let current: Vec<_> = of_kind().map(|slot| slot.track).collect();
-        let wishes: Vec<_> = of_kind().map(|slot| slot.wish).collect();
+        let wishes: Vec<_> = of_kind().map(|slot| if slot.is_open { slot.wish } else { Wish::Off }).collect();
         let ranked = match self.rooms.get(&connection.room) {
             Some(room) if connection.permissions.subscribe => self.rank(room, connection, is_video),
             _ => Vec::new(),
@@ -102,7 +104,7 @@ impl ShardCore {
             let place = room.recent_speakers.iter().position(|known| *known == participant_id);
             place.unwrap_or(usize::MAX)
         };
-        cameras.sort_by_key(|track| recency(track.participant_id));
+        cameras.sort_by_key(|track| (track.muted, recency(track.participant_id)));
         others(TrackSource::Screen).chain(cameras).map(|track| track.number).collect()
     }
 
@@ -181,7 +183,7 @@ impl ShardCore {
     }
 
     /// A slot's forwarder has gone over to its target.
-    pub(super) fn slot_switched(&mut self, _now: Instant, subscription: Subscription) {
+    pub(super) fn slot_switched(&mut self, subscription: Subscription) {
         if let Some(connection) = self.connections.get_mut(subscription.connection) {
             connection.call.slots_changed();
         }
@@ -223,7 +225,11 @@ impl ShardCore {
 
         if let Some(connection) = self.connections.get_mut(key) {
             let desired_bps = (best + voices * VOICE_BPS).saturating_mul(DESIRED_HEADROOM).max(DESIRED_BPS_MIN);
-            connection.transport.set_desired_bitrate(desired_bps);
+            // The estimator probes at each rise: rates that waver must not make it probe a link that is full.
+            let steps = desired_bps.div_ceil(DESIRED_BPS_STEP);
+            if std::mem::replace(&mut connection.desired_steps, steps) != steps {
+                connection.transport.set_desired_bitrate(steps * DESIRED_BPS_STEP);
+            }
         }
         for ((&index, allocation), demand) in video.iter().zip(allocations).zip(&demands) {
             self.apply_allocation(now, key, index, allocation, demand);
@@ -261,7 +267,9 @@ impl ShardCore {
         if place(target) > place(before) && slot.upgrade_after.is_some_and(|at| now < at) {
             target = before;
             reason = LayerReason::Bandwidth;
-        } else if place(target) < place(before) && allocation.reason == LayerReason::Bandwidth {
+        } else if place(target) < place(before)
+            && matches!(allocation.reason, LayerReason::Bandwidth | LayerReason::Paused)
+        {
             slot.upgrade_after = Some(now + UPGRADE_HOLD);
         }
         if std::mem::replace(&mut slot.reason, reason) != reason {
@@ -306,12 +314,13 @@ impl ShardCore {
         let mut asked = Vec::new();
         for track in self.tracks.values_mut() {
             let Origin::Local { connection, mid, keyframes, .. } = &mut track.origin else { continue };
-            let Some(encoding) = keyframes.poll(now) else { continue };
-            let Some(publisher) = self.connections.get_mut(*connection) else { continue };
-            let section = publisher.sections.iter().find(|section| section.mid == *mid);
-            let rid = section.and_then(|section| section.rids.get(usize::from(encoding)).copied());
-            publisher.transport.request_keyframe(*mid, rid);
-            asked.push(*connection);
+            for encoding in keyframes.poll(now) {
+                let Some(publisher) = self.connections.get_mut(*connection) else { continue };
+                let section = publisher.sections.iter().find(|section| section.mid == *mid);
+                let rid = section.and_then(|section| section.rids.get(usize::from(encoding)).copied());
+                publisher.transport.request_keyframe(*mid, rid);
+                asked.push(*connection);
+            }
         }
         for key in asked {
             self.mark_dirty(key);
@@ -333,7 +342,7 @@ impl ShardCore {
                 reason: track.filter(|track| track.source.is_video()).map(|_| slot.reason),
             }
         };
-        connection.slots.iter().map(state).collect()
+        connection.slots.iter().filter(|slot| slot.is_open).map(state).collect()
     }
 }
 

@@ -64,7 +64,7 @@ impl<K: Copy> TimerWheel<K> {
             slot.is_some_and(|slot| slot.iter().any(|&(entry_tick, _)| entry_tick <= tick))
         });
         let tick = occupied.unwrap_or(turn.end);
-        Some(self.start + RESOLUTION * u32::try_from(tick).unwrap_or(u32::MAX))
+        Some(self.start + Duration::from_millis(tick))
     }
 
     fn tick_of(&self, at: Instant) -> u64 {
@@ -110,6 +110,16 @@ mod tests {
         wheel.set(start, 7);
         assert!(wheel.next().unwrap() <= now + RESOLUTION);
         assert_eq!(due(&mut wheel, now + RESOLUTION), [7]);
+    }
+
+    #[test]
+    fn a_wheel_that_ran_for_a_year_still_waits() {
+        let start = Instant::now();
+        let mut wheel = TimerWheel::new(start);
+        let later = start + Duration::from_secs(365 * 86_400);
+        assert!(due(&mut wheel, later).is_empty());
+        wheel.set(later + Duration::from_millis(9), 1);
+        assert!(wheel.next().unwrap() > later);
     }
 
     #[test]

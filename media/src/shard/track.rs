@@ -81,7 +81,7 @@ pub struct Subscription {
 /// What one encoding sends.
 #[derive(Debug, Default, Clone)]
 pub struct Encoding {
-    /// Smoothed rate; `None` before the first measurement.
+    /// Smoothed rate, the last one while it is silent; `None` before the first measurement.
     pub bitrate_bps: Option<u64>,
     /// When a packet came last; `None` when it is silent.
     pub last_packet: Option<Instant>,
@@ -145,7 +145,7 @@ impl Track {
             let before = encoding.bitrate_bps.map_or(measured_bps, |bitrate_bps| bitrate_bps as f64);
             encoding.bitrate_bps = Some((before + (measured_bps - before) * RATE_SMOOTHING) as u64);
             if now.saturating_duration_since(last_packet) > ENCODING_SILENT_AFTER && self.source.is_video() {
-                *encoding = Encoding::default();
+                encoding.last_packet = None;
                 fell_silent = true;
             }
         }
@@ -154,25 +154,22 @@ impl Track {
 
     /// The encodings that are sent now, by rising rate.
     pub fn rates(&self) -> Vec<EncodingRate> {
-        let mut rates: Vec<_> = self
-            .encodings
-            .iter()
-            .enumerate()
-            .filter(|(_, encoding)| encoding.last_packet.is_some())
-            .map(|(index, encoding)| {
-                let assumed_bps = BITRATE_ASSUMED_BPS << (2 * index.min(8));
-                (index as u8, encoding.bitrate_bps.filter(|bps| *bps > 0).unwrap_or(assumed_bps))
-            })
-            .collect();
-        rates.sort_by_key(|(_, bitrate_bps)| *bitrate_bps);
-        let largest = rates.len().saturating_sub(1);
-        let places = rates.into_iter().enumerate();
-        places
-            .map(|(place, (encoding, bitrate_bps))| {
-                let halvings = (largest - place).min(31);
-                EncodingRate { encoding, bitrate_bps, height: self.height >> halvings }
-            })
-            .collect()
+        let known = self.encodings.iter().enumerate().map(|(index, encoding)| {
+            let assumed_bps = BITRATE_ASSUMED_BPS << (2 * index.min(8));
+            (index, encoding.bitrate_bps.filter(|bps| *bps > 0).unwrap_or(assumed_bps))
+        });
+        let mut known: Vec<_> = known.collect();
+        known.sort_by_key(|(_, bitrate_bps)| *bitrate_bps);
+        // The silent count for the heights: the middle of three stays half as high as the largest.
+        let largest = known.len().saturating_sub(1);
+        let rates = known.into_iter().enumerate().map(|(place, (index, bitrate_bps))| {
+            let height = self.height >> (largest - place).min(31);
+            EncodingRate { encoding: index as u8, bitrate_bps, height }
+        });
+        let is_sent = |rate: &EncodingRate| {
+            self.encodings.get(usize::from(rate.encoding)).is_some_and(|encoding| encoding.last_packet.is_some())
+        };
+        rates.filter(is_sent).collect()
     }
 }
 
@@ -231,6 +228,7 @@ mod tests {
         let now = Instant::now();
         track.count(2, 1, now);
         track.count(0, 1, now);
-        assert_eq!(track.rates().iter().map(|rate| rate.encoding).collect::<Vec<_>>(), [0, 2]);
+        let rates = track.rates();
+        assert_eq!(rates.iter().map(|rate| (rate.encoding, rate.height)).collect::<Vec<_>>(), [(0, 180), (2, 720)]);
     }
 }

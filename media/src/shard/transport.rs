@@ -3,7 +3,9 @@
 //! It turns datagrams into envelopes and channel texts, and envelopes into datagrams. An egress of our own can take
 //! [`Transport::send`]'s place without anything else noticing.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,7 @@ use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
 use str0m::config::DtlsCert;
 use str0m::crypto::CryptoProvider;
-use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc, VideoOrientation, Vp8Descriptor};
 use str0m::stats::PeerStats;
@@ -33,6 +35,12 @@ const RTX_RATIO_MAX: f32 = 0.3;
 pub const ESTIMATE_START_BPS: u64 = 1_500_000;
 /// How often loss and round-trip time are reported.
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest payload that is forwarded: with our headers it must fit a datagram of str0m, and any path.
+const PAYLOAD_BYTES_MAX: usize = 1350;
+/// Sources of one connection in its life: some fifteen at a time, and new ones when a browser starts a stream anew.
+const SSRCS_MAX: usize = 256;
+/// Data channels that a client may open in a connection's life.
+const CHANNELS_MAX: usize = 16;
 /// How far str0m's clock may run ahead of ours while its pacer empties, one packet a step.
 const PACER_LOOKAHEAD: Duration = Duration::from_micros(500);
 /// Steps of the pacer in one poll: what is left goes out with the next turn.
@@ -61,6 +69,9 @@ pub enum TransportError {
     /// The transport failed and is of no more use.
     #[error("the transport failed: {0}")]
     Failed(#[from] RtcError),
+    /// str0m panicked over what the client sent. The transport is of no more use; the others are not touched.
+    #[error("the transport panicked")]
+    Panicked,
 }
 
 /// What a transport tells its connection.
@@ -78,6 +89,12 @@ pub enum TransportEvent {
     Packet { mid: Mid, rid: Option<Rid>, packet: Packet },
     /// The client's decoder in this slot needs a keyframe.
     KeyframeRequested { mid: Mid },
+    /// A later offer changed the use of a section, seen from here.
+    DirectionChanged { mid: Mid, receives: bool, sends: bool },
+    /// A packet was not taken. The reason is a label of the dropped-packets counter.
+    Dropped { reason: &'static str },
+    /// A data channel was closed.
+    ChannelClose { channel: ChannelId },
     /// The client opened a data channel with this label.
     ChannelOpen { channel: ChannelId, label: String },
     /// A message on a data channel.
@@ -107,6 +124,10 @@ pub struct Transport {
     clock: Instant,
     formats: Vec<(Pt, Option<Format>)>,
     streams: Vec<(Ssrc, Mid, Option<Rid>)>,
+    /// The sources that datagrams named, whether or not they could be decrypted: str0m remembers each.
+    ssrcs_seen: HashSet<u32>,
+    channels_opened: usize,
+    is_broken: bool,
 }
 
 impl Transport {
@@ -120,9 +141,9 @@ impl Transport {
         offer: &str,
         now: Instant,
     ) -> Result<(Self, String), TransportError> {
-        let offer = SdpOffer::from_sdp_string(offer).map_err(|error| TransportError::Syntax(error.to_string()))?;
+        let offer = parse(offer)?;
         let (ufrag, pass) = credentials;
-        let mut rtc = Rtc::builder()
+        let builder = Rtc::builder()
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .set_local_ice_credentials(IceCreds { ufrag, pass })
@@ -136,16 +157,27 @@ impl Transport {
             .enable_vp8(true)
             .enable_vp9(true)
             .enable_h264(true)
-            .enable_av1(true)
-            .build(now);
-        for address in &config.candidates {
-            if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
-                rtc.add_local_candidate(candidate);
+            .enable_av1(true);
+        let (rtc, answer) = contain(|| {
+            let mut rtc = builder.build(now);
+            for address in &config.candidates {
+                if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
+                    rtc.add_local_candidate(candidate);
+                }
             }
-        }
-        let answer = rtc.sdp_api().accept_offer(offer).map_err(TransportError::Offer)?;
-        let transport = Self { rtc, clock: now, formats: Vec::new(), streams: Vec::new() };
-        Ok((transport, answer.to_sdp_string()))
+            let answer = rtc.sdp_api().accept_offer(offer).map_err(TransportError::Offer)?;
+            Ok((rtc, answer.to_sdp_string()))
+        })?;
+        let transport = Self {
+            rtc,
+            clock: now,
+            formats: Vec::new(),
+            streams: Vec::new(),
+            ssrcs_seen: HashSet::new(),
+            channels_opened: 0,
+            is_broken: false,
+        };
+        Ok((transport, answer))
     }
 
     /// Answers a later offer of the same client connection.
@@ -153,9 +185,21 @@ impl Transport {
     /// # Errors
     /// [`TransportError::Syntax`] or [`TransportError::Offer`]; the connection goes on as it was.
     pub fn accept_again(&mut self, offer: &str) -> Result<String, TransportError> {
-        let offer = SdpOffer::from_sdp_string(offer).map_err(|error| TransportError::Syntax(error.to_string()))?;
-        let answer = self.rtc.sdp_api().accept_offer(offer).map_err(TransportError::Offer)?;
-        Ok(answer.to_sdp_string())
+        let offer = parse(offer)?;
+        self.guard(|transport| {
+            let answer = transport.rtc.sdp_api().accept_offer(offer).map_err(TransportError::Offer)?;
+            Ok(answer.to_sdp_string())
+        })
+    }
+
+    /// Runs something that str0m may panic over. After a panic nothing is run any more.
+    fn guard<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, TransportError>) -> Result<T, TransportError> {
+        if self.is_broken {
+            return Err(TransportError::Panicked);
+        }
+        let outcome = contain(|| act(self));
+        self.is_broken = matches!(outcome, Err(TransportError::Panicked));
+        outcome
     }
 
     /// The user fragment under which the client is expected now.
@@ -167,7 +211,7 @@ impl Transport {
     /// not passed a check of this connection yet.
     ///
     /// # Errors
-    /// [`TransportError::Failed`] when the connection cannot go on.
+    /// [`TransportError`] when the connection cannot go on.
     pub fn receive(
         &mut self,
         now: Instant,
@@ -176,15 +220,26 @@ impl Transport {
         datagram: &[u8],
         is_authentic: bool,
     ) -> Result<bool, TransportError> {
-        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, datagram) else {
-            return Ok(false);
-        };
-        let input = Input::Receive(self.advance(now), receive);
-        if !is_authentic && !self.rtc.accepts(&input) {
+        if rtp_ssrc(datagram).is_some_and(|ssrc| !self.may_send(ssrc)) {
             return Ok(false);
         }
-        self.rtc.handle_input(input)?;
-        Ok(true)
+        let now = self.advance(now);
+        self.guard(|transport| {
+            let Ok(receive) = Receive::new(Protocol::Udp, source, destination, datagram) else {
+                return Ok(false);
+            };
+            let input = Input::Receive(now, receive);
+            if !is_authentic && !transport.rtc.accepts(&input) {
+                return Ok(false);
+            }
+            transport.rtc.handle_input(input)?;
+            Ok(true)
+        })
+    }
+
+    /// Whether a source is known, or there is room for another.
+    fn may_send(&mut self, ssrc: u32) -> bool {
+        self.ssrcs_seen.contains(&ssrc) || (self.ssrcs_seen.len() < SSRCS_MAX && self.ssrcs_seen.insert(ssrc))
     }
 
     /// Moves all that is due into `transmits` and `events`, and says when to poll again.
@@ -198,16 +253,18 @@ impl Transport {
         events: &mut Vec<TransportEvent>,
     ) -> Result<Instant, TransportError> {
         let now = self.advance(now);
-        self.rtc.handle_input(Input::Timeout(now))?;
-        for _ in 0..PACER_STEPS_MAX {
-            let next = self.drain(transmits, events)?;
-            if next > now + PACER_LOOKAHEAD {
-                return Ok(next);
+        self.guard(|transport| {
+            transport.rtc.handle_input(Input::Timeout(now))?;
+            for _ in 0..PACER_STEPS_MAX {
+                let next = transport.drain_rtc(transmits, events)?;
+                if next > now + PACER_LOOKAHEAD {
+                    return Ok(next);
+                }
+                let next = transport.advance(next.max(transport.clock + Duration::from_micros(1)));
+                transport.rtc.handle_input(Input::Timeout(next))?;
             }
-            let next = self.advance(next.max(self.clock + Duration::from_micros(1)));
-            self.rtc.handle_input(Input::Timeout(next))?;
-        }
-        self.drain(transmits, events)
+            transport.drain_rtc(transmits, events)
+        })
     }
 
     /// Moves what str0m has ready into `transmits` and `events`, without letting time pass.
@@ -215,6 +272,14 @@ impl Transport {
     /// # Errors
     /// [`TransportError::Failed`] when the connection cannot go on.
     pub fn drain(
+        &mut self,
+        transmits: &mut Vec<Transmit>,
+        events: &mut Vec<TransportEvent>,
+    ) -> Result<(), TransportError> {
+        self.guard(|transport| transport.drain_rtc(transmits, events)).map(|_| ())
+    }
+
+    fn drain_rtc(
         &mut self,
         transmits: &mut Vec<Transmit>,
         events: &mut Vec<TransportEvent>,
@@ -234,6 +299,9 @@ impl Transport {
 
     /// Sends a packet in a slot. It leaves with the next [`Transport::poll`].
     pub fn send(&mut self, mid: Mid, pt: Pt, packet: &Packet, munged: Munged) {
+        if self.is_broken {
+            return;
+        }
         let mut direct = self.rtc.direct_api();
         let Some(stream) = direct.stream_tx_by_mid(mid, None) else { return };
         let extensions = ExtensionValues {
@@ -270,16 +338,34 @@ impl Transport {
         self.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(bitrate_bps));
     }
 
-    /// Writes a text to a data channel; `false` when its buffer is full or the channel is gone.
+    /// Writes a text to a data channel; `false` when it has to wait for room. A text that the client cannot take at all
+    /// is dropped.
     pub fn write_text(&mut self, channel: ChannelId, text: &str) -> bool {
-        self.rtc.channel(channel).is_some_and(|mut channel| channel.write(false, text.as_bytes()).unwrap_or(false))
+        let written = self.guard(|transport| match transport.rtc.channel(channel) {
+            Some(mut channel) => Ok(channel.write(false, text.as_bytes())?),
+            None => Ok(true),
+        });
+        written.unwrap_or_else(|error| {
+            tracing::warn!(%error, bytes = text.len(), "an in-call message could not be sent");
+            true
+        })
     }
 
     /// Says goodbye: what that takes goes out with the next polls.
     pub fn close(&mut self) {
-        if let Err(error) = self.rtc.close() {
+        if let Err(error) = self.guard(|transport| Ok(transport.rtc.close()?)) {
             tracing::debug!(%error, "could not close a transport cleanly");
         }
+    }
+
+    /// Nothing more is to come of it. It is kept only until its owner is removed.
+    pub fn retire(&mut self) {
+        self.is_broken = true;
+    }
+
+    /// Whether it is of no more use.
+    pub fn is_retired(&self) -> bool {
+        self.is_broken
     }
 
     /// `now`, or str0m's clock where that is ahead.
@@ -294,23 +380,32 @@ impl Transport {
             Event::Closed => events.push(TransportEvent::Closed),
             Event::MediaAdded(media) => {
                 let is_video = media.kind == MediaKind::Video;
-                if media.direction.is_receiving() {
-                    let rids = media.simulcast.map(|simulcast| simulcast.recv).unwrap_or_default();
-                    let rids = rids.into_iter().map(|layer| layer.rid).collect();
-                    events.push(TransportEvent::SectionAdded { mid: media.mid, is_video, rids });
+                let mid = media.mid;
+                // Both sides of a section are set up, whatever its direction now: a later offer may turn it round.
+                let rids = media.simulcast.map(|simulcast| simulcast.recv).unwrap_or_default();
+                let rids = rids.into_iter().map(|layer| layer.rid).collect();
+                events.push(TransportEvent::SectionAdded { mid, is_video, rids });
+                if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
+                    stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_RATIO_MAX));
                 }
-                if media.direction.is_sending() {
-                    let mut direct = self.rtc.direct_api();
-                    if let Some(stream) = direct.stream_tx_by_mid(media.mid, None) {
-                        stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_RATIO_MAX));
-                    }
-                    let formats = destination_formats(&self.rtc, media.mid);
-                    events.push(TransportEvent::SlotAdded { mid: media.mid, is_video, formats });
-                }
+                let formats = destination_formats(&self.rtc, mid);
+                events.push(TransportEvent::SlotAdded { mid, is_video, formats });
+                events.push(direction_changed(mid, media.direction));
+            }
+            Event::MediaChanged(media) => events.push(direction_changed(media.mid, media.direction)),
+            Event::RtpPacket(packet) if packet.payload.len() > PAYLOAD_BYTES_MAX => {
+                events.push(TransportEvent::Dropped { reason: "too_long" });
             }
             Event::RtpPacket(packet) => events.extend(self.envelope(packet)),
             Event::KeyframeRequest(request) => events.push(TransportEvent::KeyframeRequested { mid: request.mid }),
-            Event::ChannelOpen(channel, label) => events.push(TransportEvent::ChannelOpen { channel, label }),
+            Event::ChannelOpen(channel, label) => {
+                self.channels_opened += 1;
+                events.push(match self.channels_opened > CHANNELS_MAX {
+                    true => TransportEvent::Closed,
+                    false => TransportEvent::ChannelOpen { channel, label },
+                });
+            }
+            Event::ChannelClose(channel) => events.push(TransportEvent::ChannelClose { channel }),
             Event::ChannelData(data) => {
                 events.push(TransportEvent::ChannelData { channel: data.id, data: data.data });
             }
@@ -367,6 +462,27 @@ impl Transport {
         self.formats.push((pt, format));
         format
     }
+}
+
+/// Runs something of str0m. A panic in it becomes an error: it concerns one connection, and must not end the shard.
+fn contain<T>(act: impl FnOnce() -> Result<T, TransportError>) -> Result<T, TransportError> {
+    // What a panic may leave half changed is never used again: `guard` sees to it.
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or(Err(TransportError::Panicked))
+}
+
+fn parse(offer: &str) -> Result<SdpOffer, TransportError> {
+    contain(|| SdpOffer::from_sdp_string(offer).map_err(|error| TransportError::Syntax(error.to_string())))
+}
+
+/// The source of an RTP packet (RFC 3550, section 5.1, told from other datagrams by RFC 7983, from RTCP by RFC 5761).
+fn rtp_ssrc(datagram: &[u8]) -> Option<u32> {
+    let (&[first, second, _, _, _, _, _, _, s0, s1, s2, s3], _) = datagram.split_first_chunk::<12>()?;
+    let is_rtp = (128..192).contains(&first) && !(64..96).contains(&(second & 0x7f));
+    is_rtp.then_some(u32::from_be_bytes([s0, s1, s2, s3]))
+}
+
+fn direction_changed(mid: Mid, direction: Direction) -> TransportEvent {
+    TransportEvent::DirectionChanged { mid, receives: direction.is_receiving(), sends: direction.is_sending() }
 }
 
 fn orientation_of(bits: u8) -> VideoOrientation {
