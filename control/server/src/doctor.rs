@@ -1,9 +1,10 @@
 //! `boltorezka doctor`: what operators most often get wrong, each with its cure.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use boltorezka_media::net::host_addresses;
 use rustix::process::{Resource, getrlimit};
 
 use crate::settings::Settings;
@@ -96,18 +97,23 @@ fn udp(settings: &Settings, used_by_us: bool) -> Vec<Finding> {
 }
 
 fn udp_port(settings: &Settings, port: u16, used_by_us: bool) -> Finding {
-    let bind_ip = settings.bind_ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-    let socket = match UdpSocket::bind((bind_ip, port)) {
-        Ok(socket) => socket,
-        Err(_) if used_by_us => return Good(format!("{port} is in use, by the running server")),
-        Err(error) => return Bad(format!("{port}: {error}. Stop what uses it, or set another port.")),
-    };
-    let own = settings.bind_ip.or_else(outward_address).unwrap_or(Ipv4Addr::LOCALHOST.into());
-    match echo(&socket, SocketAddr::new(own, port)) {
-        Ok(()) => Good(format!("{port} is free and reachable on {own}; open it in the firewall for UDP")),
-        Err(error) => {
-            Bad(format!("{port}: a datagram to {own} does not arrive ({error}). Open it in the firewall for UDP."))
+    let addresses = settings.bind_ip.map_or_else(|| host_addresses().unwrap_or_default(), |ip| vec![ip]);
+    let mut reached = Vec::new();
+    for ip in addresses {
+        let socket = match UdpSocket::bind((ip, port)) {
+            Ok(socket) => socket,
+            Err(_) if used_by_us => return Good(format!("{port} is in use, by the running server")),
+            Err(error) => return Bad(format!("{port} on {ip}: {error}. Stop what uses it, or set another port.")),
+        };
+        if let Err(error) = echo(&socket, SocketAddr::new(ip, port)) {
+            let cure = "Open it in the firewall for UDP";
+            return Bad(format!("{port}: a datagram to {ip} does not arrive ({error}). {cure}."));
         }
+        reached.push(ip);
+    }
+    match reached.is_empty() {
+        true => Bad(format!("{port}: this host has no address to listen on. Bring its network up, or set bind_ip.")),
+        false => Good(format!("{port} is free and reachable on {}; open it in the firewall for UDP", list(&reached))),
     }
 }
 
@@ -119,31 +125,32 @@ fn echo(socket: &UdpSocket, address: SocketAddr) -> std::io::Result<()> {
     socket.recv_from(&mut [0; 16]).map(drop)
 }
 
-/// The address that this machine sends from towards others. Nothing is sent.
-fn outward_address() -> Option<IpAddr> {
-    // An address of the documentation range: the kernel only looks up the route.
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
-}
-
 fn public_ip(settings: &Settings) -> Finding {
-    let own = outward_address();
-    let list = |ips: &[IpAddr]| ips.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
-    match (settings.public_ips.as_slice(), own) {
-        ([], None) => Warning("this machine has no address beyond itself: only local clients can call".into()),
-        ([], Some(ip)) if is_private(ip) => Warning(format!(
-            "not set, and {ip} is private: clients elsewhere need the address that the router maps to it. Set public_ip."
+    let own = host_addresses().unwrap_or_default();
+    match settings.public_ips.as_slice() {
+        [] if own.iter().all(IpAddr::is_loopback) => {
+            Warning("not set, and this machine has no address beyond itself: only local clients can call".into())
+        }
+        [] if own.iter().copied().all(is_private) => Warning(format!(
+            "not set, and only private ones are there ({}): clients elsewhere need the address that the router maps to \
+             this machine. Set public_ip.",
+            list(&own)
         )),
-        ([], Some(ip)) => Good(format!("not set: clients are told {ip}")),
-        (ips, _) if ips.iter().all(IpAddr::is_loopback) => {
+        [] => Good(format!("not set: clients are told {}", list(&own))),
+        ips if ips.iter().all(IpAddr::is_loopback) => {
             Warning(format!("{} reaches clients on this machine only", list(ips)))
         }
-        (ips, Some(own)) if !ips.contains(&own) => {
-            Good(format!("{}; this machine's own address is {own}, so UDP has to be forwarded to it", list(ips)))
-        }
-        (ips, _) => Good(list(ips)),
+        ips if !ips.iter().any(|ip| own.contains(ip)) => Good(format!(
+            "{}; none is this machine's own ({}), so UDP has to be forwarded to it",
+            list(ips),
+            list(&own)
+        )),
+        ips => Good(list(ips)),
     }
+}
+
+fn list(ips: &[IpAddr]) -> String {
+    ips.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn is_private(ip: IpAddr) -> bool {
@@ -188,6 +195,8 @@ fn clock() -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]

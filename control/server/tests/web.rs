@@ -3,6 +3,7 @@
 
 mod common;
 
+use base64::Engine as _;
 use common::{Place, get, get_trusting};
 
 #[test]
@@ -44,29 +45,33 @@ fn a_certificate_makes_it_https() {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let signed = rcgen::generate_simple_self_signed(names).unwrap();
     let (cert, key) = (place.data_dir().join("cert.pem"), place.data_dir().join("key.pem"));
-    std::fs::write(&cert, signed.cert.pem()).unwrap();
-    std::fs::write(&key, signed.signing_key.serialize_pem()).unwrap();
+    let cert_pem = pem("CERTIFICATE", signed.cert.der());
+    std::fs::write(&cert, &cert_pem).unwrap();
+    std::fs::write(&key, pem("PRIVATE KEY", &signed.signing_key.serialize_der())).unwrap();
 
     let flags = [format!("--tls-cert={}", cert.display()), format!("--tls-key={}", key.display())];
     let mut server = place.serve(&flags.each_ref().map(String::as_str));
     assert!(server.origin.starts_with("https://127.0.0.1:"), "{}", server.origin);
     let link = server.stdout_line("owner link: ");
     assert!(link.starts_with("owner link: https://"), "{link}");
-    let response = get_trusting(&format!("{}/livez", server.origin), &signed.cert.pem()).unwrap();
+    let response = get_trusting(&format!("{}/livez", server.origin), &cert_pem).unwrap();
     assert_eq!(response.status, 200);
     assert!(get(&format!("{}/livez", server.origin)).is_none(), "an unknown certificate must not be trusted");
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));
 
     // A key of another certificate is refused at start.
-    let other = rcgen::generate_simple_self_signed(names_of_another()).unwrap();
-    std::fs::write(&key, other.signing_key.serialize_pem()).unwrap();
+    let other = rcgen::generate_simple_self_signed(["elsewhere".to_owned()]).unwrap();
+    std::fs::write(&key, pem("PRIVATE KEY", &other.signing_key.serialize_der())).unwrap();
     let output = place.command("serve", &flags.each_ref().map(String::as_str)).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("tls_key") && message.contains("does not fit"), "{message}");
 }
 
-fn names_of_another() -> [String; 1] {
-    ["elsewhere".to_owned()]
+/// DER bytes as PEM (RFC 7468).
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
