@@ -13,7 +13,11 @@ at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n1)" = "$1" ]; }
 
 # Debian packages whose command is absent: "command package".
 missing_packages() {
-  local wanted=("cc gcc" "cmake cmake" "pkg-config pkg-config")
+  local wanted=("cmake cmake" "pkg-config pkg-config")
+  # A compiler without the C library's headers, as its package alone brings it, links nothing.
+  if ! { has cc && has c++ && [ -e /usr/include/stdio.h ]; }; then
+    echo build-essential
+  fi
   if [ "$1" = test ]; then
     wanted+=("chromium chromium" "firefox-esr firefox-esr" "ffmpeg ffmpeg" "shellcheck shellcheck" "fc-list fontconfig")
   fi
