@@ -134,6 +134,9 @@ pub async fn run_link(app: App, shutdown: CancellationToken) {
     let mut last_error = String::new();
     loop {
         let served = shutdown.run_until_cancelled(serve(&app, &events, &mut retry)).await;
+        if app.link.is_up() {
+            last_error.clear();
+        }
         app.link.set_up(None);
         // Whoever still waits is told by the drop.
         lock(&app.link.waiting).clear();
@@ -170,15 +173,17 @@ async fn serve(
     events.try_send(NodeEvent::Connected { participants, lost }).map_err(|_| LinkError::Overrun)?;
     write(&mut lines, &ControlMessage::Snapshot { rev, admitted }).await?;
     let mut sent_rev = 0;
-    write_orders(app, &mut lines, &mut sent_rev).await?;
     let (sender, mut admissions) = mpsc::channel(ADMISSIONS_MAX);
+    write_orders(app, &mut lines, &mut sent_rev, &mut admissions).await?;
     app.link.set_up(Some(sender));
     *retry = RETRY_FIRST;
     let mut fallback = interval_at(Instant::now() + ORDERS_FALLBACK, ORDERS_FALLBACK);
     loop {
         tokio::select! {
             biased;
-            () = app.signal.of(Topic::Media).notified() => write_orders(app, &mut lines, &mut sent_rev).await?,
+            () = app.signal.of(Topic::Media).notified() => {
+                write_orders(app, &mut lines, &mut sent_rev, &mut admissions).await?;
+            }
             message = read(&mut lines) => {
                 events.try_send(NodeEvent::Message(message?)).map_err(|_| LinkError::Overrun)?;
             }
@@ -186,7 +191,7 @@ async fn serve(
                 let Some(admission) = admission else { return Err(LinkError::Closed) };
                 write_admission(app, &mut lines, admission).await?;
             }
-            _ = fallback.tick() => write_orders(app, &mut lines, &mut sent_rev).await?,
+            _ = fallback.tick() => write_orders(app, &mut lines, &mut sent_rev, &mut admissions).await?,
         }
     }
 }
@@ -206,11 +211,21 @@ async fn write(lines: &mut Lines, message: &ControlMessage) -> Result<(), LinkEr
     timeout(WRITE_TIMEOUT, lines.send(line)).await.map_err(|_| LinkError::Stuck)?.map_err(LinkError::Lines)
 }
 
-/// Writes every order after `sent_rev` that the node has not confirmed.
-async fn write_orders(app: &App, lines: &mut Lines, sent_rev: &mut u64) -> Result<(), LinkError> {
+/// Writes every order after `sent_rev` that the node has not confirmed. Admissions that were decided before an order was
+/// committed are in the queue when the order is read: they go first, so that none brings back a right that the order
+/// takes away.
+async fn write_orders(
+    app: &App,
+    lines: &mut Lines,
+    sent_rev: &mut u64,
+    admissions: &mut mpsc::Receiver<Admission>,
+) -> Result<(), LinkError> {
     loop {
         let rows = app.store.outbox(Topic::Media, *sent_rev, ORDERS_AT_ONCE).await?;
         let Some(last) = rows.last().map(|row| row.id) else { return Ok(()) };
+        while let Ok(admission) = admissions.try_recv() {
+            write_admission(app, lines, admission).await?;
+        }
         for row in rows {
             let order: MediaOrder = serde_json::from_str(&row.payload)?;
             write(lines, &order.at(row.id)).await?;

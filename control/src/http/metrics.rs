@@ -83,6 +83,8 @@ fn render_node_load(text: &mut String, load: &NodeLoad) {
     family("received_bytes_total", "counter", "Bytes taken from the sockets.", None, &one(load.bytes_received));
     family("sent_bytes_total", "counter", "Bytes given to the sockets.", None, &one(load.bytes_sent));
     family("connections", "gauge", "Connections that exist now.", None, &one(load.connections));
+    let help = "Connections that ended because of an error.";
+    family("connections_failed_total", "counter", help, None, &one(load.connections_failed));
     let help = "Times that a turn's budget ran out.";
     family("budget_exhausted_total", "counter", help, Some("budget"), &many(&load.budget_exhausted));
 }

@@ -102,14 +102,17 @@ pub async fn leave(app: &App, socket: &SocketHandle, room: &LiveRoom) -> Result<
     Ok(())
 }
 
-/// Leaves the call and stays in the room, under a new id when there was a call.
+/// Leaves the call and stays in the room, under a new id when there was a call. A call that another socket of the
+/// participant carries goes on: this one has left it already.
 ///
 /// # Errors
 /// `not_joined`.
 pub async fn leave_call(app: &App, socket: &SocketHandle, room: &LiveRoom) -> Result<RoomJoined, ApiError> {
     let _gate = room.gate.lock().await;
     let participant_id = room.state().participant_of(socket.id()).ok_or(ErrorCode::NotJoined)?;
-    let participant_id = renew(app, room, participant_id).await?;
+    let owner = room.state().seat(participant_id).and_then(|seat| seat.call_owner);
+    let is_elsewhere = owner.is_some_and(|owner| owner.socket != socket.id());
+    let participant_id = if is_elsewhere { participant_id } else { renew(app, room, participant_id).await? };
     Ok(room.state().joined(participant_id))
 }
 

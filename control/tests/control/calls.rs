@@ -212,7 +212,8 @@ async fn the_last_socket_to_offer_has_the_call() {
     assert!(node.serves(&id));
     let frames = two.drain(Duration::from_millis(200)).await;
     assert!(frames.iter().all(|frame| frame["type"] != "call.ended"), "{frames:?}");
-    // Who lost the call may leave the room without ending it.
+    // Who lost the call may leave it, and the room, without ending it.
+    assert_eq!(one.ack("call.leave", json!({ "room": "talk" })).await["participantId"], id.as_str());
     one.ack("room.leave", json!({ "room": "talk" })).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(node.serves(&id));

@@ -36,6 +36,8 @@ async fn bodies_that_cannot_be_read() {
     post("[]".to_owned(), "application/json").await.expect_problem(422, "invalid");
     post("email=a".to_owned(), "application/x-www-form-urlencoded").await.expect_problem(400, "malformed");
     post(format!("\"{}\"", "x".repeat(1000)), "application/json").await.expect_problem(413, "too_large");
+    let untyped = anybody.request(Method::POST, "/v1/auth/login").body("{}");
+    anybody.finish(untyped).await.expect_problem(400, "malformed");
     let body = json!({ "email": "a@example.org", "password": "wrong password", "unknown": 1 });
     post(body.to_string(), "application/json; charset=utf-8").await.expect_problem(401, "invalid_credentials");
 }
