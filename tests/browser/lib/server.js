@@ -1,5 +1,5 @@
 // The real server: the executable that `make run` starts, with data and ports of its own.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -10,7 +10,13 @@ import { fileURLToPath } from 'node:url';
 import { until } from './wait.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const BINARY = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug/boltorezka');
+
+/** An executable of this project, as `cargo build` leaves it. */
+export function built(name) {
+  const path = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug', name);
+  if (!existsSync(path)) throw new Error(`${path} is missing: cargo build -p ${name}`);
+  return path;
+}
 
 /** Shards of the server under test, so that people of one room also meet across shards. */
 const SHARDS = 2;
@@ -54,7 +60,6 @@ export class Server {
 
   /** Takes ports, which stay the same over restarts, and starts. */
   static async start() {
-    if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: cargo build -p boltorezka`);
     const server = new Server();
     server.origin = `http://127.0.0.1:${await freeTcpPort()}`;
     server.udpPort = await freeUdpPorts();
@@ -67,7 +72,7 @@ export class Server {
     const settings = ['--data-dir', this.#dataDir, '--http', new URL(this.origin).host];
     const media = ['--udp-port', String(this.udpPort), '--shards', String(SHARDS)];
     const environment = Object.entries(process.env).filter(([name]) => !name.startsWith('BOLTOREZKA_'));
-    this.#child = spawn(BINARY, ['serve', ...settings, ...media], {
+    this.#child = spawn(built('boltorezka'), ['serve', ...settings, ...media], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: Object.fromEntries(environment),
     });
@@ -85,6 +90,25 @@ export class Server {
       return printed.includes('listening on ');
     });
     this.ownerLink ??= await until('an owner link', () => /^owner link: (\S+)\n/m.exec(printed)?.[1]);
+  }
+
+  /** A new key for servers, by the command that operators use. */
+  apiKey(name) {
+    return execFileSync(built('boltorezka'), ['api-key', '--data-dir', this.#dataDir, name], {
+      encoding: 'utf8',
+    }).trim();
+  }
+
+  /** A token that lets `identity` into a room, as another server would get it. */
+  async joinToken(key, room, identity) {
+    const response = await fetch(`${this.origin}/v1/join-tokens`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ room, identity, displayName: identity }),
+    });
+    const body = await response.json();
+    if (response.status !== 201) throw new Error(`no join token: ${JSON.stringify(body)}`);
+    return body.token;
   }
 
   /** The process id of the media node. */
