@@ -38,7 +38,7 @@ pub enum ControlMessage {
         /// The client's session description.
         offer: String,
     },
-    /// Ends a participant now and for good. Answered with `revoked`.
+    /// Ends a participant now and for good. Answered with `applied`.
     Revoke {
         /// Revision of control's media state.
         rev: u64,

@@ -12,7 +12,7 @@ use crate::{ParticipantId, TrackNumber};
 /// Label of the ordered, reliable data channel that carries these messages.
 pub const CHANNEL_LABEL: &str = "boltorezka";
 
-/// Largest in-call message in bytes, either way. Larger ones from a client end its connection.
+/// Largest in-call message in bytes, either way. Larger ones from a client are refused.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// Height of a picture whose publisher does not tell: the usual capture of a camera.
@@ -143,7 +143,7 @@ pub struct SlotWish {
     /// Largest useful height in pixels of what is shown; no limit when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height_max: Option<u32>,
-    /// Higher is served first when bandwidth is short; 0 when absent.
+    /// Higher is served first when bandwidth is short; when absent 2 for a screen, 1 for a camera.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<u8>,
 }

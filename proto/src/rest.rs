@@ -14,7 +14,7 @@ pub enum Role {
     User,
     /// Makes rooms, moderates, sees the list of users.
     Admin,
-    /// Also promotes. Given by the owner link or the setting `super_admin_email`, never over the API.
+    /// Also promotes. Given by the owner link, never over the API.
     SuperAdmin,
 }
 

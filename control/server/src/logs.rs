@@ -6,9 +6,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::settings::{LogFormat, Settings};
 
+/// What other libraries warn about and operators cannot change: str0m warns of each redundancy format that a browser
+/// offers. The setting `log` may name these targets again, and then counts.
+const QUIET: &str = "str0m=error";
+
 /// Starts logging. The filter was checked when the settings were loaded.
 pub fn start(settings: &Settings) {
-    let filter = EnvFilter::builder().parse_lossy(&settings.log);
+    let filter = EnvFilter::builder().parse_lossy(format!("{QUIET},{}", settings.log));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

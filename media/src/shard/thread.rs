@@ -15,8 +15,11 @@ const COMMANDS_PER_TURN: usize = 4;
 const BATCHES_PER_TURN: usize = 4;
 /// Batches of messages from other shards in one turn, each of one of their turns.
 const PEER_BATCHES_PER_TURN: usize = 16;
-/// Batches of messages that may wait at a shard, from each other shard. When it is full, packets are dropped and counted;
-/// everything else waits at the sender.
+/// Commands that wait for a shard. When it is full the node waits, and control behind it: nothing is lost, and a shard
+/// never waits for the node.
+const COMMAND_QUEUE: usize = 4096;
+/// Batches of messages that may wait at a shard, from all others together. When it is full, packets are dropped and
+/// counted; everything else waits at the sender.
 const PEER_QUEUE_BATCHES: usize = 256;
 /// Events that wait for the node. When it is full the shard keeps them and tries again in its next turn.
 pub const EVENT_QUEUE: usize = 4096;
@@ -27,7 +30,7 @@ pub type PeerBatch = (u8, Vec<PeerMessage>);
 /// How the node reaches a shard. When it is dropped, the shard ends.
 #[derive(Debug)]
 pub struct ShardHandle {
-    commands: mpsc::Sender<ShardCommand>,
+    commands: mpsc::SyncSender<ShardCommand>,
     peer: PeerHandle,
 }
 
@@ -59,9 +62,7 @@ impl ShardHandle {
     /// # Errors
     /// When no file descriptor is free for the waker.
     pub fn new() -> io::Result<(Self, ShardInbox)> {
-        // Commands come from the one node, which waits for the answers of most: their number is bounded by what control
-        // asks at a time.
-        let (commands, commands_inbox) = mpsc::channel();
+        let (commands, commands_inbox) = mpsc::sync_channel(COMMAND_QUEUE);
         let (batches, peers) = mpsc::sync_channel(PEER_QUEUE_BATCHES);
         let waker = Waker::new()?;
         let inbox = ShardInbox { commands: commands_inbox, peers, waker: waker.clone() };
@@ -73,7 +74,7 @@ impl ShardHandle {
         self.peer.clone()
     }
 
-    /// Sends a command; `false` when the shard has ended.
+    /// Sends a command, waiting for room; `false` when the shard has ended.
     pub fn command(&self, command: ShardCommand) -> bool {
         let is_alive = self.commands.send(command).is_ok();
         self.peer.waker.wake();
@@ -84,7 +85,7 @@ impl ShardHandle {
 impl Drop for ShardHandle {
     fn drop(&mut self) {
         // The thread sees the closed queue when it wakes; the sender itself is gone right after this.
-        let (closed, _) = mpsc::channel();
+        let (closed, _) = mpsc::sync_channel(0);
         self.commands = closed;
         self.peer.waker.wake();
     }

@@ -61,8 +61,8 @@ pub struct TransportConfig {
 #[derive(Debug, Error)]
 pub enum TransportError {
     /// The text is not a session description.
-    #[error("the offer is not a session description: {0}")]
-    Syntax(String),
+    #[error("the offer is not a session description (RFC 8866)")]
+    Syntax,
     /// str0m refused it.
     #[error("the offer cannot be answered: {0}")]
     Offer(RtcError),
@@ -471,7 +471,13 @@ fn contain<T>(act: impl FnOnce() -> Result<T, TransportError>) -> Result<T, Tran
 }
 
 fn parse(offer: &str) -> Result<SdpOffer, TransportError> {
-    contain(|| SdpOffer::from_sdp_string(offer).map_err(|error| TransportError::Syntax(error.to_string())))
+    contain(|| {
+        SdpOffer::from_sdp_string(offer).map_err(|error| {
+            // str0m names an address in memory instead of a line: nothing for a client.
+            tracing::debug!(%error, "an offer could not be read");
+            TransportError::Syntax
+        })
+    })
 }
 
 /// The source of an RTP packet (RFC 3550, section 5.1, told from other datagrams by RFC 7983, from RTCP by RFC 5761).

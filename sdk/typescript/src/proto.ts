@@ -736,7 +736,7 @@ track?: TrackNumber,
  */
 heightMax?: number, 
 /**
- * Higher is served first when bandwidth is short; 0 when absent.
+ * Higher is served first when bandwidth is short; when absent 2 for a screen, 1 for a camera.
  */
 priority?: number, };
 
