@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -57,9 +58,13 @@ impl Entrance {
     /// When the socket fails.
     pub async fn serve(self, router: Router, handle: Handle<SocketAddr>) -> std::io::Result<()> {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum_server::from_tcp(self.listener)?.handle(handle);
+        // An ack and the answer after it are two small writes: the second would wait for the client's delayed
+        // acknowledgement of the first, 40 ms of each join.
+        let acceptor = NoDelayAcceptor::new();
         match self.tls {
-            Some(tls) => axum_server::from_tcp_rustls(self.listener, tls)?.handle(handle).serve(service).await,
-            None => axum_server::from_tcp(self.listener)?.handle(handle).serve(service).await,
+            Some(tls) => server.acceptor(RustlsAcceptor::new(tls).acceptor(acceptor)).serve(service).await,
+            None => server.acceptor(acceptor).serve(service).await,
         }
     }
 }

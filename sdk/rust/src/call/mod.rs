@@ -57,9 +57,12 @@ pub enum CallError {
     /// The gateway refused or failed.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
-    /// A recording failed.
+    /// The folder for a recording could not be made.
     #[error(transparent)]
     File(#[from] MediaFileError),
+    /// A recorded file could not be written to its end. The other files are complete.
+    #[error("the recording is not complete: {0}")]
+    Recording(String),
     /// The call is over.
     #[error("the call is over: {0:?}")]
     Ended(EndReason),
@@ -85,6 +88,9 @@ pub struct CallOptions {
 }
 
 /// A call that runs in a task of its own. Dropping it ends the call.
+///
+/// It outlives breaks of the gateway, and 15 s without a path to the media node. When it has ended for a reason that
+/// may pass (`timeout`, `drain`, `failed`), join again: the state does not come back by itself.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -270,14 +276,14 @@ impl Call {
     /// Leaves: says good-bye, completes the recording and returns the final counts and the recorded files.
     ///
     /// # Errors
-    /// [`CallError::Config`] naming the first file that could not be written.
+    /// [`CallError::Recording`] naming the first file that could not be written.
     pub async fn leave(self) -> Result<(CallStats, Vec<RecordedFile>), CallError> {
         let _ = self.ask(task::Command::Close).await;
         // The room learns of it either way: from the media node, and from the gateway when it is there.
         let _ = self.gateway.leave_call(&self.room).await;
         self.ended().await;
         match self.outcome.get() {
-            Some(Outcome { recording_error: Some(error), .. }) => Err(CallError::Config(error.clone())),
+            Some(Outcome { recording_error: Some(error), .. }) => Err(CallError::Recording(error.clone())),
             Some(outcome) => Ok((outcome.stats.clone(), outcome.recorded.clone())),
             None => Ok(Default::default()),
         }

@@ -49,6 +49,9 @@ pub(super) async fn connect(core: &mut CallCore, answer: &str) -> Result<(UdpSoc
     // One socket serves one family. IPv4 when there is any: it is never worse towards one node.
     let is_v4 = candidates.iter().any(SocketAddr::is_ipv4);
     let socket = open_socket(is_v4).map_err(CallError::Socket)?;
+    // Until the runtime has seen it writable once, it takes nothing: the first check would be lost, and sent again only
+    // after 250 ms.
+    socket.writable().await.map_err(CallError::Socket)?;
     let port = socket.local_addr().map_err(CallError::Socket)?.port();
     let mut route = Vec::new();
     let mut last_error = None;

@@ -19,8 +19,9 @@ use crate::client::{Client, ClientError};
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests that wait to be sent; senders of further ones wait.
 const REQUESTS_MAX: usize = 64;
-/// Events that a slow reader may lag behind; it then misses the oldest, and is told so.
-const EVENTS_MAX: usize = 256;
+/// Events that a slow reader may lag behind; it then misses the oldest, and is told so. Above the burst of presence
+/// when hundreds join at once.
+const EVENTS_MAX: usize = 1_024;
 
 /// Why a request over the gateway failed.
 #[derive(Debug, Error)]

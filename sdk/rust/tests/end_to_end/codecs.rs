@@ -30,6 +30,7 @@ async fn record(server: &Server, codec: Codec, picture: &str) -> Vec<RecordedFil
     sleep_ms(SECONDS * 1000).await;
     let (stats, files) = listener.call.leave().await.unwrap();
     let sent = speaker.call.leave().await.unwrap().0;
+    println!("{codec:?}: {} keyframe requests", sent.keyframe_requests);
     assert_eq!((stats.decrypt_failures, stats.frames_dropped, sent.frames_not_sent), (0, 0, 0));
     assert!(stats.loss_ratio() < 0.001, "{stats:?}");
     assert!(stats.slots.iter().all(|slot| slot.frame_gaps == 0), "{stats:?}");

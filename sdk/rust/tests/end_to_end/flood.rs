@@ -73,7 +73,7 @@ async fn datagrams_that_nobody_asked_for_change_nothing() {
     assert!(sent.bytes_received <= sent.bytes_sent);
     assert_eq!(server.media_pid(), Some(media), "the same process");
     assert!(resident_after < resident_before + GROWTH_BYTES_MAX, "{resident_before} -> {resident_after} bytes");
-    assert!((frames_after - frames_before) as f64 > elapsed * 70.0, "the call went on");
+    assert!((frames_after - frames_before) as f64 > elapsed * 60.0, "the call went on");
     let flooded = (sent.bytes_sent + silent.bytes_sent) as f64;
     assert!(received > 0.9 * flooded, "the kernel dropped what the server should see: {received} of {flooded} bytes");
 }

@@ -36,6 +36,7 @@ async fn a_hundred_people_see_a_picture_soon_after_their_offer() {
             assert!(waited < Duration::from_secs(10), "no picture: {:?} {stats:?}", person.call.state());
             crate::sleep_ms(2).await;
         };
+        assert_eq!(stats.datagrams_dropped, 0);
         connected.push(stats.connected_after.unwrap());
         first.push(stats.first_keyframe_after().unwrap());
         person.call.leave().await.unwrap();

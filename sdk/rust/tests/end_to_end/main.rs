@@ -30,9 +30,12 @@ use boltorezka_sdk::TrackSource;
 use boltorezka_sdk::call::{CallConfig, CallOptions, Playback};
 use boltorezka_sdk::media::MediaFile;
 
-/// Held by each test while it runs.
+/// Held by each test while it runs. `RUST_LOG` shows what the clients do.
 async fn turn() -> tokio::sync::MutexGuard<'static, ()> {
     static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    // Only the first test can set it; the others use the same.
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
     TURN.lock().await
 }
 

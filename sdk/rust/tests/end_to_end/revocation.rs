@@ -56,8 +56,8 @@ async fn after_a_kick_nothing_is_sent_or_taken() {
         let last_received = own.last_rtp_received_at.expect("it received media before");
         let last_forwarded = tracks.map(|track| others.tracks[&track].last_packet_at.expect("it was seen"));
         let last_forwarded = last_forwarded.into_iter().max().unwrap();
-        assert!(last_received >= asked_at - Duration::from_millis(200), "media flowed until the kick");
-        assert!(last_forwarded >= asked_at - Duration::from_millis(200), "media flowed until the kick");
+        assert!(last_received >= asked_at - Duration::from_millis(500), "media flowed until the kick");
+        assert!(last_forwarded >= asked_at - Duration::from_millis(500), "media flowed until the kick");
         let effect = last_received.max(last_forwarded).saturating_duration_since(committed_at);
         println!(
             "kick {round}: last packet to it {:?} and from it {:?} after the answer, which took {:?}",
