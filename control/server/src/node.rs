@@ -60,8 +60,7 @@ impl Ready {
         refuse_second(&socket).await?;
         let node = Node::start(config(settings)).map_err(Failure::other)?;
         let listener = listen(&socket, settings)?;
-        let (udp_port, shards) = (settings.udp_port, settings.shards);
-        tracing::info!(socket = %socket.display(), udp_port, shards, "the media node runs");
+        tracing::debug!(socket = %socket.display(), "the media node waits for control");
         Ok(Self { node, listener, socket })
     }
 

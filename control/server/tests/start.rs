@@ -133,6 +133,21 @@ fn doctor_finds_what_is_wrong() {
 }
 
 #[test]
+fn seed_makes_what_is_missing() {
+    let place = Place::new();
+    for expected in ["3 rooms made", "0 rooms made"] {
+        let output = place.command("seed", &[]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), expected);
+    }
+    // A server that runs keeps rooms in memory: it would not see what is made behind its back.
+    let mut server = place.serve(&[]);
+    assert_eq!(place.command("seed", &[]).output().unwrap().status.code(), Some(1));
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
 fn an_api_key_is_printed_once() {
     let place = Place::new();
     let output = place.command("api-key", &["backend"]).output().unwrap();
