@@ -10,6 +10,7 @@
 mod admission;
 mod call;
 mod connection;
+mod contain;
 mod conversation;
 mod demux;
 mod dtls;
@@ -19,6 +20,7 @@ mod ingress;
 mod messages;
 mod publishing;
 mod relay;
+mod rewrite;
 mod room;
 mod subscribing;
 pub mod thread;

@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,14 +15,16 @@ use str0m::config::DtlsCert;
 use str0m::crypto::CryptoProvider;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc, VideoOrientation, Vp8Descriptor};
+use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc};
 use str0m::stats::PeerStats;
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcError};
 use thiserror::Error;
 
+use super::contain::contain;
 use super::formats::{destination_formats, format_of};
+use super::rewrite::{orientation_of, rewritten_vp9, with_vp8_rewrite};
 use crate::router::Munged;
-use crate::rtp::{Codec, Descriptor, Format, Packet, Rewrite, vp9};
+use crate::rtp::{Codec, Descriptor, Format, Packet};
 
 /// Packets kept for retransmission in each slot: half a second of video at 2 Mb/s.
 const RTX_CACHE_PACKETS: usize = 256;
@@ -464,12 +465,6 @@ impl Transport {
     }
 }
 
-/// Runs something of str0m. A panic in it becomes an error: it concerns one connection, and must not end the shard.
-fn contain<T>(act: impl FnOnce() -> Result<T, TransportError>) -> Result<T, TransportError> {
-    // What a panic may leave half changed is never used again: `guard` sees to it.
-    catch_unwind(AssertUnwindSafe(act)).unwrap_or(Err(TransportError::Panicked))
-}
-
 fn parse(offer: &str) -> Result<SdpOffer, TransportError> {
     contain(|| {
         SdpOffer::from_sdp_string(offer).map_err(|error| {
@@ -489,35 +484,4 @@ fn rtp_ssrc(datagram: &[u8]) -> Option<u32> {
 
 fn direction_changed(mid: Mid, direction: Direction) -> TransportEvent {
     TransportEvent::DirectionChanged { mid, receives: direction.is_receiving(), sends: direction.is_sending() }
-}
-
-fn orientation_of(bits: u8) -> VideoOrientation {
-    match bits {
-        1 => VideoOrientation::Deg270,
-        2 => VideoOrientation::Deg180,
-        3 => VideoOrientation::Deg90,
-        _ => VideoOrientation::Deg0,
-    }
-}
-
-fn rewritten_vp9(payload: &Arc<[u8]>, rewrite: Rewrite) -> Arc<[u8]> {
-    let Some(picture_id) = rewrite.picture_id else { return payload.clone() };
-    let mut copy = payload.to_vec();
-    vp9::set_picture_id(&mut copy, picture_id);
-    copy.into()
-}
-
-fn with_vp8_rewrite(write: RtpWrite, payload: &[u8], rewrite: Rewrite) -> RtpWrite {
-    let Ok(descriptor) = Vp8Descriptor::parse(payload) else { return write };
-    let mut patch = descriptor.patch();
-    if let Some(picture_id) = rewrite.picture_id {
-        patch = patch.picture_id(picture_id);
-    }
-    if let Some(tl0_pic_idx) = rewrite.tl0_pic_idx {
-        patch = patch.tl0_pic_idx(tl0_pic_idx);
-    }
-    match patch.build() {
-        Ok(patch) => write.vp8_patch(patch),
-        Err(_) => write,
-    }
 }
