@@ -145,6 +145,7 @@ mod tests {
         }
         assert!(!socket.is_closed());
         socket.send("one too many".into());
+        assert!(socket.is_closed());
         assert_eq!(socket.closed().await, Some(CloseCode::TryAgainLater));
         assert_eq!(outgoing.next().await.unwrap().as_str(), "x");
     }

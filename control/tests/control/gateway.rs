@@ -176,11 +176,14 @@ async fn who_does_not_read_is_closed_and_holds_up_nobody() {
         let payload = json!({ "room": "talk", "text": text });
         socket.ack_with_key("message.send", payload, Some(&number.to_string())).await;
         socket.expect("message.new").await;
+        if number % 50 != 0 {
+            continue;
+        }
         let metrics = server.anybody().get("/metrics").await.body;
         if metrics.as_str().unwrap().contains("boltorezka_realtime_sockets 1") {
             return;
         }
-        assert!(number < 4000, "the slow socket is still open after {number} messages");
+        assert!(number < 2500, "the slow socket is still open after {number} messages");
     }
 }
 

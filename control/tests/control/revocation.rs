@@ -219,16 +219,16 @@ async fn an_offer_never_overtakes_a_mute() {
     let call = call().await;
     let Call { node, owner, participant_id, mut socket, server, .. } = call;
     let path = format!("/v1/rooms/talk/participants/{participant_id}/mute");
-    for round in 0..40 {
+    for round in 0..64 {
         let muted = round % 2 == 0;
-        let offers = async {
-            for _ in 0..3 {
-                socket.ack("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
-            }
+        // The mute falls into each part of the offer's way in turn.
+        let delay = Duration::from_micros(500) * (round % 16);
+        let offer = socket.ack("call.offer", json!({ "room": "talk", "sdp": "v=0" }));
+        let mute = async {
+            tokio::time::sleep(delay).await;
+            assert_eq!(owner.post(&path, json!({ "muted": muted })).await.status, 204);
         };
-        let body = json!({ "muted": muted });
-        let mute = async { assert_eq!(owner.post(&path, body).await.status, 204) };
-        tokio::join!(offers, mute);
+        tokio::join!(offer, mute);
         let settled = async {
             while node.served(&participant_id).unwrap().permissions.microphone == muted {
                 tokio::time::sleep(Duration::from_millis(2)).await;

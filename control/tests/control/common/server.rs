@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::serve::ListenerExt;
 use boltorezka_control::{Clock, Config, Control, Limits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -63,6 +64,8 @@ impl TestServer {
         let control = Control::open_with_clock(config.clone(), clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        // As the real server does: else each second small frame waits 40 ms for the acknowledgement of the first.
+        let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
         let service = control.router().into_make_service_with_connect_info::<SocketAddr>();
         let stop = CancellationToken::new();
         let running = tokio::spawn(control.clone().run(stop.clone()));

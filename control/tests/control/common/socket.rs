@@ -36,7 +36,8 @@ impl Socket {
     }
 
     pub async fn open_path(address: SocketAddr, path: &str) -> Self {
-        let (stream, _) = tokio_tungstenite::connect_async(format!("ws://{address}{path}")).await.unwrap();
+        let url = format!("ws://{address}{path}");
+        let (stream, _) = tokio_tungstenite::connect_async_with_config(url, None, true).await.unwrap();
         Self { stream, kept: VecDeque::new(), last_request: 0 }
     }
 
