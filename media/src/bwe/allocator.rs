@@ -5,6 +5,11 @@ use boltorezka_proto::call::LayerReason;
 /// Share of the estimate that is given out: the rest absorbs what an encoder's rate varies by, and RTCP.
 const USABLE_RATIO: f64 = 0.8;
 
+/// Share of the estimate up to which a layer that plays is kept. After a moment of delay the estimator falls to 0.85 of
+/// what arrives, however much more the link could carry: to give up a layer for that would make less arrive, and the
+/// estimate fall again, until all is paused. A link that is really narrower lets less arrive, and the layer goes.
+const KEPT_RATIO: f64 = 1.25;
+
 /// What one slot could carry.
 #[derive(Clone, Debug)]
 pub struct Demand {
@@ -14,6 +19,8 @@ pub struct Demand {
     pub encodings: Vec<EncodingRate>,
     /// Largest height that is useful to the subscriber.
     pub height_max: Option<u32>,
+    /// The encoding that plays now.
+    pub current: Option<u8>,
 }
 
 /// One encoding of a track.
@@ -37,10 +44,12 @@ pub struct Allocation {
 }
 
 /// Gives each demand the highest encoding such that all fit into the usable part of `estimate_bps`, after
-/// `reserved_bps` for sound. First everybody gets the lowest, by priority, then everybody the next, and so on. The first
+/// `reserved_bps` for sound; what plays is kept a little longer. First everybody gets the lowest, by priority, then everybody the next, and so on. The first
 /// in line always gets its lowest encoding: a link that is never used is never measured.
 pub fn allocate(estimate_bps: u64, reserved_bps: u64, demands: &[Demand]) -> Vec<Allocation> {
-    let mut left_bps = ((estimate_bps as f64 * USABLE_RATIO) as u64).saturating_sub(reserved_bps);
+    let share = |ratio: f64| (estimate_bps as f64 * ratio) as u64;
+    let (usable_bps, kept_bps) = (share(USABLE_RATIO), share(KEPT_RATIO));
+    let mut given_bps = reserved_bps;
     let mut order: Vec<_> = (0..demands.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(demands.get(index).map(|demand| demand.priority)));
 
@@ -60,8 +69,9 @@ pub fn allocate(estimate_bps: u64, reserved_bps: u64, demands: &[Demand]) -> Vec
             }
             let held_bps = round.checked_sub(1).and_then(|r| demand.useful().get(r)).map_or(0, |rate| rate.bitrate_bps);
             let more_bps = next.bitrate_bps.saturating_sub(held_bps);
-            if more_bps <= left_bps || (round == 0 && place == 0) {
-                left_bps = left_bps.saturating_sub(more_bps);
+            let limit_bps = if demand.plays(round) { kept_bps } else { usable_bps };
+            if given_bps + more_bps <= limit_bps || (round == 0 && place == 0) {
+                given_bps += more_bps;
                 *step = round + 1;
             } else {
                 *short = true;
@@ -84,6 +94,12 @@ pub fn allocate(estimate_bps: u64, reserved_bps: u64, demands: &[Demand]) -> Vec
 }
 
 impl Demand {
+    /// Whether what plays now is the encoding at `place` or a higher one.
+    fn plays(&self, place: usize) -> bool {
+        let current = self.encodings.iter().position(|rate| Some(rate.encoding) == self.current);
+        current.is_some_and(|current| place <= current)
+    }
+
     /// The encodings up to the first that is as high as what is shown.
     fn useful(&self) -> &[EncodingRate] {
         let Some(height_max) = self.height_max else { return &self.encodings };
@@ -100,7 +116,7 @@ mod tests {
     fn three(priority: u8, height_max: Option<u32>) -> Demand {
         let rate = |encoding, bitrate_bps, height| EncodingRate { encoding, bitrate_bps, height };
         let encodings = vec![rate(0, 100_000, 180), rate(1, 400_000, 360), rate(2, 1_500_000, 720)];
-        Demand { priority, encodings, height_max }
+        Demand { priority, encodings, height_max, current: None }
     }
 
     fn encodings(allocations: &[Allocation]) -> Vec<Option<u8>> {
@@ -129,6 +145,18 @@ mod tests {
         let allocations = allocate(10_000_000, 0, &[three(0, Some(200)), three(0, Some(100))]);
         assert_eq!(encodings(&allocations), [Some(1), Some(0)]);
         assert_eq!(allocations[0].reason, LayerReason::Size);
+    }
+
+    #[test]
+    fn what_plays_is_kept_through_a_moment_of_delay_and_not_longer() {
+        let playing = |current| [Demand { current: Some(current), ..three(0, None) }];
+        let at = |estimate_bps, current| encodings(&allocate(estimate_bps, 0, &playing(current)))[0];
+        assert_eq!(at(1_275_000, 2), Some(2), "0.85 of its own rate");
+        assert_eq!(at(1_275_000, 1), Some(1), "not a reason to raise one");
+        assert_eq!(at(1_100_000, 2), Some(1), "a link that carries less");
+        let all = [0, 0, 0].map(|priority| Demand { current: Some(0), ..three(priority, None) });
+        assert_eq!(encodings(&allocate(255_000, 0, &all)), [Some(0); 3]);
+        assert_eq!(encodings(&allocate(160_000, 0, &all)), [Some(0), Some(0), None]);
     }
 
     #[test]

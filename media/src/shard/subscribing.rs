@@ -245,7 +245,13 @@ impl ShardCore {
             None => 0,
         };
         let encodings = track.map(|track| track.rates()).unwrap_or_default();
-        Some(Demand { priority: slot.priority.unwrap_or(by_source), encodings, height_max: slot.height_max })
+        let current = slot.forwarder.current().filter(|source| Some(source.track) == slot.track);
+        Some(Demand {
+            priority: slot.priority.unwrap_or(by_source),
+            encodings,
+            height_max: slot.height_max,
+            current: current.map(|source| source.encoding),
+        })
     }
 
     fn apply_allocation(

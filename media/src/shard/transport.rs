@@ -342,6 +342,9 @@ impl Transport {
     /// Writes a text to a data channel; `false` when it has to wait for room. A text that the client cannot take at all
     /// is dropped.
     pub fn write_text(&mut self, channel: ChannelId, text: &str) -> bool {
+        if self.is_broken {
+            return true;
+        }
         let written = self.guard(|transport| match transport.rtc.channel(channel) {
             Some(mut channel) => Ok(channel.write(false, text.as_bytes())?),
             None => Ok(true),
