@@ -100,6 +100,18 @@ async fn fifty_people_each_see_four_and_hear_the_loudest_three() {
     slowest.sort_unstable();
     println!("pictures in {SECONDS} s: {} at least, {} in the middle", slowest[0], slowest[slowest.len() / 2]);
 
+    let mut estimates: Vec<u64> = people.iter().filter_map(|person| person.call.state().downlink_bps).collect();
+    estimates.sort_unstable();
+    let estimate = |share: usize| estimates.get(estimates.len() * share / 100).map(|bps| bps / 1000);
+    let without_layer =
+        |person: &&Person| person.call.state().slots.iter().any(|slot| slot.reason.is_some() && slot.rid.is_none());
+    println!(
+        "the server's estimates: {:?} kbit/s at least, {:?} in the middle; {} people without a layer in some slot",
+        estimate(0),
+        estimate(50),
+        people.iter().filter(without_layer).count(),
+    );
+
     assert!(loss < LOSS_MAX, "{lost} of {packets} packets were lost");
     for ((person, before), after) in people.iter().zip(&before).zip(&after) {
         assert_eq!(after.decrypt_failures, 0);
