@@ -37,7 +37,7 @@ const IMPURE: [&str; 9] =
 const LINES_MAX: usize = 500;
 
 /// Files that a program writes.
-const GENERATED: [&str; 2] = ["sdk/typescript/src/proto.ts", "proto/bindings/"];
+const GENERATED: [&str; 1] = ["sdk/typescript/src/proto.ts"];
 
 /// Folders that hold no source.
 const NO_SOURCE: [&str; 7] = ["target", "node_modules", ".git", "dist", "data", "artifacts", ".tools"];
