@@ -439,6 +439,25 @@ fn strangers_get_no_answer() {
 }
 
 #[test]
+fn a_check_that_somebody_overheard_moves_nothing() {
+    let mut world = World::new(1);
+    let a = join(&mut world, 0, PLAIN);
+    let b = join(&mut world, 0, PLAIN);
+    world.clients[a].show(20);
+    world.run(5 * SECOND);
+    assert!(world.checks.len() > 2, "{} checks", world.checks.len());
+    let source = "203.0.113.66:6666".parse().unwrap();
+    for contents in world.checks.clone() {
+        let datagram = Datagram { source, destination: shard_address(0), contents: &contents };
+        world.shards[0].handle_datagrams(world.now, [datagram]);
+        world.settle();
+    }
+    world.run(SECOND);
+    assert!(world.sent_to_strangers.is_empty(), "{} datagrams", world.sent_to_strangers.len());
+    assert_eq!(marks(&world, b, SECOND / 2), [20], "the call goes on where it was");
+}
+
+#[test]
 fn a_bad_offer_is_refused_and_changes_nothing() {
     let mut world = World::new(1);
     let (a, b) = (join(&mut world, 0, FULL), join(&mut world, 0, FULL));

@@ -4,12 +4,15 @@
 //! with a fragment that this shard gave out in this run; the connection then checks the request's integrity before the
 //! address becomes known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
 /// Addresses that one connection may use at a time: its interfaces times two IP versions, with room for changes of
 /// network. A client that uses more loses its oldest.
 const ADDRESSES_PER_CONNECTION_MAX: usize = 8;
+
+/// Transactions of checks that a connection remembers: minutes of them, a browser checks each path every few seconds.
+const TRANSACTIONS_MAX: usize = 128;
 
 /// Addresses that a connection may come from in its life, each a candidate that ICE remembers: hours of changing networks.
 const ADDRESSES_LEARNED_MAX: usize = 128;
@@ -22,6 +25,10 @@ const PREFIX_LENGTH: usize = 8;
 const RANDOM_LENGTH: usize = 16;
 /// 128 random bits are needed (same section); this gives 192.
 const PASSWORD_LENGTH: usize = 32;
+
+/// What each STUN message has in its header, and the header's length (RFC 8489, section 5).
+const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+const STUN_HEADER_LENGTH: usize = 20;
 
 /// The characters of ICE credentials (RFC 8839, section 5.4).
 const ICE_CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -40,12 +47,40 @@ pub struct Reach {
     addresses: Vec<SocketAddr>,
     ufrags: Vec<String>,
     learned: usize,
+    transactions: VecDeque<TransactionId>,
 }
 
 impl Reach {
     /// Whether another address may be learned. str0m keeps what it has seen.
     pub fn may_grow(&self) -> bool {
         self.learned < ADDRESSES_LEARNED_MAX
+    }
+
+    /// Whether a check with this id was taken before. A client repeats one only from the address that it came from: from
+    /// another it is somebody's who overheard it, and who would be sent the client's media for it.
+    pub fn has_taken(&self, transaction: TransactionId) -> bool {
+        self.transactions.contains(&transaction)
+    }
+
+    /// Remembers a check whose integrity was shown.
+    pub fn take(&mut self, transaction: TransactionId) {
+        if self.transactions.len() == TRANSACTIONS_MAX {
+            self.transactions.pop_front();
+        }
+        self.transactions.push_back(transaction);
+    }
+}
+
+/// What tells one STUN transaction from another: 96 random bits (RFC 8489, section 5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TransactionId([u8; 12]);
+
+impl TransactionId {
+    /// That of a STUN message; `None` for any other datagram.
+    pub fn of(datagram: &[u8]) -> Option<Self> {
+        let (header, _) = datagram.split_first_chunk::<STUN_HEADER_LENGTH>()?;
+        let (_, id) = header.split_last_chunk::<12>()?;
+        (header.first()? < &4 && header.get(4..8)? == MAGIC_COOKIE).then_some(Self(*id))
     }
 }
 
@@ -142,10 +177,9 @@ fn ice_character(bits: u8) -> char {
 /// The server's half of the user name in a STUN binding request (RFC 8489, sections 5 and 14.3; RFC 8445, section 7.2.2).
 fn binding_request_ufrag(datagram: &[u8]) -> Option<&str> {
     const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
-    const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
     const USERNAME: [u8; 2] = [0x00, 0x06];
 
-    let (header, mut attributes) = datagram.split_first_chunk::<20>()?;
+    let (header, mut attributes) = datagram.split_first_chunk::<STUN_HEADER_LENGTH>()?;
     let [k0, k1, _, _, c0, c1, c2, c3, ..] = *header;
     if [k0, k1] != BINDING_REQUEST || [c0, c1, c2, c3] != MAGIC_COOKIE {
         return None;
@@ -215,6 +249,25 @@ mod tests {
             demux.learn(SocketAddr::from(([192, 0, 2, 1], port)), 'a', &mut reach);
         }
         assert_eq!((reach.addresses.len(), demux.by_address.len()), (ADDRESSES_PER_CONNECTION_MAX, 8));
+    }
+
+    #[test]
+    fn the_transactions_of_the_last_minutes_are_remembered() {
+        let mut reach = Reach::default();
+        let id = |number: usize| TransactionId([u8::try_from(number).unwrap(); 12]);
+        for number in 0..=TRANSACTIONS_MAX {
+            assert!(!reach.has_taken(id(number)));
+            reach.take(id(number));
+        }
+        assert!(!reach.has_taken(id(0)), "the oldest gives way");
+        assert!(reach.has_taken(id(1)) && reach.has_taken(id(TRANSACTIONS_MAX)));
+    }
+
+    #[test]
+    fn only_stun_has_a_transaction() {
+        assert_eq!(TransactionId::of(&request("someone")), Some(TransactionId([7; 12])));
+        assert_eq!(TransactionId::of(&[0x80; 40]), None);
+        assert_eq!(TransactionId::of(&request("someone")[..19]), None);
     }
 
     #[test]

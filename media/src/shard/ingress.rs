@@ -9,7 +9,7 @@ use slotmap::SlotMap;
 use str0m::media::{Mid, Rid};
 
 use super::connection::{Connection, Slot};
-use super::demux::Destination;
+use super::demux::{Destination, TransactionId};
 use super::formats::payload_type;
 use super::messages::{Counters, PeerMessage};
 use super::track::{Origin, Subscription};
@@ -38,11 +38,18 @@ impl ShardCore {
             return self.counters.drop("too_many_addresses");
         }
         let Datagram { source, destination, contents } = datagram;
-        let taken = connection.transport.receive(now, source, destination, contents, is_known);
+        let transaction = TransactionId::of(contents);
+        if !is_known && transaction.is_some_and(|transaction| connection.reach.has_taken(transaction)) {
+            return self.counters.drop("replayed");
+        }
+        let taken = connection.transport.receive(now, source, destination, contents, transaction.is_some());
         match taken {
             Ok(true) => connection.last_heard = now,
             Ok(false) => return self.counters.drop("not_authentic"),
             Err(error) => return self.connection_failed(now, key, &error),
+        }
+        if let Some(transaction) = transaction {
+            connection.reach.take(transaction);
         }
         if !is_known {
             self.demux.learn(source, key, &mut connection.reach);

@@ -208,8 +208,8 @@ impl Transport {
         self.rtc.direct_api().local_ice_credentials().ufrag
     }
 
-    /// Takes a datagram; says whether it was one of this connection's. `is_authentic` is false for an address that has
-    /// not passed a check of this connection yet.
+    /// Takes a datagram; says whether it was one of this connection's. A check (`is_check`) shows its integrity itself;
+    /// anything else must come from an address that has passed one.
     ///
     /// # Errors
     /// [`TransportError`] when the connection cannot go on.
@@ -219,7 +219,7 @@ impl Transport {
         source: SocketAddr,
         destination: SocketAddr,
         datagram: &[u8],
-        is_authentic: bool,
+        is_check: bool,
     ) -> Result<bool, TransportError> {
         if rtp_ssrc(datagram).is_some_and(|ssrc| !self.may_send(ssrc)) {
             return Ok(false);
@@ -230,7 +230,7 @@ impl Transport {
                 return Ok(false);
             };
             let input = Input::Receive(now, receive);
-            if !is_authentic && !transport.rtc.accepts(&input) {
+            if is_check && !transport.rtc.accepts(&input) {
                 return Ok(false);
             }
             transport.rtc.handle_input(input)?;

@@ -24,6 +24,8 @@ pub struct World {
     pub clients: Vec<Client>,
     pub events: Vec<ShardEvent>,
     pub sent_to_strangers: Vec<Transmit>,
+    /// All STUN messages that clients sent.
+    pub checks: Vec<Vec<u8>>,
     pub room: RoomId,
     request_id: u64,
 }
@@ -62,6 +64,7 @@ impl World {
             clients: Vec::new(),
             events: Vec::new(),
             sent_to_strangers: Vec::new(),
+            checks: Vec::new(),
             room: RoomId::generate(),
             request_id: 0,
         }
@@ -155,6 +158,9 @@ impl World {
                 let shard = usize::from(destination.port() - 7000);
                 let datagram = Datagram { source: client.address, destination, contents: &contents };
                 self.shards[shard].handle_datagrams(self.now, [datagram]);
+                if contents[0] < 4 {
+                    self.checks.push(contents);
+                }
                 moved = true;
             }
         }
