@@ -1,0 +1,178 @@
+//! A scenario as a list of seats.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::BenchError;
+use crate::options::{Load, Scenario};
+
+/// Most seats of a plan: each has an address, some timers and about 10 KiB.
+pub const SEATS_MAX: u32 = 20_000;
+
+/// What one client does.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub struct Seat {
+    /// Its number in the whole run, from 0; unique also among those who come later.
+    pub index: u32,
+    /// The number of its room, from 0.
+    pub room: u32,
+    /// It sends a microphone.
+    pub microphone: bool,
+    /// It sends a camera.
+    pub camera: bool,
+    /// Sounds that it wants to receive.
+    pub audio: u32,
+    /// Pictures that it wants to receive.
+    pub video: u32,
+}
+
+impl Seat {
+    /// Whether it sends anything.
+    pub fn publishes(&self) -> bool {
+        self.microphone || self.camera
+    }
+
+    /// Whether it receives anything.
+    pub fn receives(&self) -> bool {
+        self.audio > 0 || self.video > 0
+    }
+}
+
+/// A run's seats, those who publish first.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+pub struct Plan {
+    /// The load that it was made from.
+    pub load: Load,
+    /// How many rooms there are.
+    pub rooms: u32,
+    /// Who is there from the beginning.
+    pub seats: Vec<Seat>,
+    /// Joins, and leaves, a second while measuring; 0 when nobody comes or goes.
+    pub churn_per_s: f64,
+}
+
+impl Plan {
+    /// Makes the plan of a load.
+    ///
+    /// # Errors
+    /// [`BenchError::Options`] when there are more than [`SEATS_MAX`] seats, or nobody sends.
+    pub fn new(load: &Load) -> Result<Self, BenchError> {
+        let mut plan = Self { load: load.clone(), rooms: 0, seats: Vec::new(), churn_per_s: 0.0 };
+        match load.scenario {
+            Scenario::Webinar => plan.stage(load.publishers.unwrap_or(1), load.subscribers.unwrap_or(200), true)?,
+            Scenario::Churn => {
+                plan.stage(load.publishers.unwrap_or(1), load.subscribers.unwrap_or(200), true)?;
+                plan.churn_per_s = load.rate.unwrap_or(10.0);
+            }
+            Scenario::Voice => plan.stage(load.publishers.unwrap_or(10), load.subscribers.unwrap_or(100), false)?,
+            Scenario::Meeting => plan.meeting(load.participants.unwrap_or(10))?,
+            Scenario::Rooms => {
+                for _ in 0..load.rooms.unwrap_or(10) {
+                    plan.meeting(load.participants.unwrap_or(4))?;
+                }
+            }
+            Scenario::Mixed => {
+                plan.stage(1, load.subscribers.unwrap_or(100), true)?;
+                plan.meeting(load.participants.unwrap_or(10))?;
+                plan.stage(load.publishers.unwrap_or(10), load.subscribers.unwrap_or(100), false)?;
+            }
+        }
+        if !(0.0..=1000.0).contains(&plan.churn_per_s) {
+            return Err(BenchError::Options("--rate is between 0 and 1000 a second".into()));
+        }
+        if !plan.seats.iter().any(Seat::publishes) {
+            return Err(BenchError::Options("nobody would send: ask for one publisher at least".into()));
+        }
+        plan.seats.sort_by_key(|seat| (!seat.publishes(), seat.index));
+        Ok(plan)
+    }
+
+    /// Somebody who comes later: the same as the last seat, under another number.
+    pub fn newcomer(&self, index: u32) -> Option<Seat> {
+        self.seats.last().map(|seat| Seat { index, ..seat.clone() })
+    }
+
+    /// Streams that should arrive at each seat's room-mates, by kind: for the expected number of packets.
+    pub fn audience(&self, seat: &Seat) -> u32 {
+        let others = self.seats.iter().filter(|other| other.room == seat.room && other.index != seat.index);
+        others.filter(|other| other.receives()).count() as u32
+    }
+
+    fn stage(&mut self, publishers: u32, subscribers: u32, camera: bool) -> Result<(), BenchError> {
+        let room = self.rooms;
+        self.rooms += 1;
+        for _ in 0..publishers {
+            self.add(Seat { index: 0, room, microphone: true, camera, audio: 0, video: 0 })?;
+        }
+        let video = if camera { publishers } else { 0 };
+        for _ in 0..subscribers {
+            self.add(Seat { index: 0, room, microphone: false, camera: false, audio: publishers, video })?;
+        }
+        Ok(())
+    }
+
+    fn meeting(&mut self, participants: u32) -> Result<(), BenchError> {
+        let room = self.rooms;
+        self.rooms += 1;
+        let others = participants.saturating_sub(1);
+        for _ in 0..participants {
+            self.add(Seat { index: 0, room, microphone: true, camera: true, audio: others, video: others })?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, seat: Seat) -> Result<(), BenchError> {
+        let index = self.seats.len() as u32;
+        if index >= SEATS_MAX {
+            return Err(BenchError::Options(format!("a run has at most {SEATS_MAX} clients")));
+        }
+        self.seats.push(Seat { index, ..seat });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{Command, Options};
+    use clap::Parser;
+
+    fn plan(arguments: &str) -> Result<Plan, BenchError> {
+        let line = format!("boltorezka-bench load {arguments}");
+        match Options::try_parse_from(line.split_whitespace()).unwrap().command {
+            Command::Load(options) => Plan::new(&options.load),
+            _ => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn a_webinar_has_a_stage_and_an_audience() {
+        let plan = plan("--scenario webinar --publishers 2 --subscribers 5").unwrap();
+        assert_eq!((plan.rooms, plan.seats.len()), (1, 7));
+        assert!(plan.seats[0].publishes() && !plan.seats[0].receives());
+        assert_eq!((plan.seats[6].audio, plan.seats[6].video), (2, 2));
+        assert_eq!(plan.audience(&plan.seats[0]), 5);
+    }
+
+    #[test]
+    fn everyone_in_a_meeting_receives_all_others() {
+        let plan = plan("--scenario rooms --rooms 3 --participants 4").unwrap();
+        assert_eq!((plan.rooms, plan.seats.len()), (3, 12));
+        assert!(plan.seats.iter().all(|seat| seat.camera && seat.audio == 3 && seat.video == 3));
+        assert_eq!(plan.audience(&plan.seats[0]), 3);
+    }
+
+    #[test]
+    fn publishers_come_first_in_a_mixed_load() {
+        let plan = plan("--scenario mixed --subscribers 20").unwrap();
+        let first_listener = plan.seats.iter().position(|seat| !seat.publishes()).unwrap();
+        assert!(plan.seats[first_listener..].iter().all(|seat| !seat.publishes()));
+        assert_eq!(plan.seats.len(), 1 + 20 + 10 + 10 + 20);
+    }
+
+    #[test]
+    fn absurd_loads_are_refused() {
+        assert!(plan("--subscribers 30000").is_err());
+        assert!(plan("--publishers 0").is_err());
+        assert!(plan("--scenario churn --rate 5000").is_err());
+    }
+}
