@@ -1,5 +1,15 @@
-//! Bandwidth: how what a link carries is shared.
+//! Bandwidth: what a link carries, and how that is shared.
 
 mod allocator;
+mod delay;
+mod estimator;
+mod feedback;
+mod history;
+mod loss;
+mod probe;
+mod rate;
 
 pub use allocator::{Allocation, Demand, EncodingRate, allocate};
+pub use estimator::Estimator;
+pub use feedback::{Feedback, FeedbackError, FeedbackReport, Statuses};
+pub use probe::{Probe, ProbeId};

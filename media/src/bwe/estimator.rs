@@ -1,0 +1,301 @@
+//! How much a connection's way to its receiver carries: the send-side estimator.
+//!
+//! In the spirit of draft-ietf-rmcat-gcc-02: the delay of groups of packets and the loss decide when the rate must fall,
+//! the acknowledged rate says to what. What differs is made for a forwarder, which mostly sends less than it could, on
+//! machines that stop for moments: see [`Estimator`].
+
+use std::time::{Duration, Instant};
+
+use super::delay::{Delay, Usage};
+use super::feedback::{CLOCK_PERIOD_US, Feedback, FeedbackError};
+use super::history::{History, State};
+use super::loss::{Loss, Verdict};
+use super::probe::{Probe, ProbeId, Prober};
+use super::rate::AckedRate;
+
+/// The estimate's limits. The least is enough for one voice: with less nothing would ever be measured.
+const ESTIMATE_BPS_MIN: f64 = 50_000.0;
+const ESTIMATE_BPS_MAX: f64 = 200_000_000.0;
+/// Round trip until one is known.
+const RTT_US_AT_FIRST: i64 = 100_000;
+
+/// Growth a second while the link's capacity is unknown, and near a known one.
+const GROWTH: f64 = 0.08;
+const GROWTH_NEAR: f64 = 0.02;
+/// Where "near" begins and where the capacity turns out to be another, as shares of it.
+const NEAR_RATIO: f64 = 0.85;
+const BEYOND_RATIO: f64 = 1.15;
+/// A capacity is remembered this long.
+const CAPACITY_US: i64 = 30_000_000;
+/// The estimate does not grow beyond this multiple of what arrives: what is not used is not known. Probes raise it further.
+const ACKED_RATIO_MAX: f64 = 1.5;
+/// An estimate above this multiple of what arrives is not what limits the application.
+const LIMITED_RATIO: f64 = 1.3;
+/// Share of what arrives that the rate falls to, so that the queue empties.
+const FALL_RATIO: f64 = 0.85;
+/// An application that sends little shows little: no fall is deeper than this at once.
+const FALL_RATIO_MIN: f64 = 0.5;
+/// Share of what arrived through the full link that is sent once the queue is empty.
+const FULL_RATIO: f64 = 0.95;
+/// Time, beyond the round trip, after which another fall may follow: reports must speak of what was sent after the last.
+const FALL_GAP_US: i64 = 200_000;
+/// A queue below this is empty; above this it is severe, and the rate does not grow.
+const EMPTY_US: i64 = 10_000;
+const SEVERE_US: i64 = 30_000;
+/// How long the queue is given to empty before the rate grows again.
+const DRAIN_US_MAX: i64 = 3_000_000;
+/// Growth is counted over at most this much time, when reports come late.
+const GROWTH_US_MAX: i64 = 500_000;
+
+/// Time without reports after which the rate falls, to which share, and from how many unreported packets on.
+const SILENCE_US: i64 = 1_500_000;
+const SILENCE_RATIO: f64 = 0.7;
+const SILENCE_PACKETS: u32 = 10;
+
+/// The estimator of one connection. It reads no clock and does nothing by itself.
+///
+/// - A queue that grows, seen by the trend of the delay and by none of the last moments' packets having come through
+///   quickly, lets the estimate fall to 0.85 of what arrives; once the queue is empty it is 0.95 of that.
+/// - Loss above 10 % lets it fall, unless the loss stays the same when less is sent.
+/// - It grows by 8 % a second up to 1.5 times what arrives, and beyond that by probes alone.
+/// - Once every 1.5 s without any report it falls by 0.3.
+///
+/// Memory: 3 KiB, and 16 bytes a packet of the last second, at most 64 KiB; see `history.rs` for what happens then.
+#[derive(Debug)]
+pub struct Estimator {
+    origin: Instant,
+    history: History,
+    rate: AckedRate,
+    delay: Delay,
+    loss: Loss,
+    prober: Prober,
+    estimate_bps: f64,
+    rtt_us: i64,
+    /// The last report's reference time with its periods counted.
+    reference_us: Option<i64>,
+    updated_us: i64,
+    fell_us: Option<i64>,
+    /// Since when the queue is given time to empty, and what the estimate is afterwards.
+    draining: Option<(i64, f64)>,
+    /// What the full link carried, and when.
+    capacity: Option<(i64, f64)>,
+    /// Packets sent since the last report, and when silence began.
+    unreported_packets: u32,
+    silent_since_us: Option<i64>,
+}
+
+impl Estimator {
+    /// An estimator that knows nothing but a first guess, in bits per second.
+    pub fn new(now: Instant, start_bps: u64) -> Self {
+        Self {
+            origin: now,
+            history: History::default(),
+            rate: AckedRate::default(),
+            delay: Delay::default(),
+            loss: Loss::default(),
+            prober: Prober::new(),
+            estimate_bps: (start_bps as f64).clamp(ESTIMATE_BPS_MIN, ESTIMATE_BPS_MAX),
+            rtt_us: RTT_US_AT_FIRST,
+            reference_us: None,
+            updated_us: 0,
+            fell_us: None,
+            draining: None,
+            capacity: None,
+            unreported_packets: 0,
+            silent_since_us: None,
+        }
+    }
+
+    /// Notes a packet that leaves, padding and retransmissions included. `sequence` is its transport-wide number with
+    /// rollovers counted, `bytes` its size on the wire, `probe` the probe that it is a part of.
+    pub fn sent(&mut self, now: Instant, sequence: u64, bytes: usize, probe: Option<ProbeId>) {
+        let now_us = self.micros(now);
+        self.history.sent(now_us, sequence, bytes, probe);
+        self.unreported_packets = self.unreported_packets.saturating_add(1);
+        if self.silent_since_us.is_none() && self.reference_us.is_some() {
+            self.silent_since_us = Some(now_us);
+        }
+        if let Some(id) = probe {
+            self.prober.sent(now_us, id, sequence, bytes);
+        }
+    }
+
+    /// Takes an RTCP transport-wide feedback packet (type 205, format 15), header included: one packet of a compound.
+    /// Reports of packets that were never sent, or were reported before, change nothing.
+    ///
+    /// # Errors
+    /// The packet is malformed, and nothing of it was used.
+    pub fn handle_feedback(&mut self, now: Instant, packet: &[u8]) -> Result<(), FeedbackError> {
+        let now_us = self.micros(now);
+        let feedback = Feedback::parse(packet)?;
+        let reference_us = self.unwrap_reference(feedback.reference_us());
+        for (low, arrival_us) in feedback.statuses() {
+            let Some((sequence, sent)) = self.history.find(low) else { continue };
+            let before = sent.state;
+            let state = if arrival_us.is_some() { State::Received } else { State::Missing };
+            if before == State::Received || before == state {
+                continue;
+            }
+            sent.state = state;
+            let sent = *sent;
+            let arrival_us = arrival_us.map(|arrival_us| reference_us + arrival_us);
+            match before {
+                State::Missing => self.loss.found(),
+                _ if sent.probe.is_none() => self.loss.packet(sent.sent_us, sent.bytes, arrival_us.is_some()),
+                _ => {}
+            }
+            if let Some(arrival_us) = arrival_us {
+                if self.delay.packet(sent.sent_us, arrival_us) {
+                    self.rate = AckedRate::default();
+                }
+                self.rate.add(arrival_us, sent.bytes);
+            }
+            if before == State::Unreported {
+                self.prober.reported(sequence, &sent, arrival_us);
+            }
+        }
+        self.unreported_packets = 0;
+        self.silent_since_us = None;
+        self.update(now_us);
+        Ok(())
+    }
+
+    /// The round-trip time, from receiver reports.
+    pub fn set_rtt(&mut self, rtt: Duration) {
+        self.rtt_us = i64::try_from(rtt.as_micros()).unwrap_or(i64::MAX).min(SILENCE_US);
+    }
+
+    /// What all that is wanted would take, in bits per second: the estimator probes until it has found that much and
+    /// 30 % more, and not beyond. 0 for a connection that wants nothing: it is not probed.
+    pub fn set_desired_bps(&mut self, bps: u64) {
+        self.prober.set_desired_bps(bps);
+    }
+
+    /// What the way to the receiver carries, in bits per second, all packets included.
+    pub fn estimate_bps(&self) -> u64 {
+        self.estimate_bps as u64
+    }
+
+    /// Share of the packets of about the last second that were lost on the way, 0 to 1; without those of probes.
+    pub fn loss_ratio(&self) -> f32 {
+        self.loss.ratio() as f32
+    }
+
+    /// A probe that should be sent now. To be called after [`Self::handle_timeout`] and [`Self::handle_feedback`], and
+    /// after the desired rate rose.
+    pub fn poll_probe(&mut self, now: Instant) -> Option<Probe> {
+        self.prober.poll(self.micros(now), self.estimate_bps)
+    }
+
+    /// When to call [`Self::handle_timeout`] next; `None` for a connection that has nothing in flight and wants no more.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let silence_us = self.silent_since_us.map(|since_us| since_us + SILENCE_US);
+        let probe_us = self.prober.timeout_us(self.estimate_bps, self.rtt_us);
+        let next_us = silence_us.into_iter().chain(probe_us).min()?;
+        Some(self.origin + Duration::from_micros(next_us.max(0) as u64))
+    }
+
+    /// Does what time alone brings about. [`Self::poll_probe`] should follow.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now_us = self.micros(now);
+        if self.silent_since_us.is_some_and(|since_us| now_us - since_us >= SILENCE_US) {
+            // The next packet that is sent starts the clock again: what is not used needs no timeouts.
+            self.silent_since_us = None;
+            if std::mem::take(&mut self.unreported_packets) >= SILENCE_PACKETS {
+                self.fall_to(self.estimate_bps * SILENCE_RATIO, now_us);
+            }
+        }
+        self.prober.handle_timeout(now_us, self.estimate_bps, self.rtt_us);
+    }
+
+    fn update(&mut self, now_us: i64) {
+        let elapsed_us = (now_us - self.updated_us).clamp(0, GROWTH_US_MAX);
+        self.updated_us = now_us;
+        let usage = self.delay.evaluate();
+        let verdict = self.loss.evaluate(now_us);
+        let may_fall = self.fell_us.is_none_or(|fell_us| now_us - fell_us >= self.rtt_us + FALL_GAP_US);
+
+        if usage == Usage::Over {
+            if may_fall {
+                self.fall_by_delay(now_us);
+            }
+        } else if self.drained(now_us) && usage == Usage::Normal && verdict == Verdict::Rise {
+            self.grow(now_us, elapsed_us as f64 / 1e6);
+        }
+        if let Verdict::Fall(ratio) = verdict {
+            let floor_bps = self.rate.bps().unwrap_or(0.0).min(self.estimate_bps);
+            self.fall_to((self.estimate_bps * ratio).max(floor_bps), now_us);
+        }
+        let shown_bps = self.prober.conclude(now_us, self.delay.base_us(), self.loss.inherent());
+        if let Some(shown_bps) = shown_bps
+            && shown_bps > self.estimate_bps
+        {
+            self.estimate_bps = shown_bps.min(ESTIMATE_BPS_MAX);
+            self.draining = None;
+        }
+    }
+
+    fn fall_by_delay(&mut self, now_us: i64) {
+        let Some(acked_bps) = self.rate.bps() else { return };
+        let limited = self.estimate_bps > acked_bps * LIMITED_RATIO;
+        let severe = self.delay.standing_us() > SEVERE_US;
+        let target_bps = match (limited, severe) {
+            (false, _) => acked_bps * FALL_RATIO,
+            (true, true) => (acked_bps * FALL_RATIO).max(self.estimate_bps * FALL_RATIO_MIN),
+            (true, false) => acked_bps.max(self.estimate_bps * FALL_RATIO),
+        };
+        if !limited || severe {
+            self.capacity = Some((now_us, acked_bps));
+        }
+        self.draining = Some((now_us, acked_bps * FULL_RATIO));
+        self.fall_to(target_bps, now_us);
+    }
+
+    fn fall_to(&mut self, bps: f64, now_us: i64) {
+        self.estimate_bps = bps.min(self.estimate_bps).max(ESTIMATE_BPS_MIN);
+        self.fell_us = Some(now_us);
+        self.prober.hold(now_us);
+    }
+
+    /// Whether the queue has had its time to empty; if it did, the estimate is what the full link carried.
+    fn drained(&mut self, now_us: i64) -> bool {
+        let Some((since_us, full_bps)) = self.draining else { return true };
+        let empty = self.delay.standing_us() <= EMPTY_US;
+        if empty {
+            self.estimate_bps = self.estimate_bps.max(full_bps);
+        }
+        if empty || now_us - since_us > DRAIN_US_MAX {
+            self.draining = None;
+        }
+        self.draining.is_none()
+    }
+
+    fn grow(&mut self, now_us: i64, seconds: f64) {
+        let Some(acked_bps) = self.rate.bps() else { return };
+        if self.delay.standing_us() > SEVERE_US {
+            return;
+        }
+        self.capacity = self.capacity.filter(|&(known_us, capacity_bps)| {
+            now_us - known_us < CAPACITY_US && self.estimate_bps < capacity_bps * BEYOND_RATIO
+        });
+        let near = self.capacity.is_some_and(|(_, capacity_bps)| self.estimate_bps > capacity_bps * NEAR_RATIO);
+        let growth = if near { GROWTH_NEAR } else { GROWTH };
+        let grown_bps = self.estimate_bps * (1.0 + growth * seconds);
+        let limit_bps = (acked_bps * ACKED_RATIO_MAX).max(self.estimate_bps).min(ESTIMATE_BPS_MAX);
+        self.estimate_bps = grown_bps.min(limit_bps);
+    }
+
+    /// Counts the periods of the receiver's clock. Reports may be reordered, so it may go back.
+    fn unwrap_reference(&mut self, reference_us: i64) -> i64 {
+        let last_us = self.reference_us.unwrap_or(reference_us);
+        let step_us = (reference_us - last_us + CLOCK_PERIOD_US / 2).rem_euclid(CLOCK_PERIOD_US) - CLOCK_PERIOD_US / 2;
+        let reference_us = last_us + step_us;
+        self.reference_us = Some(reference_us);
+        reference_us
+    }
+
+    fn micros(&self, now: Instant) -> i64 {
+        let since = now.saturating_duration_since(self.origin);
+        since.as_secs() as i64 * 1_000_000 + i64::from(since.subsec_micros())
+    }
+}
