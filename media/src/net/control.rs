@@ -1,9 +1,10 @@
-//! Control messages: the local address of a datagram (`IP_PKTINFO`, `IPV6_PKTINFO`).
+//! Control messages: the local address of a datagram (`IP_PKTINFO`, `IPV6_PKTINFO`), the length of a message's segments
+//! (`UDP_SEGMENT`).
 
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Room for one `in6_pktinfo` or `in_pktinfo` with its header, and to spare.
+/// Room for one `in6_pktinfo` or `in_pktinfo` with its header (40 bytes), and a segment length with its (24).
 pub const CONTROL_BYTES: usize = 64;
 
 /// Storage for control messages, aligned as their headers need.
@@ -38,40 +39,68 @@ pub unsafe fn local_address(header: &libc::msghdr) -> Option<IpAddr> {
     None
 }
 
-/// Makes a datagram leave from `source`, on a socket of the IP version that `is_ipv6` says. Returns the length used.
+/// Makes a message leave from `source`, where one is given, on a socket of the IP version that `is_ipv6` says, cut into
+/// segments of `segment_bytes`, where that is given. Returns the length used.
 ///
 /// # Safety
-/// `header` points to `buffer` as its control buffer, with its full length.
-pub unsafe fn set_source(header: &mut libc::msghdr, source: IpAddr, is_ipv6: bool) -> usize {
-    // SAFETY: the buffer has room for either message, so that CMSG_FIRSTHDR is not null and the data fits behind it.
-    unsafe {
-        let message = libc::CMSG_FIRSTHDR(header);
-        if message.is_null() {
-            return 0;
-        }
-        let data = libc::CMSG_DATA(message);
-        let length = match source {
-            IpAddr::V4(address) if !is_ipv6 => {
-                let mut info: libc::in_pktinfo = mem::zeroed();
-                info.ipi_spec_dst.s_addr = u32::from(address).to_be();
-                (*message).cmsg_level = libc::IPPROTO_IP;
-                (*message).cmsg_type = libc::IP_PKTINFO;
-                data.cast::<libc::in_pktinfo>().write_unaligned(info);
-                mem::size_of::<libc::in_pktinfo>()
-            }
-            _ => {
-                let mut info: libc::in6_pktinfo = mem::zeroed();
-                info.ipi6_addr.s6_addr = match source {
-                    IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-                    IpAddr::V6(address) => address.octets(),
-                };
-                (*message).cmsg_level = libc::IPPROTO_IPV6;
-                (*message).cmsg_type = libc::IPV6_PKTINFO;
-                data.cast::<libc::in6_pktinfo>().write_unaligned(info);
-                mem::size_of::<libc::in6_pktinfo>()
+/// `header` points to a [`ControlBuffer`] as its control buffer, with its full length.
+pub unsafe fn set_controls(
+    header: &mut libc::msghdr,
+    source: Option<IpAddr>,
+    is_ipv6: bool,
+    segment_bytes: Option<u16>,
+) -> usize {
+    let mut used = 0;
+    if let Some(source) = source {
+        let mut v4: libc::in_pktinfo = ipv4_info();
+        let mut v6: libc::in6_pktinfo = ipv6_info();
+        // SAFETY: by the contract there are `CONTROL_BYTES` behind the header's pointer, of which nothing is used yet.
+        used += unsafe {
+            match source {
+                IpAddr::V4(address) if !is_ipv6 => {
+                    v4.ipi_spec_dst.s_addr = u32::from(address).to_be();
+                    append(header, used, libc::IPPROTO_IP, libc::IP_PKTINFO, v4)
+                }
+                IpAddr::V4(address) => {
+                    v6.ipi6_addr.s6_addr = address.to_ipv6_mapped().octets();
+                    append(header, used, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, v6)
+                }
+                IpAddr::V6(address) => {
+                    v6.ipi6_addr.s6_addr = address.octets();
+                    append(header, used, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, v6)
+                }
             }
         };
-        (*message).cmsg_len = libc::CMSG_LEN(length as u32) as _;
-        libc::CMSG_SPACE(length as u32) as usize
     }
+    if let Some(bytes) = segment_bytes {
+        // SAFETY: as above, with at most 40 bytes used.
+        used += unsafe { append(header, used, libc::IPPROTO_UDP, libc::UDP_SEGMENT, bytes) };
+    }
+    used
+}
+
+/// Writes a control message behind the `used` bytes of the header's buffer, and returns its length with padding.
+///
+/// # Safety
+/// The header's control buffer is aligned for `cmsghdr` at `used`, and has room for the message there.
+unsafe fn append<T>(header: &libc::msghdr, used: usize, level: libc::c_int, kind: libc::c_int, data: T) -> usize {
+    let length = mem::size_of::<T>() as libc::c_uint;
+    // SAFETY: by the contract header and data fit; `CMSG_DATA` is within that room, and is written unaligned.
+    unsafe {
+        let message = header.msg_control.cast::<u8>().add(used).cast::<libc::cmsghdr>();
+        (*message).cmsg_level = level;
+        (*message).cmsg_type = kind;
+        (*message).cmsg_len = libc::CMSG_LEN(length) as _;
+        libc::CMSG_DATA(message).cast::<T>().write_unaligned(data);
+        libc::CMSG_SPACE(length) as usize
+    }
+}
+
+fn ipv4_info() -> libc::in_pktinfo {
+    let nowhere = libc::in_addr { s_addr: 0 };
+    libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: nowhere, ipi_addr: nowhere }
+}
+
+fn ipv6_info() -> libc::in6_pktinfo {
+    libc::in6_pktinfo { ipi6_addr: libc::in6_addr { s6_addr: [0; 16] }, ipi6_ifindex: 0 }
 }

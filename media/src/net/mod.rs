@@ -10,5 +10,5 @@ mod wake;
 
 pub use addresses::host_addresses;
 pub use affinity::pin_to_core;
-pub use udp::{BATCH_MAX, Received, UdpSocket};
+pub use udp::{BATCH_MAX, Message, Received, Sent, UdpSocket};
 pub use wake::{Waker, wait};

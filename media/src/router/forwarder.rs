@@ -15,7 +15,8 @@ pub struct Source {
 }
 
 impl Source {
-    fn of(packet: &Packet) -> Self {
+    /// That of a packet.
+    pub fn of(packet: &Packet) -> Self {
         Self { track: packet.track, encoding: packet.encoding }
     }
 }
@@ -68,6 +69,11 @@ impl Forwarder {
         self.target.filter(|_| self.current != self.target)
     }
 
+    /// The numbers under which packets left.
+    pub fn munger(&self) -> &Munger {
+        &self.munger
+    }
+
     /// The numbers under which `packet` leaves, or `None` when it does not.
     pub fn forward(&mut self, packet: &Packet) -> Option<Munged> {
         let source = Source::of(packet);
@@ -83,7 +89,7 @@ impl Forwarder {
 mod tests {
     use std::time::Instant;
 
-    use super::super::munger::tests::packet;
+    use super::super::testing::packet;
     use super::*;
 
     fn source(track: u32, encoding: u8) -> Source {

@@ -13,3 +13,31 @@ pub use keyframes::KeyframeThrottle;
 pub use munger::{Munged, Munger};
 pub use revoked::Revoked;
 pub use speakers::Speakers;
+
+/// Packets for tests.
+#[cfg(test)]
+pub mod testing {
+    use std::time::Instant;
+
+    use boltorezka_proto::TrackNumber;
+
+    use crate::rtp::{Codec, Descriptor, Format, Packet};
+
+    /// A VP8 packet of the first encoding of track 1, without payload.
+    pub fn packet(sequence: u64, timestamp: u32, arrival: Instant) -> Packet {
+        Packet {
+            track: TrackNumber(1),
+            encoding: 0,
+            format: Format::plain(Codec::Vp8),
+            sequence,
+            timestamp,
+            marker: false,
+            descriptor: Descriptor::default(),
+            audio_level_dbov: None,
+            voice: None,
+            rotation: None,
+            arrival,
+            payload: Vec::new().into(),
+        }
+    }
+}

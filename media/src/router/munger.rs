@@ -1,15 +1,21 @@
 //! Rewrites sequence numbers, timestamps and picture numbers, so that a slot looks like one stream from one encoder
 //! while its source changes.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::Source;
 use crate::rtp::{Packet, Rewrite};
+
+/// Segments that packets may be asked for again from: several switches within the time that packets are kept.
+const PAST_SEGMENTS_MAX: usize = 8;
 
 /// The rewriting state of one slot.
 #[derive(Debug)]
 pub struct Munger {
     last: Last,
     segment: Option<Segment>,
+    past: VecDeque<Segment>,
 }
 
 /// A packet's numbers as the slot's receiver sees them.
@@ -36,6 +42,7 @@ struct Last {
 /// A stretch of packets from one encoder; the offsets are added, wrapping.
 #[derive(Debug)]
 struct Segment {
+    source: Source,
     first_source_sequence: u64,
     sequence: u64,
     timestamp: u32,
@@ -50,7 +57,7 @@ impl Munger {
     /// 5.1); the receiver starts with rollover counter zero, so that `sequence` has 16 bits.
     pub fn new(sequence: u16, timestamp: u32) -> Self {
         let last = Last { sequence: u64::from(sequence), timestamp, arrival: None, picture_id: 0, tl0_pic_idx: 0 };
-        Self { last, segment: None }
+        Self { last, segment: None, past: VecDeque::new() }
     }
 
     /// Begins a new segment with `packet`: the next number follows the newest one sent, the timestamp moves on by the
@@ -63,13 +70,20 @@ impl Munger {
         let timestamp = last.timestamp.wrapping_add(ticks.max(1));
         let picture_id = packet.descriptor.picture_id.map_or(0, |(id, _)| id);
         let tl0_pic_idx = packet.descriptor.tl0_pic_idx.unwrap_or(0);
-        self.segment = Some(Segment {
+        let segment = Segment {
+            source: Source::of(packet),
             first_source_sequence: packet.sequence,
             sequence: last.sequence.wrapping_add(1).wrapping_sub(packet.sequence),
             timestamp: timestamp.wrapping_sub(packet.timestamp),
             picture_id: last.picture_id.wrapping_add(1).wrapping_sub(picture_id),
             tl0_pic_idx: last.tl0_pic_idx.wrapping_add(1).wrapping_sub(tl0_pic_idx),
-        });
+        };
+        if let Some(ended) = self.segment.replace(segment) {
+            if self.past.len() == PAST_SEGMENTS_MAX {
+                self.past.pop_front();
+            }
+            self.past.push_back(ended);
+        }
     }
 
     /// The numbers for `packet` of the running segment; `None` for a late one from before its start.
@@ -78,51 +92,62 @@ impl Munger {
         if packet.sequence < segment.first_source_sequence {
             return None;
         }
-        let sequence = packet.sequence.wrapping_add(segment.sequence);
-        let timestamp = packet.timestamp.wrapping_add(segment.timestamp);
-        let picture_id = packet.descriptor.picture_id.map(|(id, wide)| {
-            let mask = if wide { PICTURE_ID_MASK } else { 0x7f };
-            id.wrapping_add(segment.picture_id) & mask
-        });
-        let tl0_pic_idx = packet.descriptor.tl0_pic_idx.map(|id| id.wrapping_add(segment.tl0_pic_idx));
-        if sequence > self.last.sequence {
+        let munged = segment.numbers(packet);
+        if munged.sequence > self.last.sequence {
             self.last = Last {
-                sequence,
-                timestamp,
+                sequence: munged.sequence,
+                timestamp: munged.timestamp,
                 arrival: Some(packet.arrival),
-                picture_id: picture_id.unwrap_or(self.last.picture_id),
-                tl0_pic_idx: tl0_pic_idx.unwrap_or(self.last.tl0_pic_idx),
+                picture_id: munged.rewrite.picture_id.unwrap_or(self.last.picture_id),
+                tl0_pic_idx: munged.rewrite.tl0_pic_idx.unwrap_or(self.last.tl0_pic_idx),
             };
         }
-        Some(Munged { sequence, timestamp, rewrite: Rewrite { picture_id, tl0_pic_idx } })
+        Some(munged)
+    }
+
+    /// Where the packet that left as `sequence` came from: its source, and its number there.
+    pub fn origin(&self, sequence: u64) -> Option<(Source, u64)> {
+        let segment = self.segment_of(sequence)?;
+        Some((segment.source, sequence.wrapping_sub(segment.sequence)))
+    }
+
+    /// The numbers that `packet` left with as `sequence`.
+    pub fn numbers_again(&self, sequence: u64, packet: &Packet) -> Option<Munged> {
+        let munged = self.segment_of(sequence)?.numbers(packet);
+        (munged.sequence == sequence).then_some(munged)
+    }
+
+    fn segment_of(&self, sequence: u64) -> Option<&Segment> {
+        let newest_first = self.segment.iter().chain(self.past.iter().rev());
+        newest_first.into_iter().find(|segment| segment.first_sequence() <= sequence)
+    }
+}
+
+impl Segment {
+    fn first_sequence(&self) -> u64 {
+        self.first_source_sequence.wrapping_add(self.sequence)
+    }
+
+    fn numbers(&self, packet: &Packet) -> Munged {
+        let picture_id = packet.descriptor.picture_id.map(|(id, wide)| {
+            let mask = if wide { PICTURE_ID_MASK } else { 0x7f };
+            id.wrapping_add(self.picture_id) & mask
+        });
+        let tl0_pic_idx = packet.descriptor.tl0_pic_idx.map(|id| id.wrapping_add(self.tl0_pic_idx));
+        Munged {
+            sequence: packet.sequence.wrapping_add(self.sequence),
+            timestamp: packet.timestamp.wrapping_add(self.timestamp),
+            rewrite: Rewrite { picture_id, tl0_pic_idx },
+        }
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::time::Duration;
 
-    use boltorezka_proto::TrackNumber;
-
+    use super::super::testing::packet;
     use super::*;
-    use crate::rtp::{Codec, Descriptor, Format};
-
-    pub fn packet(sequence: u64, timestamp: u32, arrival: Instant) -> Packet {
-        Packet {
-            track: TrackNumber(1),
-            encoding: 0,
-            format: Format::plain(Codec::Vp8),
-            sequence,
-            timestamp,
-            marker: false,
-            descriptor: Descriptor::default(),
-            audio_level_dbov: None,
-            voice: None,
-            rotation: None,
-            arrival,
-            payload: Vec::new().into(),
-        }
-    }
 
     #[test]
     fn a_segment_keeps_gaps_and_order() {
@@ -160,5 +185,24 @@ pub(super) mod tests {
         let c = munger.rewrite(&third).unwrap();
         assert_eq!(c.rewrite.picture_id, b.rewrite.picture_id.map(|id| id + 1), "wraps in 15 bits");
         assert_eq!(c.rewrite.tl0_pic_idx, b.rewrite.tl0_pic_idx.map(|id| id + 1), "wraps in 8 bits");
+    }
+
+    #[test]
+    fn what_left_is_found_again_after_a_switch() {
+        let now = Instant::now();
+        let mut munger = Munger::new(100, 0);
+        let mut old = packet(5, 50, now);
+        old.descriptor.picture_id = Some((9, true));
+        munger.start(&old);
+        let sent = munger.rewrite(&old).unwrap();
+        let mut new = packet(900, 7, now);
+        new.encoding = 2;
+        munger.start(&new);
+        let switched = munger.rewrite(&new).unwrap();
+        assert_eq!(munger.origin(sent.sequence), Some((Source::of(&old), 5)));
+        assert_eq!(munger.origin(switched.sequence), Some((Source::of(&new), 900)));
+        assert_eq!(munger.numbers_again(sent.sequence, &old), Some(sent));
+        assert_eq!(munger.numbers_again(switched.sequence, &old), None, "another packet");
+        assert_eq!(munger.origin(100), None, "never sent");
     }
 }

@@ -1,6 +1,6 @@
 //! VP8 payload descriptor (RFC 7741, section 4.2).
 
-use super::Descriptor;
+use super::{Descriptor, Rewrite};
 
 const EXTENDED: u8 = 0x80;
 const START_OF_PARTITION: u8 = 0x10;
@@ -39,6 +39,32 @@ pub fn parse(payload: &[u8]) -> Option<Descriptor> {
     Some(descriptor)
 }
 
+/// Writes new numbers into the descriptor of `payload`, where it has the fields.
+pub fn rewrite(payload: &mut [u8], numbers: Rewrite) {
+    let mut bytes = payload.iter_mut();
+    if bytes.next().is_none_or(|first| *first & EXTENDED == 0) {
+        return;
+    }
+    let Some(extension) = bytes.next().map(|extension| *extension) else { return };
+    if extension & HAS_PICTURE_ID != 0 {
+        let Some(high) = bytes.next() else { return };
+        let [new_high, new_low] = numbers.picture_id.unwrap_or_default().to_be_bytes();
+        if *high & PICTURE_ID_15_BITS == 0 {
+            *high = numbers.picture_id.map_or(*high, |_| new_low & 0x7f);
+        } else {
+            let Some(low) = bytes.next() else { return };
+            if numbers.picture_id.is_some() {
+                (*high, *low) = (PICTURE_ID_15_BITS | new_high, new_low);
+            }
+        }
+    }
+    if extension & HAS_TL0_PIC_IDX != 0
+        && let (Some(place), Some(index)) = (bytes.next(), numbers.tl0_pic_idx)
+    {
+        *place = index;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,10 +91,28 @@ mod tests {
         assert_eq!(parse(&[0x90, 0x80, 0x11, 0x01]).unwrap().picture_id, Some((0x11, false)));
     }
 
+    #[test]
+    fn numbers_are_rewritten_in_their_width() {
+        let numbers = Rewrite { picture_id: Some(0x1234), tl0_pic_idx: Some(9) };
+        let mut wide = [0x90, 0xf0, 0x81, 0x02, 7, 0x20, 0x10, 0, 0];
+        rewrite(&mut wide, numbers);
+        assert_eq!(wide, [0x90, 0xf0, 0x92, 0x34, 9, 0x20, 0x10, 0, 0]);
+        let mut narrow = [0x90, 0x80, 0x11, 0x01];
+        rewrite(&mut narrow, numbers);
+        assert_eq!(narrow, [0x90, 0x80, 0x34, 0x01]);
+        rewrite(&mut narrow, Rewrite::default());
+        assert_eq!(narrow, [0x90, 0x80, 0x34, 0x01]);
+        let mut none = [0x10, 0x01, 2];
+        rewrite(&mut none, numbers);
+        assert_eq!(none, [0x10, 0x01, 2]);
+    }
+
     proptest::proptest! {
         #[test]
-        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..12)) {
-            parse(&bytes);
+        fn any_bytes_are_read_without_panic(mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..12)) {
+            let before = parse(&bytes);
+            rewrite(&mut bytes, Rewrite { picture_id: Some(0x7fff), tl0_pic_idx: Some(1) });
+            proptest::prop_assert_eq!(before.map(|d| d.keyframe_start), parse(&bytes).map(|d| d.keyframe_start));
         }
     }
 }

@@ -11,14 +11,17 @@ use super::connection::{Connection, SECTIONS_MAX, offer_session};
 use super::demux::Reach;
 use super::messages::{PeerMessage, ShardEvent};
 use super::room::Room;
-use super::transport::{ESTIMATE_START_BPS, Transport, TransportError};
+use super::transport::{Transport, TransportError};
 use super::{ConnectionKey, ShardCore};
+use crate::egress::Sender;
 
 /// A connection that nothing was heard of for this long is suspended: its tracks are withdrawn and others are told. ICE
 /// consent checks come each 5 s (RFC 7675), so that two of them were missed.
 const SUSPEND_AFTER: Duration = Duration::from_secs(15);
 /// A suspended connection keeps its place for this long: a train in a tunnel, a laptop that was moved.
 const REMOVE_AFTER: Duration = Duration::from_secs(60);
+/// Estimate before anything was measured. Browsers reach several Mb/s within a second; a lower start delays the picture.
+const ESTIMATE_START_BPS: u64 = 1_500_000;
 /// A client that was answered has this long to connect.
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 impl ShardCore {
@@ -49,7 +52,8 @@ impl ShardCore {
             return Err((ErrorCode::MediaUnavailable, "this media node is full; try again later".to_owned()));
         }
         let credentials = self.demux.credentials(&mut self.config.entropy);
-        let (mut transport, answer) = Transport::accept(&self.config.transport, credentials, offer, now)
+        let cname = participant_id.to_string();
+        let (mut transport, answer) = Transport::accept(&self.config.transport, credentials, cname.clone(), offer, now)
             .map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))?;
         if let Some(key) = existing {
             self.remove(now, key, EndReason::Replaced);
@@ -62,6 +66,7 @@ impl ShardCore {
             state: ConnectionState::Connecting,
             state_since: now,
             transport,
+            sender: Sender::new(now, self.started, cname, ESTIMATE_START_BPS),
             reach: Reach::default(),
             offer_session: offer_session(offer).to_owned(),
             sections: Vec::new(),
@@ -115,6 +120,9 @@ impl ShardCore {
     pub(super) fn connected(&mut self, now: Instant, key: ConnectionKey) {
         if let Some(connection) = self.connections.get_mut(key) {
             connection.enter(ConnectionState::Connected, now);
+            if let Some(path) = connection.transport.path() {
+                connection.sender.suggest_path(path);
+            }
         }
     }
 
@@ -223,9 +231,9 @@ impl ShardCore {
         call.flush(|channel, text| transport.write_text(channel, text));
         let mut events = Vec::new();
         // Two polls: the message first, then the goodbye.
-        let told = transport.poll(now, &mut self.transmits, &mut events);
+        let told = transport.poll(now, &mut self.batch, &mut events);
         transport.close();
-        if let Err(error) = told.and_then(|_| transport.poll(now, &mut self.transmits, &mut events)) {
+        if let Err(error) = told.and_then(|_| transport.poll(now, &mut self.batch, &mut events)) {
             tracing::debug!(%error, "a connection ended without a goodbye");
         }
         self.leave_room(key, connection.room);

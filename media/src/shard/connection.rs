@@ -10,6 +10,7 @@ use str0m::media::{Mid, Pt, Rid};
 use super::call::Call;
 use super::demux::Reach;
 use super::transport::Transport;
+use crate::egress::Sender;
 use crate::router::Forwarder;
 use crate::router::slots::Wish;
 use crate::rtp::Format;
@@ -33,6 +34,8 @@ pub struct Connection {
     pub state_since: Instant,
     /// The WebRTC side.
     pub transport: Transport,
+    /// What it is sent.
+    pub sender: Sender,
     /// Its addresses and fragments at the demultiplexer.
     pub reach: Reach,
     /// Session id of the client's offers (`o=`): a new one is a new connection.

@@ -1,6 +1,6 @@
 //! In-call messages: what a client says, and what it is told.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use boltorezka_proto::call::{
     CHANNEL_LABEL, ClientCallMessage, ClientStateKind, MESSAGE_BYTES_MAX, Publication, ServerCallMessage,
@@ -126,8 +126,9 @@ impl ShardCore {
     }
 
     /// Figures about a connection came in.
-    pub(super) fn measured(&mut self, key: ConnectionKey, rtt: Option<Duration>, uplink_loss_ratio: Option<f32>) {
+    pub(super) fn measured(&mut self, key: ConnectionKey, uplink_loss_ratio: Option<f32>) {
         let Some(connection) = self.connections.get_mut(key) else { return };
+        let rtt = connection.sender.rtt();
         let message = ServerCallMessage::Quality {
             downlink_bps: connection.estimate_bps,
             uplink_loss_ratio: uplink_loss_ratio.unwrap_or(0.0),

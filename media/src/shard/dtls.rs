@@ -1,15 +1,38 @@
 //! DTLS for str0m with one validated configuration for all connections.
 //!
 //! str0m's own provider builds and validates a dimpl configuration for each connection, about 1.1 ms of a shard's time
-//! at each join. This one does it once for each MTU and DTLS version.
+//! at each join. This one does it once for each MTU.
+//!
+//! The instances also let [`exported_keys`] see the keying material: str0m takes it and shows it to nobody, and the egress
+//! seals under it.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use str0m::crypto::dtls::{
-    DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion,
+    DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion, SrtpProfile,
 };
-use str0m::crypto::{CryptoProvider, from_feature_flags};
+use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
+
+use crate::egress::{Opener, Profile, Sealer, SrtpError, association};
+
+/// What a DTLS association gives to SRTP: a profile, the keying material, and whether this side is the DTLS client.
+type Exported = (Profile, Vec<u8>, bool);
+
+thread_local! {
+    /// What an instance on this thread exported last. str0m runs one connection at a time and knows nothing of what its
+    /// DTLS instance belongs to: who runs it looks here before and after.
+    static EXPORTED: RefCell<Option<Exported>> = const { RefCell::new(None) };
+}
+
+/// Runs one connection's str0m; with what it returns come the SRTP keys, when its DTLS association was made meanwhile.
+pub fn exported_keys<T>(run: impl FnOnce() -> T) -> (T, Result<Option<(Sealer, Opener)>, SrtpError>) {
+    EXPORTED.take();
+    let outcome = run();
+    let keys = EXPORTED.take().map(|(profile, material, is_client)| association(profile, &material, is_client));
+    (outcome, keys.transpose())
+}
 
 /// The crypto that shards hand to str0m: aws-lc-rs, with shared DTLS configuration.
 pub fn crypto_provider() -> Arc<CryptoProvider> {
@@ -57,13 +80,11 @@ impl DtlsProvider for SharedDtls {
         now: Instant,
         version: DtlsVersion,
         mtu: Option<usize>,
-    ) -> Result<Box<dyn DtlsInstance>, str0m::crypto::CryptoError> {
+    ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
         if !matches!(version, DtlsVersion::Dtls12) {
-            return self.base.new_dtls(certificate, now, version, mtu);
+            return Err(CryptoError::Other("only DTLS 1.2 is configured".to_owned()));
         }
-        let config = self
-            .config(mtu)
-            .map_err(|error| str0m::crypto::CryptoError::Other(format!("DTLS configuration: {error}")))?;
+        let config = self.config(mtu).map_err(|error| CryptoError::Other(format!("DTLS configuration: {error}")))?;
         Ok(Box::new(Instance(dimpl::Dtls::new_12(config, certificate.clone(), now))))
     }
 }
@@ -86,7 +107,14 @@ impl DtlsInstance for Instance {
     }
 
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
-        self.0.poll_output(buffer)
+        let output = self.0.poll_output(buffer);
+        if let DtlsOutput::KeyingMaterial(material, profile) = &output
+            && let Some(profile) = profile_of(*profile)
+        {
+            let exported = (profile, material.to_vec(), self.0.is_active());
+            EXPORTED.set(Some(exported));
+        }
+        output
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
@@ -115,5 +143,14 @@ impl DtlsInstance for Instance {
 
     fn close(&mut self) -> Result<(), DtlsImplError> {
         self.0.close()
+    }
+}
+
+fn profile_of(profile: SrtpProfile) -> Option<Profile> {
+    match profile {
+        SrtpProfile::AES128_CM_SHA1_80 => Some(Profile::Aes128CmSha1_80),
+        SrtpProfile::AEAD_AES_128_GCM => Some(Profile::AeadAes128Gcm),
+        SrtpProfile::AEAD_AES_256_GCM => Some(Profile::AeadAes256Gcm),
+        _ => None,
     }
 }

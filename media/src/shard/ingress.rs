@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use boltorezka_proto::admission::ConnectionState;
 use boltorezka_proto::call::TrackSource;
 use boltorezka_proto::{RoomId, TrackNumber};
-use slotmap::SlotMap;
 use str0m::media::{Mid, Rid};
 
-use super::connection::{Connection, Slot};
+use super::connection::Slot;
 use super::demux::{Destination, TransactionId};
-use super::formats::payload_type;
-use super::messages::{Counters, PeerMessage};
-use super::track::{Origin, Subscription};
+use super::egress::ReportsFor;
+use super::messages::PeerMessage;
+use super::subscribing::INITIAL_SEQUENCE_MASK;
+use super::track::Origin;
 use super::transport::TransportEvent;
 use super::{ConnectionKey, Datagram, ShardCore};
 use crate::router::{Forwarder, Munger};
@@ -38,29 +38,38 @@ impl ShardCore {
             return self.counters.drop("too_many_addresses");
         }
         let Datagram { source, destination, contents } = datagram;
+        let mut is_authentic = false;
+        if is_rtcp(contents) {
+            match self.take_reports(now, key, datagram) {
+                ReportsFor::Us => return,
+                ReportsFor::Both => is_authentic = true,
+                ReportsFor::Nobody => return self.counters.drop("not_authentic"),
+            }
+        }
+        let Some(connection) = self.connections.get_mut(key) else { return };
         let transaction = TransactionId::of(contents);
         if !is_known && transaction.is_some_and(|transaction| connection.reach.has_taken(transaction)) {
             return self.counters.drop("replayed");
         }
         let taken = connection.transport.receive(now, source, destination, contents, transaction.is_some());
         match taken {
-            Ok(true) => connection.last_heard = now,
+            Ok(true) => {}
             Ok(false) => return self.counters.drop("not_authentic"),
             Err(error) => return self.connection_failed(now, key, &error),
         }
         if let Some(transaction) = transaction {
+            is_authentic = true;
             connection.reach.take(transaction);
         }
         if !is_known {
             self.demux.learn(source, key, &mut connection.reach);
         }
-        if connection.state == ConnectionState::Suspended {
-            self.resume(now, key);
-        }
-        let Some(connection) = self.connections.get_mut(key) else { return };
         // str0m holds one packet at a time: each must be taken out before the next goes in.
         let mut events = std::mem::take(&mut self.transport_events);
-        let drained = connection.transport.drain(&mut self.transmits, &mut events);
+        let drained = connection.transport.drain(&mut self.batch, &mut events);
+        if is_authentic || !events.is_empty() {
+            self.heard_of(now, key);
+        }
         self.mark_dirty(key);
         self.handle_transport_events(now, key, &mut events);
         if let Err(error) = drained {
@@ -68,6 +77,15 @@ impl ShardCore {
         }
         events.clear();
         self.transport_events = events;
+    }
+
+    /// Something came that only the client can have sent.
+    pub(super) fn heard_of(&mut self, now: Instant, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.last_heard = now;
+        if connection.state == ConnectionState::Suspended {
+            self.resume(now, key);
+        }
     }
 
     /// Whether `source` is in use by another connection. An admitted client that forges its source address must not take
@@ -91,23 +109,26 @@ impl ShardCore {
                 TransportEvent::Connected => self.connected(now, key),
                 TransportEvent::Closed => self.connection_closed(now, key),
                 TransportEvent::SectionAdded { mid, is_video, rids } => self.add_section(key, mid, is_video, rids),
-                TransportEvent::SlotAdded { mid, is_video, formats } => {
-                    // Below 2^15, so that a receiver that misses the first packets still guesses the rollover counter.
-                    let sequence = (self.random_u32() & 0x7fff) as u16;
+                TransportEvent::Keys(association) => {
+                    if let Some(connection) = self.connections.get_mut(key) {
+                        connection.sender.set_association(*association);
+                    }
+                }
+                TransportEvent::SlotAdded { mid, is_video, formats, stream } => {
+                    let sequence = (self.random_u32() & INITIAL_SEQUENCE_MASK) as u16;
                     let timestamp = self.random_u32();
                     let forwarder = Forwarder::new(Munger::new(sequence, timestamp));
-                    self.add_slot(now, key, Slot::new(mid, is_video, formats, forwarder));
+                    self.add_slot(now, key, Slot::new(mid, is_video, formats, forwarder), stream);
                 }
-                TransportEvent::KeyframeRequested { mid } => self.keyframe_requested(key, mid),
                 TransportEvent::Dropped { reason } => self.counters.drop(reason),
-                TransportEvent::DirectionChanged { mid, receives, sends } => {
+                TransportEvent::DirectionChanged { mid, receives, sends, stream } => {
+                    self.stream_changed(key, mid, stream);
                     self.direction_changed(now, key, mid, receives, sends);
                 }
                 TransportEvent::ChannelOpen { channel, label } => self.channel_opened(key, channel, &label),
                 TransportEvent::ChannelClose { channel } => self.channel_closed(key, channel),
                 TransportEvent::ChannelData { channel, data } => self.hear(now, key, channel, &data),
-                TransportEvent::Estimate { bitrate_bps } => self.estimated(now, key, bitrate_bps),
-                TransportEvent::Stats { rtt, uplink_loss_ratio } => self.measured(key, rtt, uplink_loss_ratio),
+                TransportEvent::UplinkLoss { ratio } => self.measured(key, ratio),
             }
         }
     }
@@ -132,16 +153,16 @@ impl ShardCore {
             return self.counters.drop("not_loudest");
         }
         self.relay(number, &packet);
-        self.fan_out(&packet);
+        self.fan_out(packet);
     }
 
     /// Takes a packet that another shard relayed to this shard's subscriptions.
-    pub(super) fn take_relayed(&mut self, now: Instant, room: RoomId, packet: &Packet) {
+    pub(super) fn take_relayed(&mut self, now: Instant, room: RoomId, packet: Packet) {
         let Some(track) = self.tracks.get(&packet.track) else { return self.counters.drop("unknown_track") };
         if track.muted {
             return self.counters.drop("muted");
         }
-        if track.source == TrackSource::Microphone && !self.is_heard(now, room, packet.track, packet) {
+        if track.source == TrackSource::Microphone && !self.is_heard(now, room, packet.track, &packet) {
             return self.counters.drop("not_loudest");
         }
         self.fan_out(packet);
@@ -154,21 +175,6 @@ impl ShardCore {
             self.fill_audio_slots(now, room);
         }
         self.rooms.get(&room).is_some_and(|room| room.speakers.is_heard(number))
-    }
-
-    /// Sends a packet in every slot that carries its source.
-    fn fan_out(&mut self, packet: &Packet) {
-        let Self { tracks, connections, counters, dirty, .. } = self;
-        let Some(track) = tracks.get(&packet.track) else { return };
-        let mut switched = Vec::new();
-        for &subscription in &track.subscriptions {
-            if forward(connections, counters, dirty, subscription, packet) {
-                switched.push(subscription);
-            }
-        }
-        for subscription in switched {
-            self.slot_switched(subscription);
-        }
     }
 
     /// Gives a packet to the other shards that need it: of a voice that is heard all, of other tracks what they asked for.
@@ -187,42 +193,9 @@ impl ShardCore {
             }
         }
     }
-
-    /// A subscriber's decoder lost its way.
-    fn keyframe_requested(&mut self, key: ConnectionKey, mid: Mid) {
-        let connection = self.connections.get(key);
-        let slot = connection.and_then(|connection| connection.slots.iter().find(|slot| slot.mid == mid));
-        if let Some(source) = slot.and_then(|slot| slot.forwarder.current()) {
-            self.need_keyframe(source);
-        }
-    }
 }
 
-/// Sends a packet in one slot, where it carries the packet's source; says whether the slot's source changed with it.
-fn forward(
-    connections: &mut SlotMap<ConnectionKey, Connection>,
-    counters: &mut Counters,
-    dirty: &mut Vec<ConnectionKey>,
-    subscription: Subscription,
-    packet: &Packet,
-) -> bool {
-    let Some(connection) = connections.get_mut(subscription.connection) else { return false };
-    let Some(slot) = connection.slots.get_mut(subscription.slot) else { return false };
-    if connection.state == ConnectionState::Suspended {
-        counters.drop("suspended");
-        return false;
-    }
-    // Before the forwarder: numbers that it gives out must be sent.
-    let Some(pt) = payload_type(&slot.formats, packet.format) else {
-        counters.drop("codec_not_offered");
-        return false;
-    };
-    let before = slot.forwarder.current();
-    let Some(munged) = slot.forwarder.forward(packet) else { return false };
-    connection.transport.send(slot.mid, pt, packet, munged);
-    counters.packets_forwarded += 1;
-    if !std::mem::replace(&mut connection.is_dirty, true) {
-        dirty.push(subscription.connection);
-    }
-    before != slot.forwarder.current()
+/// Whether a datagram is RTCP (RFC 5761, section 4; RFC 7983).
+fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..192, 192..224, ..])
 }

@@ -160,6 +160,12 @@ pub struct Counters {
     pub packets_received: u64,
     /// RTP packets sent to clients for the first time.
     pub packets_forwarded: u64,
+    /// RTP packets sent to clients again, because they asked.
+    pub packets_resent: u64,
+    /// Datagrams that the kernel took.
+    pub datagrams_sent: u64,
+    /// Messages that they left in: several datagrams for one client are one message.
+    pub messages_sent: u64,
     /// Packets given to other shards.
     pub packets_relayed: u64,
     /// Datagrams and packets not taken or not sent, by reason.

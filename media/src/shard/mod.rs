@@ -4,8 +4,9 @@
 //! messages come out. It reads no clock, no socket and no random source of its own, so that a node can run in a
 //! simulation. [`thread`] is the loop that drives it on a real socket.
 //!
-//! Its parts, by concern: `admission` (who is here), `ingress` (a packet's way), `publishing` (tracks), `subscribing`
-//! (slots and layers), `conversation` (in-call messages), `relay` (other shards), `housekeeping` (what time brings).
+//! Its parts, by concern: `admission` (who is here), `ingress` (a packet's way in), `egress` (its way out), `publishing`
+//! (tracks), `subscribing` (slots and layers), `conversation` (in-call messages), `relay` (other shards), `housekeeping`
+//! (what time brings).
 
 mod admission;
 mod call;
@@ -14,14 +15,15 @@ mod contain;
 mod conversation;
 mod demux;
 mod dtls;
+mod egress;
 mod formats;
 mod housekeeping;
 mod ingress;
 mod messages;
 mod publishing;
 mod relay;
-mod rewrite;
 mod room;
+mod sources;
 mod subscribing;
 pub mod thread;
 mod timers;
@@ -35,7 +37,9 @@ use std::time::{Duration, Instant};
 use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
 use slotmap::SlotMap;
 
+use crate::egress::{Outgoing, Request, SendBatch};
 use crate::router::Revoked;
+use crate::rtp::Packet;
 use connection::Connection;
 use demux::Demux;
 use room::Room;
@@ -44,7 +48,7 @@ use track::Track;
 
 pub use dtls::crypto_provider;
 pub use messages::{Counters, PeerMessage, ShardCommand, ShardEvent, TrackAnnouncement};
-pub use transport::{Transmit, TransportConfig};
+pub use transport::TransportConfig;
 
 slotmap::new_key_type! {
     /// A connection of this shard. A key of one that is gone finds nothing, not its successor.
@@ -101,13 +105,21 @@ pub struct ShardCore {
     track_counter: u32,
     timers: TimerWheel<ConnectionKey>,
     dirty: Vec<ConnectionKey>,
+    /// Connections with something to send.
+    sending: Vec<ConnectionKey>,
+    /// The packets of this turn that anybody is sent.
+    turn: Vec<Packet>,
+    /// The zero of the clock in sender reports.
+    started: Instant,
     clock: housekeeping::Intervals,
     revoked: Revoked,
-    transmits: Vec<Transmit>,
+    batch: SendBatch,
     events: VecDeque<ShardEvent>,
     peer_messages: Vec<(u8, PeerMessage)>,
     counters: Counters,
     transport_events: Vec<transport::TransportEvent>,
+    report: Vec<u8>,
+    requests: Vec<Request>,
 }
 
 impl ShardCore {
@@ -123,13 +135,18 @@ impl ShardCore {
             track_counter: 0,
             timers: TimerWheel::new(now),
             dirty: Vec::new(),
+            sending: Vec::new(),
+            turn: Vec::new(),
+            started: now,
             clock: housekeeping::Intervals::new(now),
             revoked: Revoked::default(),
-            transmits: Vec::new(),
+            batch: SendBatch::default(),
             events: VecDeque::new(),
             peer_messages: Vec::new(),
             counters: Counters::default(),
             transport_events: Vec::new(),
+            report: Vec::new(),
+            requests: Vec::new(),
         }
     }
 
@@ -162,9 +179,15 @@ impl ShardCore {
             if connection.deadline.is_some_and(|deadline| deadline <= now) {
                 connection.deadline = None;
                 self.mark_dirty(key);
+                self.sending.push(key);
             }
         }
         self.keep_house(now);
+        self.poll_dirty(now);
+        self.send_turn(now);
+    }
+
+    fn poll_dirty(&mut self, now: Instant) {
         for _ in 0..FLUSH_PASSES_MAX {
             if self.dirty.is_empty() {
                 return;
@@ -187,9 +210,14 @@ impl ShardCore {
         self.timers.next().map_or(housekeeping, |timer| timer.min(housekeeping))
     }
 
-    /// Takes the datagrams to send.
-    pub fn take_transmits(&mut self) -> impl Iterator<Item = Transmit> + '_ {
-        self.transmits.drain(..)
+    /// The datagrams to send. They stay until [`ShardCore::clear_outgoing`].
+    pub fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
+        self.batch.iter()
+    }
+
+    /// Forgets the datagrams that were sent.
+    pub fn clear_outgoing(&mut self) {
+        self.batch.clear();
     }
 
     /// Takes the next event for the node.
@@ -224,13 +252,14 @@ impl ShardCore {
             return;
         }
         let mut events = std::mem::take(&mut self.transport_events);
-        let polled = connection.transport.poll(now, &mut self.transmits, &mut events);
-        if let Ok(next) = polled
-            && connection.deadline != Some(next)
-            && next < now + TIMER_MAX
-        {
-            connection.deadline = Some(next);
-            self.timers.set(next, key);
+        let polled = connection.transport.poll(now, &mut self.batch, &mut events);
+        connection.sender.handle_timeout(now);
+        if let Ok(next) = polled {
+            let next = connection.sender.poll_timeout().map_or(next, |timeout| timeout.min(next));
+            if connection.deadline != Some(next) && next < now + TIMER_MAX {
+                connection.deadline = Some(next);
+                self.timers.set(next, key);
+            }
         }
         self.handle_transport_events(now, key, &mut events);
         if let Err(error) = polled {

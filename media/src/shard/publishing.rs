@@ -169,6 +169,7 @@ impl ShardCore {
                 wanted_by: vec![0; usize::from(self.config.shard_count)],
                 keyframes: KeyframeThrottle::default(),
             },
+            histories: Vec::new(),
             subscriptions: Vec::new(),
             wanted: 0,
         };

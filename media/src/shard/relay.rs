@@ -13,7 +13,7 @@ impl ShardCore {
     /// Takes a message of another shard of the node.
     pub fn handle_peer(&mut self, now: Instant, from: u8, message: PeerMessage) {
         match message {
-            PeerMessage::Packet { room, packet } => self.take_relayed(now, room, &packet),
+            PeerMessage::Packet { room, packet } => self.take_relayed(now, room, packet),
             PeerMessage::Interest { room, interested } => self.note_interest(from, room, interested),
             PeerMessage::Track(announcement) => self.note_track(now, from, announcement),
             PeerMessage::TrackGone { track, .. } => self.remove_track(now, track),
@@ -104,6 +104,7 @@ impl ShardCore {
                 height,
                 rids,
                 encodings,
+                histories: Vec::new(),
                 since,
                 origin,
                 subscriptions,

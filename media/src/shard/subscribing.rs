@@ -11,9 +11,12 @@ use super::room::Room;
 use super::track::{Origin, Subscription};
 use super::{ConnectionKey, ShardCore};
 use crate::bwe::{Allocation, Demand, allocate};
+use crate::egress::{Stream, StreamConfig};
 use crate::router::slots::{Wish, assign};
 use crate::router::{Forwarder, Source};
 
+/// Sequence numbers begin below 2^15, so that a receiver that misses the first packets still guesses the rollover counter.
+pub const INITIAL_SEQUENCE_MASK: u32 = 0x7fff;
 /// After a slot fell back to a lower layer it stays there at least this long: a link at its limit would flap.
 const UPGRADE_HOLD: Duration = Duration::from_secs(3);
 /// What one voice takes: Opus at 32 kb/s with headers.
@@ -27,12 +30,14 @@ const DESIRED_BPS_MIN: u64 = 3_000_000;
 
 impl ShardCore {
     /// Notes that the client receives in a section, and fills it.
-    pub(super) fn add_slot(&mut self, now: Instant, key: ConnectionKey, slot: Slot) {
+    pub(super) fn add_slot(&mut self, now: Instant, key: ConnectionKey, slot: Slot, stream: StreamConfig) {
+        let rtx_sequence = (self.random_u32() & INITIAL_SEQUENCE_MASK) as u16;
         let Some(connection) = self.connections.get_mut(key) else { return };
         if connection.slots.len() >= SECTIONS_MAX {
             return tracing::debug!(mid = %slot.mid, "too many slots, one was left out");
         }
         connection.slots.push(slot);
+        connection.sender.add_stream(Stream::new(stream, rtx_sequence));
         connection.call.slots_changed();
         self.fill_slots(now, key);
     }
@@ -228,7 +233,7 @@ impl ShardCore {
             // The estimator probes at each rise: rates that waver must not make it probe a link that is full.
             let steps = desired_bps.div_ceil(DESIRED_BPS_STEP);
             if std::mem::replace(&mut connection.desired_steps, steps) != steps {
-                connection.transport.set_desired_bitrate(steps * DESIRED_BPS_STEP);
+                connection.sender.set_desired_bps(steps * DESIRED_BPS_STEP);
             }
         }
         for ((&index, allocation), demand) in video.iter().zip(allocations).zip(&demands) {

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::{Datagram, PeerMessage, ShardCommand, ShardCore, ShardEvent, Transmit};
-use crate::net::{BATCH_MAX, UdpSocket, Waker, pin_to_core, wait};
+use super::{Datagram, PeerMessage, ShardCommand, ShardCore, ShardEvent};
+use crate::net::{BATCH_MAX, Message, UdpSocket, Waker, pin_to_core, wait};
 
 /// Commands of the node in one turn. A join takes a millisecond or so, in which no packet moves.
 const COMMANDS_PER_TURN: usize = 4;
@@ -195,16 +195,20 @@ impl ShardLoop {
     }
 
     fn send(&mut self) -> io::Result<()> {
-        let transmits: Vec<Transmit> = self.core.take_transmits().collect();
-        for batch in transmits.chunks(BATCH_MAX) {
-            let datagrams = batch.iter().map(|t| (t.source.ip(), t.destination, t.contents.as_slice()));
-            let sent = self.socket.send(datagrams)?;
-            let bytes: usize = batch.iter().take(sent).map(|transmit| transmit.contents.len()).sum();
-            let counters = self.core.counters_mut();
-            counters.bytes_sent += bytes as u64;
-            if sent < batch.len() {
-                counters.drop_many("socket_full", (batch.len() - sent) as u64);
-            }
+        let messages = self.core.outgoing().map(|outgoing| Message {
+            source: outgoing.source,
+            destination: outgoing.destination,
+            contents: outgoing.contents,
+            segment_bytes: outgoing.segment_bytes,
+        });
+        let sent = self.socket.send(messages)?;
+        self.core.clear_outgoing();
+        let counters = self.core.counters_mut();
+        counters.bytes_sent += sent.bytes;
+        counters.datagrams_sent += sent.datagrams;
+        counters.messages_sent += sent.messages;
+        if sent.dropped > 0 {
+            counters.drop_many("socket_full", sent.dropped);
         }
         Ok(())
     }

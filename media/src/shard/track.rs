@@ -9,7 +9,9 @@ use str0m::media::{Mid, Rid};
 use super::ConnectionKey;
 use super::messages::TrackAnnouncement;
 use crate::bwe::EncodingRate;
+use crate::egress::History;
 use crate::router::KeyframeThrottle;
+use crate::rtp::Packet;
 
 /// An encoding that sent nothing for this long is not offered to subscribers. Screens at a standstill send a picture
 /// each second or so.
@@ -38,6 +40,8 @@ pub struct Track {
     pub rids: Vec<String>,
     /// What its encodings send.
     pub encodings: Vec<Encoding>,
+    /// The newest packets of each encoding, for retransmission. Only pictures are sent again.
+    pub histories: Vec<History>,
     /// When it was published.
     pub since: Instant,
     /// Where its packets come from.
@@ -136,9 +140,22 @@ impl Track {
         encoding.last_packet.replace(now).is_none()
     }
 
+    /// Keeps a packet for retransmission, where somebody receives it.
+    pub fn keep(&mut self, packet: &Packet) {
+        let encoding = usize::from(packet.encoding);
+        if !self.source.is_video() || self.subscriptions.is_empty() || encoding >= self.encodings.len() {
+            return;
+        }
+        self.histories.resize_with(self.encodings.len(), History::default);
+        if let Some(history) = self.histories.get_mut(encoding) {
+            history.push(packet);
+        }
+    }
+
     /// Closes a measuring interval; says whether an encoding fell silent.
     pub fn measure(&mut self, now: Instant, interval: Duration) -> bool {
         let mut fell_silent = false;
+        self.histories.iter_mut().for_each(|history| history.expire(now));
         for encoding in &mut self.encodings {
             let measured_bps = std::mem::take(&mut encoding.bytes) as f64 * 8.0 / interval.as_secs_f64().max(0.001);
             let Some(last_packet) = encoding.last_packet else { continue };
@@ -187,6 +204,7 @@ mod tests {
             height: 720,
             rids: rids.iter().map(|rid| (*rid).to_owned()).collect(),
             encodings: vec![Encoding::default(); rids.len().max(1)],
+            histories: Vec::new(),
             since: Instant::now(),
             origin: Origin::Remote { shard: 1 },
             subscriptions: Vec::new(),

@@ -1,39 +1,31 @@
 //! One WebRTC transport: the only place that speaks to str0m.
 //!
-//! It turns datagrams into envelopes and channel texts, and envelopes into datagrams. An egress of our own can take
-//! [`Transport::send`]'s place without anything else noticing.
+//! It turns datagrams into envelopes and channel texts. What is sent to clients is not its business but that of
+//! [`crate::egress`]: str0m never sends media here, and its reports about what it receives have a source of their own.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
 use str0m::config::DtlsCert;
 use str0m::crypto::CryptoProvider;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
-use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc};
+use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::stats::PeerStats;
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcError};
 use thiserror::Error;
 
 use super::contain::contain;
+use super::dtls::exported_keys;
 use super::formats::{destination_formats, format_of};
-use super::rewrite::{orientation_of, rewritten_vp9, with_vp8_rewrite};
-use crate::router::Munged;
-use crate::rtp::{Codec, Descriptor, Format, Packet};
+use super::sources::Sources;
+use crate::egress::{Opener, Path, Sealer, SendBatch, SrtpError, StreamConfig};
+use crate::rtp::{Descriptor, Format, Packet};
 
-/// Packets kept for retransmission in each slot: half a second of video at 2 Mb/s.
-const RTX_CACHE_PACKETS: usize = 256;
-/// A packet older than this is of no use to a jitter buffer.
-const RTX_CACHE_AGE: Duration = Duration::from_secs(1);
-/// Share of retransmissions above which the link is taken to be full.
-const RTX_RATIO_MAX: f32 = 0.3;
-/// Estimate before anything was measured. Browsers reach several Mb/s within a second; a lower start delays the picture.
-pub const ESTIMATE_START_BPS: u64 = 1_500_000;
 /// How often loss and round-trip time are reported.
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest payload that is forwarded: with our headers it must fit a datagram of str0m, and any path.
@@ -42,11 +34,6 @@ const PAYLOAD_BYTES_MAX: usize = 1350;
 const SSRCS_MAX: usize = 256;
 /// Data channels that a client may open in a connection's life.
 const CHANNELS_MAX: usize = 16;
-/// How far str0m's clock may run ahead of ours while its pacer empties, one packet a step.
-const PACER_LOOKAHEAD: Duration = Duration::from_micros(500);
-/// Steps of the pacer in one poll: what is left goes out with the next turn.
-const PACER_STEPS_MAX: usize = 64;
-
 /// What a shard gives to each of its transports.
 #[derive(Debug, Clone)]
 pub struct TransportConfig {
@@ -70,6 +57,9 @@ pub enum TransportError {
     /// The transport failed and is of no more use.
     #[error("the transport failed: {0}")]
     Failed(#[from] RtcError),
+    /// The keys of the connection are of no use.
+    #[error("the SRTP keys cannot be used: {0}")]
+    Keys(#[from] SrtpError),
     /// str0m panicked over what the client sent. The transport is of no more use; the others are not touched.
     #[error("the transport panicked")]
     Panicked,
@@ -80,18 +70,18 @@ pub enum TransportError {
 pub enum TransportEvent {
     /// ICE and DTLS are done.
     Connected,
+    /// The keys for what is sent, and for the reports that come back.
+    Keys(Box<(Sealer, Opener)>),
     /// The other side has closed, or the transport failed.
     Closed,
     /// The client may send here.
     SectionAdded { mid: Mid, is_video: bool, rids: Vec<Rid> },
     /// The client receives here.
-    SlotAdded { mid: Mid, is_video: bool, formats: Vec<(Format, Pt)> },
+    SlotAdded { mid: Mid, is_video: bool, formats: Vec<(Format, Pt)>, stream: StreamConfig },
     /// Media came in on a section. The track is not filled in.
     Packet { mid: Mid, rid: Option<Rid>, packet: Packet },
-    /// The client's decoder in this slot needs a keyframe.
-    KeyframeRequested { mid: Mid },
     /// A later offer changed the use of a section, seen from here.
-    DirectionChanged { mid: Mid, receives: bool, sends: bool },
+    DirectionChanged { mid: Mid, receives: bool, sends: bool, stream: StreamConfig },
     /// A packet was not taken. The reason is a label of the dropped-packets counter.
     Dropped { reason: &'static str },
     /// A data channel was closed.
@@ -100,21 +90,8 @@ pub enum TransportEvent {
     ChannelOpen { channel: ChannelId, label: String },
     /// A message on a data channel.
     ChannelData { channel: ChannelId, data: Vec<u8> },
-    /// Estimated bandwidth towards the client.
-    Estimate { bitrate_bps: u64 },
-    /// Figures of the last second.
-    Stats { rtt: Option<Duration>, uplink_loss_ratio: Option<f32> },
-}
-
-/// A datagram to send.
-#[derive(Debug)]
-pub struct Transmit {
-    /// The local address that the client knows.
-    pub source: SocketAddr,
-    /// Where to.
-    pub destination: SocketAddr,
-    /// What.
-    pub contents: Vec<u8>,
+    /// Share of what the client sent in the last second that did not come.
+    UplinkLoss { ratio: Option<f32> },
 }
 
 /// An ICE-lite, DTLS and SRTP endpoint for one connection.
@@ -125,6 +102,12 @@ pub struct Transport {
     clock: Instant,
     formats: Vec<(Pt, Option<Format>)>,
     streams: Vec<(Ssrc, Mid, Option<Rid>)>,
+    /// The sources that we send under.
+    sources: Sources,
+    /// Where str0m sends to.
+    path: Option<Path>,
+    /// Keys that the last step exported.
+    keys: Option<(Sealer, Opener)>,
     /// The sources that datagrams named, whether or not they could be decrypted: str0m remembers each.
     ssrcs_seen: HashSet<u32>,
     channels_opened: usize,
@@ -139,6 +122,7 @@ impl Transport {
     pub fn accept(
         config: &TransportConfig,
         credentials: (String, String),
+        cname: String,
         offer: &str,
         now: Instant,
     ) -> Result<(Self, String), TransportError> {
@@ -150,7 +134,6 @@ impl Transport {
             .set_local_ice_credentials(IceCreds { ufrag, pass })
             .set_crypto_provider(config.crypto.clone())
             .set_dtls_cert(config.certificate.clone())
-            .enable_bwe(Some(Bitrate::bps(ESTIMATE_START_BPS)))
             .set_stats_interval(Some(STATS_INTERVAL))
             .set_sctp_max_message_size(boltorezka_proto::call::MESSAGE_BYTES_MAX as u32)
             .clear_codecs()
@@ -166,14 +149,19 @@ impl Transport {
                     rtc.add_local_candidate(candidate);
                 }
             }
-            let answer = rtc.sdp_api().accept_offer(offer).map_err(TransportError::Offer)?;
-            Ok((rtc, answer.to_sdp_string()))
+            let mut sources = Sources::new(cname);
+            let answer = sources.answer(&mut rtc, offer).map_err(TransportError::Offer)?;
+            Ok(((rtc, sources), answer))
         })?;
+        let (rtc, sources) = rtc;
         let transport = Self {
             rtc,
             clock: now,
             formats: Vec::new(),
             streams: Vec::new(),
+            sources,
+            path: None,
+            keys: None,
             ssrcs_seen: HashSet::new(),
             channels_opened: 0,
             is_broken: false,
@@ -187,10 +175,7 @@ impl Transport {
     /// [`TransportError::Syntax`] or [`TransportError::Offer`]; the connection goes on as it was.
     pub fn accept_again(&mut self, offer: &str) -> Result<String, TransportError> {
         let offer = parse(offer)?;
-        self.guard(|transport| {
-            let answer = transport.rtc.sdp_api().accept_offer(offer).map_err(TransportError::Offer)?;
-            Ok(answer.to_sdp_string())
-        })
+        self.guard(|Self { rtc, sources, .. }| sources.answer(rtc, offer).map_err(TransportError::Offer))
     }
 
     /// Runs something that str0m may panic over. After a panic nothing is run any more.
@@ -198,8 +183,11 @@ impl Transport {
         if self.is_broken {
             return Err(TransportError::Panicked);
         }
-        let outcome = contain(|| act(self));
+        let (outcome, keys) = exported_keys(|| contain(|| act(self)));
         self.is_broken = matches!(outcome, Err(TransportError::Panicked));
+        if let Some(keys) = keys? {
+            self.keys = Some(keys);
+        }
         outcome
     }
 
@@ -243,88 +231,61 @@ impl Transport {
         self.ssrcs_seen.contains(&ssrc) || (self.ssrcs_seen.len() < SSRCS_MAX && self.ssrcs_seen.insert(ssrc))
     }
 
-    /// Moves all that is due into `transmits` and `events`, and says when to poll again.
+    /// Moves all that is due into `batch` and `events`, and says when to poll again.
     ///
     /// # Errors
     /// [`TransportError::Failed`] when the connection cannot go on.
     pub fn poll(
         &mut self,
         now: Instant,
-        transmits: &mut Vec<Transmit>,
+        batch: &mut SendBatch,
         events: &mut Vec<TransportEvent>,
     ) -> Result<Instant, TransportError> {
         let now = self.advance(now);
-        self.guard(|transport| {
-            transport.rtc.handle_input(Input::Timeout(now))?;
-            for _ in 0..PACER_STEPS_MAX {
-                let next = transport.drain_rtc(transmits, events)?;
-                if next > now + PACER_LOOKAHEAD {
-                    return Ok(next);
-                }
-                let next = transport.advance(next.max(transport.clock + Duration::from_micros(1)));
-                transport.rtc.handle_input(Input::Timeout(next))?;
-            }
-            transport.drain_rtc(transmits, events)
-        })
+        self.guard(|transport| Ok(transport.rtc.handle_input(Input::Timeout(now))?))?;
+        self.drain(batch, events)
     }
 
-    /// Moves what str0m has ready into `transmits` and `events`, without letting time pass.
+    /// Moves what str0m has ready into `batch` and `events`, without letting time pass; says when to poll.
     ///
     /// # Errors
     /// [`TransportError::Failed`] when the connection cannot go on.
     pub fn drain(
         &mut self,
-        transmits: &mut Vec<Transmit>,
+        batch: &mut SendBatch,
         events: &mut Vec<TransportEvent>,
-    ) -> Result<(), TransportError> {
-        self.guard(|transport| transport.drain_rtc(transmits, events)).map(|_| ())
+    ) -> Result<Instant, TransportError> {
+        let drained = self.guard(|transport| transport.drain_rtc(batch, events));
+        events.extend(self.keys.take().map(|keys| TransportEvent::Keys(Box::new(keys))));
+        drained
     }
 
     fn drain_rtc(
         &mut self,
-        transmits: &mut Vec<Transmit>,
+        batch: &mut SendBatch,
         events: &mut Vec<TransportEvent>,
     ) -> Result<Instant, TransportError> {
         loop {
             match self.rtc.poll_output()? {
                 Output::Timeout(at) => return Ok(at),
-                Output::Transmit(transmit) => transmits.push(Transmit {
-                    source: transmit.source,
-                    destination: transmit.destination,
-                    contents: transmit.contents.into(),
-                }),
+                Output::Transmit(transmit) if self.sources.are_used_by(&transmit.contents) => {
+                    events.push(TransportEvent::Dropped { reason: "foreign_source" });
+                }
+                Output::Transmit(transmit) => {
+                    let path = Path { source: transmit.source.ip(), destination: transmit.destination };
+                    if is_dtls(&transmit.contents) {
+                        self.path = Some(path);
+                    }
+                    batch.push(path.source, path.destination, &transmit.contents);
+                }
                 Output::Event(event) => self.translate(event, events),
             }
         }
     }
 
-    /// Sends a packet in a slot. It leaves with the next [`Transport::poll`].
-    pub fn send(&mut self, mid: Mid, pt: Pt, packet: &Packet, munged: Munged) {
-        if self.is_broken {
-            return;
-        }
-        let mut direct = self.rtc.direct_api();
-        let Some(stream) = direct.stream_tx_by_mid(mid, None) else { return };
-        let extensions = ExtensionValues {
-            audio_level: packet.audio_level_dbov,
-            voice_activity: packet.voice,
-            video_orientation: packet.rotation.map(orientation_of),
-            ..ExtensionValues::default()
-        };
-        let payload = match packet.format.codec {
-            Codec::Vp9 => rewritten_vp9(&packet.payload, munged.rewrite),
-            _ => packet.payload.clone(),
-        };
-        let write = RtpWrite::new(pt, munged.sequence.into(), munged.timestamp, packet.arrival, payload)
-            .marker(packet.marker)
-            .ext_vals(extensions)
-            .csrc(&[packet.track.0])
-            .nackable(packet.format.codec != Codec::Opus);
-        let write = match packet.format.codec {
-            Codec::Vp8 => with_vp8_rewrite(write, &packet.payload, munged.rewrite),
-            _ => write,
-        };
-        stream.write_rtp(write);
+    /// Where str0m's own datagrams go: to the client's address that passed its checks.
+    pub fn path(&self) -> Option<Path> {
+        self.path
     }
 
     /// Asks the client for a keyframe of an encoding.
@@ -332,11 +293,6 @@ impl Transport {
         if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, rid) {
             stream.request_keyframe(KeyframeRequestKind::Pli);
         }
-    }
-
-    /// Says what the client's slots take in all, so that the estimator looks for that much.
-    pub fn set_desired_bitrate(&mut self, bitrate_bps: u64) {
-        self.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(bitrate_bps));
     }
 
     /// Writes a text to a data channel; `false` when it has to wait for room. A text that the client cannot take at all
@@ -389,19 +345,16 @@ impl Transport {
                 let rids = media.simulcast.map(|simulcast| simulcast.recv).unwrap_or_default();
                 let rids = rids.into_iter().map(|layer| layer.rid).collect();
                 events.push(TransportEvent::SectionAdded { mid, is_video, rids });
-                if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
-                    stream.set_rtx_cache(RTX_CACHE_PACKETS, RTX_CACHE_AGE, Some(RTX_RATIO_MAX));
-                }
                 let formats = destination_formats(&self.rtc, mid);
-                events.push(TransportEvent::SlotAdded { mid, is_video, formats });
-                events.push(direction_changed(mid, media.direction));
+                let stream = self.sources.config(&self.rtc, mid);
+                events.push(TransportEvent::SlotAdded { mid, is_video, formats, stream });
+                events.push(self.direction_changed(mid, media.direction));
             }
-            Event::MediaChanged(media) => events.push(direction_changed(media.mid, media.direction)),
+            Event::MediaChanged(media) => events.push(self.direction_changed(media.mid, media.direction)),
             Event::RtpPacket(packet) if packet.payload.len() > PAYLOAD_BYTES_MAX => {
                 events.push(TransportEvent::Dropped { reason: "too_long" });
             }
             Event::RtpPacket(packet) => events.extend(self.envelope(packet)),
-            Event::KeyframeRequest(request) => events.push(TransportEvent::KeyframeRequested { mid: request.mid }),
             Event::ChannelOpen(channel, label) => {
                 self.channels_opened += 1;
                 events.push(match self.channels_opened > CHANNELS_MAX {
@@ -413,13 +366,20 @@ impl Transport {
             Event::ChannelData(data) => {
                 events.push(TransportEvent::ChannelData { channel: data.id, data: data.data });
             }
-            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                events.push(TransportEvent::Estimate { bitrate_bps: estimate.as_u64() });
-            }
-            Event::PeerStats(PeerStats { rtt, ingress_loss_fraction, .. }) => {
-                events.push(TransportEvent::Stats { rtt, uplink_loss_ratio: ingress_loss_fraction });
+            Event::PeerStats(PeerStats { ingress_loss_fraction, .. }) => {
+                events.push(TransportEvent::UplinkLoss { ratio: ingress_loss_fraction });
             }
             _ => {}
+        }
+    }
+
+    fn direction_changed(&self, mid: Mid, direction: Direction) -> TransportEvent {
+        let stream = self.sources.config(&self.rtc, mid);
+        TransportEvent::DirectionChanged {
+            mid,
+            receives: direction.is_receiving(),
+            sends: direction.is_sending(),
+            stream,
         }
     }
 
@@ -485,6 +445,6 @@ fn rtp_ssrc(datagram: &[u8]) -> Option<u32> {
     is_rtp.then_some(u32::from_be_bytes([s0, s1, s2, s3]))
 }
 
-fn direction_changed(mid: Mid, direction: Direction) -> TransportEvent {
-    TransportEvent::DirectionChanged { mid, receives: direction.is_receiving(), sends: direction.is_sending() }
+fn is_dtls(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| (20..64).contains(first))
 }

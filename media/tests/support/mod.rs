@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use boltorezka_media::shard::{
-    Datagram, ShardCommand, ShardConfig, ShardCore, ShardEvent, Transmit, TransportConfig, crypto_provider,
+    Datagram, ShardCommand, ShardConfig, ShardCore, ShardEvent, TransportConfig, crypto_provider,
 };
 use boltorezka_proto::admission::Admitted;
 use boltorezka_proto::call::{EndReason, MediaPermissions};
@@ -23,7 +23,7 @@ pub struct World {
     pub shards: Vec<ShardCore>,
     pub clients: Vec<Client>,
     pub events: Vec<ShardEvent>,
-    pub sent_to_strangers: Vec<Transmit>,
+    pub sent_to_strangers: Vec<(SocketAddr, Vec<u8>)>,
     /// All STUN messages that clients sent.
     pub checks: Vec<Vec<u8>>,
     pub room: RoomId,
@@ -166,13 +166,18 @@ impl World {
         }
         for index in 0..self.shards.len() {
             self.shards[index].handle_timeout(self.now);
-            for transmit in self.shards[index].take_transmits().collect::<Vec<_>>() {
+            let source = shard_address(index);
+            for message in self.shards[index].outgoing() {
                 moved = true;
-                match self.clients.iter_mut().find(|client| client.address == transmit.destination) {
-                    Some(client) => client.receive(self.now, transmit.source, &transmit.contents),
-                    None => self.sent_to_strangers.push(transmit),
+                assert_eq!(message.source, source.ip());
+                for datagram in message.datagrams() {
+                    match self.clients.iter_mut().find(|client| client.address == message.destination) {
+                        Some(client) => client.receive(self.now, source, datagram),
+                        None => self.sent_to_strangers.push((message.destination, datagram.to_vec())),
+                    }
                 }
             }
+            self.shards[index].clear_outgoing();
             while let Some(event) = self.shards[index].poll_event() {
                 self.events.push(event);
             }

@@ -1,0 +1,121 @@
+//! What leaves in a turn: datagrams in one arena, those of one destination that differ little in size as one message.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// Segments of one message (`UDP_SEGMENT`): the kernel takes 64.
+pub const SEGMENTS_MAX: usize = 64;
+/// Bytes of one message: below what an IP packet holds.
+pub const MESSAGE_BYTES_MAX: usize = 60_000;
+
+/// Datagrams to send. It keeps its memory from turn to turn.
+#[derive(Debug, Default)]
+pub struct SendBatch {
+    arena: Vec<u8>,
+    messages: Vec<Message>,
+}
+
+/// A stretch of the arena for one destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Message {
+    start: usize,
+    end: usize,
+    segment_bytes: usize,
+    source: IpAddr,
+    destination: SocketAddr,
+}
+
+/// Datagrams for one destination. Each but the last has `segment_bytes`, the last has that or less, so that the kernel can
+/// cut them apart itself (generic segmentation offload, `UDP_SEGMENT` in udp(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outgoing<'a> {
+    /// The local address to send from.
+    pub source: IpAddr,
+    /// Where to.
+    pub destination: SocketAddr,
+    /// The datagrams, one behind the other.
+    pub contents: &'a [u8],
+    /// Length of each but the last.
+    pub segment_bytes: usize,
+}
+
+impl<'a> Outgoing<'a> {
+    /// The datagrams one by one.
+    pub fn datagrams(self) -> impl Iterator<Item = &'a [u8]> {
+        self.contents.chunks(self.segment_bytes.max(1))
+    }
+
+    /// How many there are.
+    pub fn datagram_count(self) -> usize {
+        self.contents.len().div_ceil(self.segment_bytes.max(1))
+    }
+}
+
+impl SendBatch {
+    /// Adds a datagram.
+    pub fn push(&mut self, source: IpAddr, destination: SocketAddr, datagram: &[u8]) {
+        let start = self.arena.len();
+        self.arena.extend_from_slice(datagram);
+        self.finish(start, datagram.len(), source, destination);
+    }
+
+    /// The arena, to write datagrams behind what it holds; [`SendBatch::finish`] makes a message of them.
+    pub fn arena(&mut self) -> &mut Vec<u8> {
+        &mut self.arena
+    }
+
+    /// Makes a message of what was written from `start` on: datagrams of `segment_bytes` each, the last of that or less.
+    pub fn finish(&mut self, start: usize, segment_bytes: usize, source: IpAddr, destination: SocketAddr) {
+        let end = self.arena.len();
+        if end > start {
+            self.messages.push(Message { start, end, segment_bytes, source, destination });
+        }
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// What there is to send, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Outgoing<'_>> {
+        self.messages.iter().filter_map(|message| {
+            Some(Outgoing {
+                source: message.source,
+                destination: message.destination,
+                contents: self.arena.get(message.start..message.end)?,
+                segment_bytes: message.segment_bytes,
+            })
+        })
+    }
+
+    /// Forgets what was sent.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.messages.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datagrams_come_out_as_they_went_in() {
+        let source: IpAddr = [192, 0, 2, 1].into();
+        let destination = SocketAddr::from(([192, 0, 2, 9], 5000));
+        let mut batch = SendBatch::default();
+        batch.push(source, destination, &[1; 7]);
+        let start = batch.arena().len();
+        batch.arena().extend([2; 10]);
+        batch.arena().extend([3; 10]);
+        batch.arena().extend([4; 5]);
+        batch.finish(start, 10, source, destination);
+        batch.finish(batch.arena.len(), 10, source, destination);
+        let sizes: Vec<Vec<usize>> =
+            batch.iter().map(|message| message.datagrams().map(<[u8]>::len).collect()).collect();
+        assert_eq!(sizes, [vec![7], vec![10, 10, 5]]);
+        assert_eq!(batch.iter().map(Outgoing::datagram_count).collect::<Vec<_>>(), [1, 3]);
+        batch.clear();
+        assert!(batch.is_empty());
+    }
+}

@@ -1,0 +1,461 @@
+//! What one connection is sent.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::batch::{MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch};
+use super::header::Header;
+use super::rtcp::{self, Feedback};
+use super::srtp::{Opener, Sealer, SrtpError};
+use super::stream::{Stream, StreamConfig};
+use crate::bwe::{Estimator, Probe};
+use crate::router::Munged;
+use crate::rtp::{Codec, Packet, vp8, vp9};
+
+/// Packets of about the same size leave as one message when padding makes them equal. More than this would cost more
+/// bandwidth than it is worth.
+const EQUALISING_PADDING_MAX: usize = 32;
+/// Share of the estimate that retransmissions may take: beyond that the link is full, and more would make it worse.
+const RTX_RATIO_MAX: f64 = 0.3;
+/// Retransmissions at once, after a pause: a burst of losses on a good link.
+const RTX_BURST_BYTES: f64 = 100_000.0;
+/// Padding in one packet: its number stands in one byte.
+const PADDING_BYTES: u8 = 255;
+/// Length of the original number in front of a retransmitted payload (RFC 4588, section 4).
+const ORIGINAL_SEQUENCE_BYTES: usize = 2;
+/// Our clock's zero as an NTP timestamp, 2026-01-01. Only differences matter to a receiver.
+const NTP_BASE: u64 = 3_976_214_400 << 32;
+
+/// Where a connection's datagrams go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path {
+    /// The local address that the client knows.
+    pub source: IpAddr,
+    /// The client's.
+    pub destination: SocketAddr,
+}
+
+/// A packet that is to leave with the turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Queued {
+    /// Index among the turn's packets.
+    pub packet: usize,
+    /// Index of the slot.
+    pub slot: usize,
+    /// Payload type that the client has for it.
+    pub payload_type: u8,
+    /// Its numbers.
+    pub munged: Munged,
+    /// Whether it left before.
+    pub is_retransmission: bool,
+}
+
+/// Everything about what a connection is sent. Slots are named by their index, in the order in which they were added.
+#[derive(Debug)]
+pub struct Sender {
+    streams: Vec<Stream>,
+    association: Option<(Sealer, Opener)>,
+    path: Option<Path>,
+    queue: Vec<Queued>,
+    estimator: Estimator,
+    transport_wide: u64,
+    started: Instant,
+    cname: String,
+    rtt: Option<Duration>,
+    rtx_bytes: f64,
+    rtx_refilled: Instant,
+}
+
+/// What a receiver wants of the router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// A packet of a slot again, by the number that it left with.
+    Resend {
+        /// Index of the slot.
+        slot: usize,
+        /// The number, with its rollovers counted.
+        sequence: u64,
+    },
+    /// A keyframe in a slot.
+    Keyframe {
+        /// Index of the slot.
+        slot: usize,
+    },
+    /// The report also speaks of what the client sends: whoever receives that must read it too.
+    PassOn,
+}
+
+impl Sender {
+    /// A sender without keys, which sends nothing yet. `started` is the zero of the reports' clock; all senders of a shard
+    /// have the same.
+    pub fn new(now: Instant, started: Instant, cname: String, estimate_start_bps: u64) -> Self {
+        Self {
+            streams: Vec::new(),
+            association: None,
+            path: None,
+            queue: Vec::new(),
+            estimator: Estimator::new(now, estimate_start_bps),
+            transport_wide: 0,
+            started,
+            cname,
+            rtt: None,
+            rtx_bytes: RTX_BURST_BYTES,
+            rtx_refilled: now,
+        }
+    }
+
+    /// Takes the keys. The first are kept: a connection has one DTLS association.
+    pub fn set_association(&mut self, association: (Sealer, Opener)) {
+        self.association.get_or_insert(association);
+    }
+
+    /// Says where datagrams go, while nothing authentic has shown it.
+    pub fn suggest_path(&mut self, path: Path) {
+        self.path.get_or_insert(path);
+    }
+
+    /// Adds the stream of the next slot.
+    pub fn add_stream(&mut self, stream: Stream) {
+        self.streams.push(stream);
+    }
+
+    /// Takes what a later offer agreed on for a slot.
+    pub fn reconfigure(&mut self, slot: usize, config: StreamConfig) {
+        if let Some(stream) = self.streams.get_mut(slot) {
+            stream.reconfigure(config);
+        }
+    }
+
+    /// Whether a source is one of ours.
+    pub fn owns(&self, ssrc: u32) -> bool {
+        self.streams.iter().any(|stream| stream.config().ssrc == ssrc || stream.config().rtx_ssrc == Some(ssrc))
+    }
+
+    /// Estimated bandwidth towards the client.
+    pub fn estimate_bps(&self) -> u64 {
+        self.estimator.estimate_bps()
+    }
+
+    /// Says what the client's slots take in all, so that the estimator looks for that much.
+    pub fn set_desired_bps(&mut self, bitrate_bps: u64) {
+        self.estimator.set_desired_bps(bitrate_bps);
+    }
+
+    /// Round-trip time by the client's last report.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    /// When [`Sender::handle_timeout`] has to be called, if at all.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.estimator.poll_timeout().filter(|_| self.association.is_some())
+    }
+
+    /// Lets time pass for the estimator.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.estimator.handle_timeout(now);
+    }
+
+    /// Adds a packet to what leaves with the turn; says whether it is the first.
+    pub fn queue(&mut self, packet: Queued) -> bool {
+        self.queue.push(packet);
+        self.queue.len() == 1
+    }
+
+    /// Opens an RTCP datagram of the client and takes what concerns this sender; `requests` gets the rest. An authentic
+    /// one shows the path: media follows the client there.
+    ///
+    /// # Errors
+    /// [`SrtpError`] when it is not the client's.
+    pub fn receive_rtcp(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &[u8],
+        opened: &mut Vec<u8>,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), SrtpError> {
+        let (_, opener) = self.association.as_mut().ok_or(SrtpError::Keys)?;
+        opener.open_rtcp(datagram, opened)?;
+        self.path = Some(path);
+        let ntp = ntp_of(self.started, now);
+        let Self { streams, estimator, rtt, .. } = self;
+        let slot_of = |ssrc: u32| streams.iter().position(|stream| stream.config().ssrc == ssrc);
+        rtcp::read_compound(opened, |feedback| match feedback {
+            Feedback::Report(report) => {
+                if slot_of(report.ssrc).is_some()
+                    && let Some(measured) = report.round_trip_time(ntp)
+                {
+                    *rtt = Some(measured);
+                    estimator.set_rtt(measured);
+                }
+            }
+            Feedback::Nack { ssrc, pairs } => match slot_of(ssrc) {
+                Some(slot) => requests.extend(rtcp::nacked(pairs).filter_map(|sequence| {
+                    let sequence = streams.get(slot)?.sent_sequence(sequence)?;
+                    Some(Request::Resend { slot, sequence })
+                })),
+                None => requests.push(Request::PassOn),
+            },
+            Feedback::KeyframeRequest { ssrc } => requests.extend(slot_of(ssrc).map(|slot| Request::Keyframe { slot })),
+            Feedback::TransportWide(packet) => {
+                if let Err(error) = estimator.handle_feedback(now, packet) {
+                    tracing::debug!(?error, "transport-wide feedback could not be read");
+                }
+            }
+            Feedback::Other => requests.push(Request::PassOn),
+        });
+        Ok(())
+    }
+
+    /// Whether a packet of `bytes` that is asked for may leave again; notes that it does.
+    pub fn may_resend(&mut self, now: Instant, slot: usize, sequence: u64, bytes: usize) -> bool {
+        let elapsed = now.saturating_duration_since(std::mem::replace(&mut self.rtx_refilled, now)).as_secs_f64();
+        let refill = elapsed * self.estimator.estimate_bps() as f64 / 8.0 * RTX_RATIO_MAX;
+        self.rtx_bytes = (self.rtx_bytes + refill).min(RTX_BURST_BYTES);
+        let rtt = self.rtt.unwrap_or_default();
+        let Some(stream) = self.streams.get_mut(slot) else { return false };
+        if self.rtx_bytes < bytes as f64 || !stream.may_resend(now, sequence, rtt) {
+            return false;
+        }
+        self.rtx_bytes -= bytes as f64;
+        true
+    }
+
+    /// Writes and seals everything that is queued, with reports and probes that are due, and says how many packets of the
+    /// media left. `packets` are the turn's.
+    pub fn flush(&mut self, now: Instant, packets: &[Packet], batch: &mut SendBatch) -> Flushed {
+        let mut queue = std::mem::take(&mut self.queue);
+        let mut flushed = Flushed::default();
+        match self.path {
+            Some(path) if self.association.is_some() => {
+                // Sound first: it is small, and its lateness is heard.
+                queue.sort_by_key(|queued| packets.get(queued.packet).is_some_and(|p| p.format.codec != Codec::Opus));
+                let mut rest = queue.as_slice();
+                while !rest.is_empty() {
+                    let run = self.run(rest, packets);
+                    let (current, later) = rest.split_at(run.length.clamp(1, rest.len()));
+                    self.write_run(now, path, current, run.segment_bytes, packets, batch, &mut flushed);
+                    rest = later;
+                }
+                self.write_reports(now, path, batch);
+                while let Some(probe) = self.estimator.poll_probe(now) {
+                    self.write_probe(now, path, &probe, batch);
+                }
+            }
+            _ => flushed.unsent = queue.len() as u64,
+        }
+        queue.clear();
+        self.queue = queue;
+        flushed
+    }
+
+    /// How many of the first packets can leave as one message, and the size that all but the last are padded to.
+    fn run(&self, queue: &[Queued], packets: &[Packet]) -> Run {
+        let (mut lowest, mut highest, mut total) = (usize::MAX, 0, 0);
+        for (length, queued) in queue.iter().enumerate() {
+            let bytes = self.datagram_bytes(queued, packets);
+            total += bytes;
+            let (low, high) = (lowest.min(bytes), highest.max(bytes));
+            if length == SEGMENTS_MAX || total + EQUALISING_PADDING_MAX * length > MESSAGE_BYTES_MAX {
+                return Run { length, segment_bytes: highest };
+            }
+            if length > 0 && high - low > EQUALISING_PADDING_MAX {
+                // A shorter one may still be the last.
+                return Run { length: length + usize::from(bytes < lowest), segment_bytes: highest };
+            }
+            (lowest, highest) = (low, high);
+        }
+        Run { length: queue.len(), segment_bytes: highest }
+    }
+
+    fn datagram_bytes(&self, queued: &Queued, packets: &[Packet]) -> usize {
+        let Some(packet) = packets.get(queued.packet) else { return 0 };
+        let Some(stream) = self.streams.get(queued.slot) else { return 0 };
+        let tag = self.association.as_ref().map_or(0, |(sealer, _)| sealer.tag_bytes());
+        let original = if queued.is_retransmission { ORIGINAL_SEQUENCE_BYTES } else { 0 };
+        header_of(packet, queued, 0, 0).length(&stream.config().extensions) + original + packet.payload.len() + tag
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of `flush`")]
+    fn write_run(
+        &mut self,
+        now: Instant,
+        path: Path,
+        run: &[Queued],
+        segment_bytes: usize,
+        packets: &[Packet],
+        batch: &mut SendBatch,
+        flushed: &mut Flushed,
+    ) {
+        let start = batch.arena().len();
+        for (place, queued) in run.iter().enumerate() {
+            let bytes = self.datagram_bytes(queued, packets);
+            let padding = if place + 1 < run.len() { segment_bytes.saturating_sub(bytes) } else { 0 };
+            match self.write_packet(now, queued, padding.min(usize::from(PADDING_BYTES)) as u8, packets, batch.arena())
+            {
+                true if queued.is_retransmission => flushed.resent += 1,
+                true => flushed.sent += 1,
+                false => flushed.unsent += 1,
+            }
+        }
+        batch.finish(start, segment_bytes, path.source, path.destination);
+    }
+
+    /// Appends one sealed packet to the arena. `false`: it was not written, as its number was used before.
+    fn write_packet(
+        &mut self,
+        now: Instant,
+        queued: &Queued,
+        padding_bytes: u8,
+        packets: &[Packet],
+        arena: &mut Vec<u8>,
+    ) -> bool {
+        let Self { streams, association, estimator, transport_wide, .. } = self;
+        let (Some((sealer, _)), Some(packet)) = (association, packets.get(queued.packet)) else { return false };
+        let Some(stream) = streams.get_mut(queued.slot) else { return false };
+        let Munged { sequence, timestamp, rewrite } = queued.munged;
+        let mut header = header_of(packet, queued, padding_bytes, *transport_wide as u16);
+        let (ssrc, index) = if queued.is_retransmission {
+            let Some((ssrc, payload_type)) = stream.rtx(queued.payload_type) else { return false };
+            header.payload_type = payload_type;
+            (ssrc, stream.next_rtx_sequence())
+        } else if stream.use_sequence(sequence) {
+            stream.count(packet.payload.len(), timestamp, packet.arrival, packet.format.codec.clock_rate_hz());
+            (stream.config().ssrc, sequence)
+        } else {
+            return false;
+        };
+        (header.ssrc, header.sequence) = (ssrc, index as u16);
+        let start = arena.len();
+        header.write(&stream.config().extensions, arena);
+        let header_bytes = arena.len() - start;
+        if queued.is_retransmission {
+            arena.extend_from_slice(&(sequence as u16).to_be_bytes());
+        }
+        let payload_at = arena.len();
+        arena.extend_from_slice(&packet.payload);
+        let payload = arena.get_mut(payload_at..).unwrap_or_default();
+        match (packet.format.codec, rewrite.picture_id) {
+            (Codec::Vp8, _) => vp8::rewrite(payload, rewrite),
+            (Codec::Vp9, Some(picture_id)) => vp9::set_picture_id(payload, picture_id),
+            _ => {}
+        }
+        pad(arena, padding_bytes);
+        if let Err(error) = sealer.seal_rtp(arena, start, header_bytes, ssrc, index) {
+            tracing::warn!(%error, "a packet could not be sealed");
+            arena.truncate(start);
+            return false;
+        }
+        if stream.config().extensions.transport_wide.is_some() {
+            estimator.sent(now, *transport_wide, arena.len() - start, None);
+            *transport_wide += 1;
+        }
+        true
+    }
+
+    fn write_reports(&mut self, now: Instant, path: Path, batch: &mut SendBatch) {
+        let ntp = ntp_of(self.started, now);
+        let Some((sealer, _)) = &mut self.association else { return };
+        for stream in &mut self.streams {
+            let Some(report) = stream.poll_report(now, ntp, &self.cname) else { continue };
+            let start = batch.arena().len();
+            report.write(batch.arena());
+            if let Err(error) = sealer.seal_rtcp(batch.arena(), start) {
+                tracing::warn!(%error, "a sender report could not be sealed");
+                batch.arena().truncate(start);
+            }
+            let bytes = batch.arena().len() - start;
+            batch.finish(start, bytes, path.source, path.destination);
+        }
+    }
+
+    /// Padding on a retransmission stream, which receivers measure and throw away. It leaves as one burst.
+    fn write_probe(&mut self, now: Instant, path: Path, probe: &Probe, batch: &mut SendBatch) {
+        let Self { streams, association, estimator, transport_wide, .. } = self;
+        let Some((sealer, _)) = association else { return };
+        let stream = streams
+            .iter_mut()
+            .find(|stream| stream.padding().is_some() && stream.config().extensions.transport_wide.is_some());
+        let Some((stream, (ssrc, payload_type))) = stream.and_then(|s| s.padding().map(|padding| (s, padding))) else {
+            return;
+        };
+        let start = batch.arena().len();
+        let mut datagram_bytes = 0;
+        for _ in 0..SEGMENTS_MAX {
+            let index = stream.next_rtx_sequence();
+            let header = Header {
+                payload_type,
+                marker: false,
+                sequence: index as u16,
+                timestamp: stream.timestamp(),
+                ssrc,
+                csrc: 0,
+                transport_wide: *transport_wide as u16,
+                audio_level: None,
+                video_orientation: None,
+                padding_bytes: PADDING_BYTES,
+            };
+            let packet_start = batch.arena().len();
+            header.write(&stream.config().extensions, batch.arena());
+            let header_bytes = batch.arena().len() - packet_start;
+            pad(batch.arena(), PADDING_BYTES);
+            if sealer.seal_rtp(batch.arena(), packet_start, header_bytes, ssrc, index).is_err() {
+                batch.arena().truncate(packet_start);
+                break;
+            }
+            datagram_bytes = batch.arena().len() - packet_start;
+            estimator.sent(now, *transport_wide, datagram_bytes, Some(probe.id));
+            *transport_wide += 1;
+            if batch.arena().len() - start >= probe.bytes {
+                break;
+            }
+        }
+        batch.finish(start, datagram_bytes, path.source, path.destination);
+    }
+}
+
+/// What became of a turn's queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flushed {
+    /// Packets that left for the first time.
+    pub sent: u64,
+    /// Packets that left again.
+    pub resent: u64,
+    /// Packets that did not leave.
+    pub unsent: u64,
+}
+
+struct Run {
+    length: usize,
+    segment_bytes: usize,
+}
+
+fn header_of(packet: &Packet, queued: &Queued, padding_bytes: u8, transport_wide: u16) -> Header {
+    Header {
+        payload_type: queued.payload_type,
+        marker: packet.marker,
+        sequence: queued.munged.sequence as u16,
+        timestamp: queued.munged.timestamp,
+        ssrc: 0,
+        csrc: packet.track.0,
+        transport_wide,
+        audio_level: packet.audio_level_dbov.map(|level| (level, packet.voice.unwrap_or(false))),
+        video_orientation: packet.rotation,
+        padding_bytes,
+    }
+}
+
+/// Appends padding, whose last byte says how much it is (RFC 3550, section 5.1).
+fn pad(arena: &mut Vec<u8>, bytes: u8) {
+    if let Some(zeros) = usize::from(bytes).checked_sub(1) {
+        arena.resize(arena.len() + zeros, 0);
+        arena.push(bytes);
+    }
+}
+
+fn ntp_of(started: Instant, now: Instant) -> u64 {
+    let elapsed = now.saturating_duration_since(started);
+    let fraction = (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000;
+    NTP_BASE.wrapping_add((elapsed.as_secs() << 32) + fraction)
+}
