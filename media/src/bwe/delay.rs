@@ -24,8 +24,10 @@ const SAMPLES_MAX: usize = 80;
 /// What of the last arrivals must stand in a queue for it to be one: longer than the stop of a busy machine, after which
 /// the last packet was hardly delayed.
 const STANDING_WINDOW_US: i64 = 200_000;
+/// Where packets are rare, so many of the last groups are looked at.
+const SAMPLES_STANDING: usize = 4;
 /// Delay above the base that is jitter.
-const STANDING_US_MIN: i64 = 10_000;
+const STANDING_US_MIN: i64 = 20_000;
 /// Share of the window's growth in one step from which on it is a step (another route, a clock that was set), no queue.
 const STEP_RATIO: f64 = 0.75;
 
@@ -103,10 +105,7 @@ impl Delay {
     /// was set, so that all earlier arrivals mean nothing any more.
     pub fn packet(&mut self, sent_us: i64, arrival_us: i64) -> bool {
         let delay_us = arrival_us - sent_us;
-        let jumped = self
-            .group
-            .as_ref()
-            .is_some_and(|group| (delay_us - (group.last_arrival_us - group.last_sent_us)).abs() > CLOCK_JUMP_US);
+        let jumped = self.last_us().is_some_and(|last_us| (delay_us - last_us).abs() > CLOCK_JUMP_US);
         if jumped {
             *self = Self { threshold: self.threshold, ..Self::default() };
         }
@@ -136,6 +135,11 @@ impl Delay {
         jumped
     }
 
+    /// The delay of the last packet; `None` before the first.
+    pub fn last_us(&self) -> Option<i64> {
+        self.group.as_ref().map(|group| group.last_arrival_us - group.last_sent_us)
+    }
+
     /// The least delay of the last seconds; `None` before the first packet.
     pub fn base_us(&self) -> Option<i64> {
         self.base.iter().min().copied().filter(|&base_us| base_us < i64::MAX)
@@ -144,13 +148,13 @@ impl Delay {
     /// What stands in a queue: by how much the delay was above the base for all of the last moments.
     pub fn standing_us(&self) -> i64 {
         let (Some(newest), Some(base_us)) = (self.samples.back(), self.base_us()) else { return 0 };
-        let recent = |sample: &&Sample| sample.arrival_us >= newest.arrival_us - STANDING_WINDOW_US;
-        let reached = self.samples.front().is_some_and(|first| !recent(&first)) && self.samples.len() >= SAMPLES_MIN;
-        let least_us = self.samples.iter().rev().take_while(recent).map(|sample| sample.delay_us).min();
-        // Where packets are rare, the last few decide.
-        let few_us = self.samples.iter().rev().take(4).map(|sample| sample.delay_us).min();
-        match (least_us, few_us) {
-            (Some(least_us), Some(few_us)) if reached => (least_us.min(few_us) - base_us).max(0),
+        let start_us = newest.arrival_us - STANDING_WINDOW_US;
+        let recent = self.samples.iter().rev().take_while(|sample| sample.arrival_us > start_us).count();
+        // The one before tells what the delay was until the first of them; without it too little was seen.
+        let looked_at = (recent + 1).max(SAMPLES_STANDING);
+        let least_us = self.samples.iter().rev().take(looked_at).map(|sample| sample.delay_us).min();
+        match least_us {
+            Some(least_us) if self.samples.len() >= looked_at => (least_us - base_us).max(0),
             _ => 0,
         }
     }
@@ -163,7 +167,8 @@ impl Delay {
             return self.usage;
         }
         let Some(slope) = self.slope() else { return Usage::Normal };
-        self.usage = if slope > self.threshold && self.standing_us() > STANDING_US_MIN && !self.is_step() {
+        let queue = self.standing_us() > STANDING_US_MIN && !self.is_shrinking() && !self.is_step();
+        self.usage = if slope > self.threshold && queue {
             Usage::Over
         } else if slope < -self.threshold {
             Usage::Under
@@ -219,6 +224,20 @@ impl Delay {
         (spread > 0.0).then(|| (count * sum_xy - sum_x * sum_y) / spread)
     }
 
+    /// Whether the queue of a burst that is over empties already.
+    fn is_shrinking(&self) -> bool {
+        let Some(newest_us) = self.samples.back().map(|sample| sample.arrival_us) else { return false };
+        let (mut late_us, mut early_us) = (i64::MAX, i64::MAX);
+        for sample in self.samples.iter().rev() {
+            match newest_us - sample.arrival_us {
+                age_us if age_us < STANDING_WINDOW_US / 2 => late_us = late_us.min(sample.delay_us),
+                age_us if age_us < STANDING_WINDOW_US => early_us = early_us.min(sample.delay_us),
+                _ => break,
+            }
+        }
+        early_us < i64::MAX && late_us < early_us
+    }
+
     /// Whether the delay grew at once and not on and on.
     fn is_step(&self) -> bool {
         let delays = || self.samples.iter().map(|sample| sample.delay_us);
@@ -244,5 +263,65 @@ impl Group {
             && gap_us < sent_us - self.last_sent_us
             && arrival_us - self.first_arrival_us < BURST_US;
         sent_us - self.first_sent_us <= GROUP_US || burst
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds a packet each 10 ms with the delays given and evaluates each 100 ms; whether it was over-used ever.
+    fn overused(delay: &mut Delay, delays_ms: impl Iterator<Item = i64>) -> bool {
+        let mut over = false;
+        for (packet, delay_ms) in (0..).zip(delays_ms) {
+            let sent_us = packet * 10_000;
+            delay.packet(sent_us, 500_000 + sent_us + delay_ms * 1000);
+            over |= packet % 10 == 9 && delay.evaluate() == Usage::Over;
+        }
+        over
+    }
+
+    #[test]
+    fn a_queue_that_grows_is_over_use_until_it_stays() {
+        let mut delay = Delay::default();
+        assert!(!overused(&mut delay, (0..200).map(|_| 0)));
+        assert!(overused(&mut Delay::default(), (0..200).map(|packet| (packet - 100).max(0))));
+        let mut delay = Delay::default();
+        overused(&mut delay, (0..300).map(|packet| (packet - 100).clamp(0, 60)));
+        assert_eq!((delay.evaluate(), delay.standing_us()), (Usage::Normal, 60_000));
+    }
+
+    #[test]
+    fn a_queue_that_empties_is_under_use() {
+        let mut delay = Delay::default();
+        overused(&mut delay, (0..150).map(|packet| if packet < 50 { 0 } else { 150 - packet }));
+        assert_eq!(delay.evaluate(), Usage::Under);
+    }
+
+    #[test]
+    fn a_stop_a_step_and_jitter_are_no_over_use() {
+        // Each second ten packets come out of a stop together.
+        let stop = |packet: i64| if packet % 100 >= 90 { 100 - (packet % 10) * 10 } else { 0 };
+        assert!(!overused(&mut Delay::default(), (0..500).map(stop)));
+        assert!(!overused(&mut Delay::default(), (0..500).map(|packet| if packet < 200 { 0 } else { 80 })));
+        let jitter = |packet: i64| (packet * 7919) % 40;
+        assert!(!overused(&mut Delay::default(), (0..500).map(jitter)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_starts_afresh() {
+        let mut delay = Delay::default();
+        overused(&mut delay, (0..100).map(|_| 0));
+        assert!(!delay.packet(1_000_000, 1_510_000));
+        assert!(delay.packet(1_010_000, 9_000_000));
+        assert_eq!(delay.base_us(), Some(7_990_000));
+        assert_eq!(delay.standing_us(), 0);
+    }
+
+    #[test]
+    fn the_base_forgets_what_is_ten_seconds_old() {
+        let mut delay = Delay::default();
+        overused(&mut delay, (0..2000).map(|packet| if packet < 500 { 0 } else { 20 }));
+        assert_eq!(delay.base_us(), Some(520_000));
     }
 }

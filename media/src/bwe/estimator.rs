@@ -23,7 +23,7 @@ const RTT_US_AT_FIRST: i64 = 100_000;
 const GROWTH: f64 = 0.08;
 const GROWTH_NEAR: f64 = 0.02;
 /// Where "near" begins and where the capacity turns out to be another, as shares of it.
-const NEAR_RATIO: f64 = 0.85;
+const NEAR_RATIO: f64 = 0.9;
 const BEYOND_RATIO: f64 = 1.15;
 /// A capacity is remembered this long.
 const CAPACITY_US: i64 = 30_000_000;
@@ -39,14 +39,17 @@ const FALL_RATIO_MIN: f64 = 0.5;
 const FULL_RATIO: f64 = 0.95;
 /// Time, beyond the round trip, after which another fall may follow: reports must speak of what was sent after the last.
 const FALL_GAP_US: i64 = 200_000;
-/// A queue below this is empty; above this it is severe, and the rate does not grow.
+/// A queue below this is empty; above this it is severe, and the rate does not grow; above this it must not stay.
 const EMPTY_US: i64 = 10_000;
 const SEVERE_US: i64 = 30_000;
+const LONG_US: i64 = 80_000;
 /// How long the queue is given to empty before the rate grows again.
 const DRAIN_US_MAX: i64 = 3_000_000;
 /// Growth is counted over at most this much time, when reports come late.
 const GROWTH_US_MAX: i64 = 500_000;
 
+/// Packets that a lost report is taken to have named.
+const BRIDGE_PACKETS_MAX: u64 = 512;
 /// Time without reports after which the rate falls, to which share, and from how many unreported packets on.
 const SILENCE_US: i64 = 1_500_000;
 const SILENCE_RATIO: f64 = 0.7;
@@ -71,6 +74,8 @@ pub struct Estimator {
     prober: Prober,
     estimate_bps: f64,
     rtt_us: i64,
+    /// The newest packet that was reported.
+    reported_to: Option<u64>,
     /// The last report's reference time with its periods counted.
     reference_us: Option<i64>,
     updated_us: i64,
@@ -96,6 +101,7 @@ impl Estimator {
             prober: Prober::new(),
             estimate_bps: (start_bps as f64).clamp(ESTIMATE_BPS_MIN, ESTIMATE_BPS_MAX),
             rtt_us: RTT_US_AT_FIRST,
+            reported_to: None,
             reference_us: None,
             updated_us: 0,
             fell_us: None,
@@ -129,30 +135,9 @@ impl Estimator {
         let now_us = self.micros(now);
         let feedback = Feedback::parse(packet)?;
         let reference_us = self.unwrap_reference(feedback.reference_us());
+        self.bridge(feedback.base_sequence());
         for (low, arrival_us) in feedback.statuses() {
-            let Some((sequence, sent)) = self.history.find(low) else { continue };
-            let before = sent.state;
-            let state = if arrival_us.is_some() { State::Received } else { State::Missing };
-            if before == State::Received || before == state {
-                continue;
-            }
-            sent.state = state;
-            let sent = *sent;
-            let arrival_us = arrival_us.map(|arrival_us| reference_us + arrival_us);
-            match before {
-                State::Missing => self.loss.found(),
-                _ if sent.probe.is_none() => self.loss.packet(sent.sent_us, sent.bytes, arrival_us.is_some()),
-                _ => {}
-            }
-            if let Some(arrival_us) = arrival_us {
-                if self.delay.packet(sent.sent_us, arrival_us) {
-                    self.rate = AckedRate::default();
-                }
-                self.rate.add(arrival_us, sent.bytes);
-            }
-            if before == State::Unreported {
-                self.prober.reported(sequence, &sent, arrival_us);
-            }
+            self.reported(low, arrival_us.map(|arrival_us| reference_us + arrival_us));
         }
         self.unreported_packets = 0;
         self.silent_since_us = None;
@@ -202,10 +187,55 @@ impl Estimator {
             // The next packet that is sent starts the clock again: what is not used needs no timeouts.
             self.silent_since_us = None;
             if std::mem::take(&mut self.unreported_packets) >= SILENCE_PACKETS {
-                self.fall_to(self.estimate_bps * SILENCE_RATIO, now_us);
+                self.fall_to(self.estimate_bps * SILENCE_RATIO, now_us, true);
             }
         }
         self.prober.handle_timeout(now_us, self.estimate_bps, self.rtt_us);
+    }
+
+    /// Counts what lies between the last report and this one, whose report was lost, as having arrived like the last
+    /// packet: otherwise less would seem to arrive, and the next fall would be too deep.
+    fn bridge(&mut self, base: u16) {
+        let (Some(last), Some(first), Some(delay_us)) =
+            (self.reported_to, self.history.expand(base), self.delay.last_us())
+        else {
+            return;
+        };
+        for sequence in (last + 1).max(first.saturating_sub(BRIDGE_PACKETS_MAX))..first {
+            if let Some(sent) = self.history.get(sequence).filter(|sent| sent.state == State::Unreported) {
+                sent.state = State::Presumed;
+                self.rate.add(sent.sent_us + delay_us, sent.bytes);
+            }
+        }
+    }
+
+    /// One packet of a report.
+    fn reported(&mut self, low: u16, arrival_us: Option<i64>) {
+        let Some(sequence) = self.history.expand(low) else { return };
+        let Some(sent) = self.history.get(sequence) else { return };
+        let before = sent.state;
+        let state = if arrival_us.is_some() { State::Received } else { State::Missing };
+        if before == State::Received || before == state {
+            return;
+        }
+        sent.state = state;
+        let sent = *sent;
+        self.reported_to = self.reported_to.max(Some(sequence));
+        if before == State::Missing {
+            self.loss.found();
+        } else {
+            self.prober.reported(sequence, &sent, arrival_us);
+            if sent.probe.is_none() {
+                self.loss.packet(sent.sent_us, sent.bytes, arrival_us.is_some());
+            }
+        }
+        let Some(arrival_us) = arrival_us else { return };
+        if self.delay.packet(sent.sent_us, arrival_us) {
+            self.rate = AckedRate::default();
+        }
+        if before != State::Presumed {
+            self.rate.add(arrival_us, sent.bytes);
+        }
     }
 
     fn update(&mut self, now_us: i64) {
@@ -219,12 +249,17 @@ impl Estimator {
             if may_fall {
                 self.fall_by_delay(now_us);
             }
+        } else if let Some(capacity_bps) = self.overfull(now_us) {
+            if may_fall {
+                self.draining = Some((now_us, capacity_bps * FULL_RATIO));
+                self.fall_to(capacity_bps * FALL_RATIO, now_us, false);
+            }
         } else if self.drained(now_us) && usage == Usage::Normal && verdict == Verdict::Rise {
             self.grow(now_us, elapsed_us as f64 / 1e6);
         }
         if let Verdict::Fall(ratio) = verdict {
             let floor_bps = self.rate.bps().unwrap_or(0.0).min(self.estimate_bps);
-            self.fall_to((self.estimate_bps * ratio).max(floor_bps), now_us);
+            self.fall_to((self.estimate_bps * ratio).max(floor_bps), now_us, false);
         }
         let shown_bps = self.prober.conclude(now_us, self.delay.base_us(), self.loss.inherent());
         if let Some(shown_bps) = shown_bps
@@ -236,9 +271,11 @@ impl Estimator {
     }
 
     fn fall_by_delay(&mut self, now_us: i64) {
-        let Some(acked_bps) = self.rate.bps() else { return };
-        let limited = self.estimate_bps > acked_bps * LIMITED_RATIO;
+        let (Some(acked_bps), Some(full_bps)) = (self.rate.bps(), self.rate.full_bps()) else { return };
         let severe = self.delay.standing_us() > SEVERE_US;
+        // With a small queue the link may have been idle just before it.
+        let acked_bps = if severe { full_bps } else { full_bps.max(acked_bps) };
+        let limited = self.estimate_bps > acked_bps * LIMITED_RATIO;
         let target_bps = match (limited, severe) {
             (false, _) => acked_bps * FALL_RATIO,
             (true, true) => (acked_bps * FALL_RATIO).max(self.estimate_bps * FALL_RATIO_MIN),
@@ -248,13 +285,21 @@ impl Estimator {
             self.capacity = Some((now_us, acked_bps));
         }
         self.draining = Some((now_us, acked_bps * FULL_RATIO));
-        self.fall_to(target_bps, now_us);
+        self.fall_to(target_bps, now_us, limited);
     }
 
-    fn fall_to(&mut self, bps: f64, now_us: i64) {
+    /// The capacity, when a long queue stays although what the link carries is known. An estimate below that is let
+    /// be: a queue that another flow fills would push it down for ever.
+    fn overfull(&self, now_us: i64) -> Option<f64> {
+        let (known_us, capacity_bps) = self.capacity?;
+        let known = now_us - known_us < CAPACITY_US && self.delay.standing_us() > LONG_US;
+        (known && self.estimate_bps > capacity_bps * NEAR_RATIO).then_some(capacity_bps)
+    }
+
+    fn fall_to(&mut self, bps: f64, now_us: i64, doubtful: bool) {
         self.estimate_bps = bps.min(self.estimate_bps).max(ESTIMATE_BPS_MIN);
         self.fell_us = Some(now_us);
-        self.prober.hold(now_us);
+        self.prober.hold(now_us, doubtful);
     }
 
     /// Whether the queue has had its time to empty; if it did, the estimate is what the full link carried.
@@ -297,5 +342,74 @@ impl Estimator {
     fn micros(&self, now: Instant) -> i64 {
         let since = now.saturating_duration_since(self.origin);
         since.as_secs() as i64 * 1_000_000 + i64::from(since.subsec_micros())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::feedback::FeedbackReport;
+    use super::*;
+
+    fn report(arrivals: &[Option<i64>], base_sequence: u16) -> Vec<u8> {
+        FeedbackReport { base_sequence, ..FeedbackReport::default() }.write(arrivals).0
+    }
+
+    /// Sends a hundred packets and reports that the even ones arrived.
+    fn half_lost(now: Instant) -> Estimator {
+        let mut estimator = Estimator::new(now, 1_000_000);
+        let mut arrivals = Vec::new();
+        for packet in 0..100 {
+            let sent = Duration::from_millis(packet * 10);
+            estimator.sent(now + sent, packet, 1200, None);
+            arrivals.push((packet % 2 == 0).then(|| 1_000_000 + sent.as_micros() as i64));
+        }
+        estimator.handle_feedback(now + Duration::from_secs(1), &report(&arrivals, 0)).unwrap();
+        estimator
+    }
+
+    #[test]
+    fn what_is_malformed_or_unknown_changes_nothing() {
+        let now = Instant::now();
+        let mut estimator = half_lost(now);
+        let before = format!("{estimator:?}");
+        let mut packet = report(&[Some(0); 10], 0);
+        packet.truncate(21);
+        assert_eq!(estimator.handle_feedback(now, &packet), Err(FeedbackError::Truncated));
+        assert_eq!(format!("{estimator:?}"), before);
+
+        estimator.handle_feedback(now + Duration::from_secs(1), &report(&[Some(9_000_000); 50], 5_000)).unwrap();
+        assert_eq!(estimator.loss_ratio(), 0.5);
+        assert_eq!(estimator.rate.bps(), half_lost(now).rate.bps());
+    }
+
+    #[test]
+    fn what_was_late_is_no_loss_and_counts_once() {
+        let now = Instant::now();
+        let mut estimator = half_lost(now);
+        assert_eq!(estimator.loss_ratio(), 0.5);
+        let once = estimator.rate.bps().unwrap();
+        let all: Vec<_> = (0..100).map(|packet| Some(1_000_000 + packet * 10_000)).collect();
+        for _ in 0..3 {
+            estimator.handle_feedback(now + Duration::from_secs(1), &report(&all, 0)).unwrap();
+        }
+        assert_eq!(estimator.loss_ratio(), 0.0);
+        assert_eq!(estimator.rate.bps(), Some(once * 2.0));
+    }
+
+    #[test]
+    fn a_connection_that_wants_nothing_sleeps() {
+        let now = Instant::now();
+        let mut estimator = Estimator::new(now, 1_000_000);
+        assert_eq!(estimator.poll_timeout(), None);
+        estimator.sent(now, 0, 100, None);
+        assert_eq!(estimator.poll_timeout(), None, "nobody reports yet");
+        assert_eq!(estimator.poll_probe(now), None);
+        let estimator = half_lost(now);
+        assert_eq!(estimator.poll_timeout(), None, "all is reported");
+    }
+
+    #[test]
+    fn a_connection_takes_little_memory() {
+        assert!(size_of::<Estimator>() <= 1024, "{}", size_of::<Estimator>());
     }
 }

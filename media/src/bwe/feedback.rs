@@ -83,6 +83,11 @@ impl<'a> Feedback<'a> {
         })
     }
 
+    /// Transport-wide number of the first packet named.
+    pub fn base_sequence(&self) -> u16 {
+        self.base_sequence
+    }
+
     /// The time that the arrivals count from: microseconds on the receiver's clock, below [`CLOCK_PERIOD_US`].
     pub fn reference_us(&self) -> i64 {
         self.reference_us

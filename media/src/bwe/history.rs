@@ -32,6 +32,8 @@ pub(super) enum State {
     Empty,
     /// No report names it.
     Unreported,
+    /// No report names it, but later ones do: its report was lost, and it counts as having arrived.
+    Presumed,
     /// Reported as not received; it may have been late.
     Missing,
     /// Reported as received.
@@ -65,13 +67,15 @@ impl History {
         self.newest = Some(sequence);
     }
 
-    /// The packet that a report means by a number's low 16 bits, with its whole number: the newest of that name that
-    /// is still remembered.
-    pub fn find(&mut self, low: u16) -> Option<(u64, &mut Sent)> {
+    /// The whole number that a report means by its low 16 bits: the newest of that name.
+    pub fn expand(&self, low: u16) -> Option<u64> {
         let newest = self.newest?;
-        let sequence = newest.checked_sub(u64::from((newest as u16).wrapping_sub(low)))?;
-        let sent = self.slot(sequence)?;
-        (sent.state != State::Empty && sent.sequence == sequence as u32).then_some((sequence, sent))
+        newest.checked_sub(u64::from((newest as u16).wrapping_sub(low)))
+    }
+
+    /// The packet of a whole number, if it is still remembered.
+    pub fn get(&mut self, sequence: u64) -> Option<&mut Sent> {
+        self.slot(sequence).filter(|sent| sent.state != State::Empty && sent.sequence == sequence as u32)
     }
 
     fn slot(&mut self, sequence: u64) -> Option<&mut Sent> {
@@ -100,14 +104,15 @@ mod tests {
     #[test]
     fn finds_packets_across_the_wrap_of_sixteen_bits() {
         let mut history = History::default();
-        assert!(history.find(0).is_none());
+        assert_eq!(history.expand(0), None);
         for sequence in 65_500..65_600 {
             history.sent(sequence as i64, sequence, 1000, None);
         }
-        assert_eq!(history.find(65_535).map(|(sequence, sent)| (sequence, sent.sent_us)), Some((65_535, 65_535)));
-        assert_eq!(history.find(20).map(|(sequence, _)| sequence), Some(65_556));
-        assert!(history.find(64).is_none(), "not sent yet");
-        assert!(history.find(65_499).is_none(), "never sent");
+        assert_eq!(history.expand(65_535), Some(65_535));
+        assert_eq!(history.expand(20), Some(65_556));
+        assert_eq!(history.get(65_556).map(|sent| sent.sent_us), Some(65_556));
+        assert_eq!(history.expand(64), Some(64), "what is not sent yet is taken for what is long gone");
+        assert!(history.get(64).is_none() && history.get(65_499).is_none(), "never sent");
     }
 
     #[test]
@@ -115,14 +120,14 @@ mod tests {
         let mut history = History::default();
         for sequence in 0..10_000 {
             history.sent(sequence as i64 * 1000, sequence, 1000, None);
-            history.find(sequence as u16).unwrap().1.state = State::Received;
+            history.get(sequence).unwrap().state = State::Received;
         }
         assert_eq!(history.ring.len(), PACKETS_AT_FIRST);
         for sequence in 10_000..20_000 {
             history.sent(sequence as i64 * 4000, sequence, 1000, None);
         }
         assert_eq!(history.ring.len(), 256, "those of the last second");
-        assert!((19_744..20_000).all(|sequence| history.find(sequence as u16).is_some()));
+        assert!((19_744..20_000).all(|sequence| history.get(sequence).is_some()));
         for sequence in 20_000..40_000 {
             history.sent(80_000_000, sequence, 1000, None);
         }

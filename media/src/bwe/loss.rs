@@ -184,3 +184,62 @@ impl Loss {
         self.trial = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends 1,200-byte packets at a rate that obeys the verdicts, over these tenths of a second. `lost` says whether a
+    /// packet is, by its number and the rate.
+    fn run(loss: &mut Loss, bps: &mut f64, tenths: std::ops::Range<i64>, lost: impl Fn(i64, f64) -> bool) {
+        let (mut packet, mut sent_us) = (0, tenths.start as f64 * 1e5);
+        for tenth in tenths {
+            while sent_us < tenth as f64 * 1e5 {
+                loss.packet(sent_us as i64, 1200, !lost(packet, *bps));
+                packet += 1;
+                sent_us += 9_600e6 / *bps;
+            }
+            match loss.evaluate(tenth * 100_000) {
+                Verdict::Fall(ratio) => *bps *= ratio,
+                Verdict::Rise => *bps *= 1.01,
+                Verdict::Hold => {}
+            }
+        }
+    }
+
+    /// Of each hundred packets `percent`, spread.
+    fn spread(packet: i64, percent: f64) -> bool {
+        ((packet * 37 % 100) as f64) < percent
+    }
+
+    #[test]
+    fn a_link_without_a_queue_is_found_by_its_loss() {
+        let (mut loss, mut bps) = (Loss::default(), 6e6);
+        run(&mut loss, &mut bps, 0..200, |packet, bps| spread(packet, (1.0 - 2e6 / bps) * 100.0));
+        assert!((1.9e6..2.3e6).contains(&bps), "{bps}");
+        assert!(loss.inherent() < 0.02, "{}", loss.inherent());
+    }
+
+    #[test]
+    fn loss_that_does_not_depend_on_the_rate_is_let_be() {
+        let (mut loss, mut bps) = (Loss::default(), 2e6);
+        run(&mut loss, &mut bps, 0..200, |packet, _| spread(packet, 15.0));
+        assert!(bps > 1.6e6, "{bps}");
+        assert!((0.14..0.16).contains(&loss.inherent()) && (0.14..0.16).contains(&loss.ratio()));
+        run(&mut loss, &mut bps, 200..250, |_, _| false);
+        assert!(loss.inherent() < 0.02 && loss.ratio() == 0.0, "it went away");
+    }
+
+    #[test]
+    fn a_little_loss_holds_and_what_was_late_is_not_lost() {
+        let mut loss = Loss::default();
+        for packet in 0..100 {
+            loss.packet(packet * 5000, 1200, packet % 20 != 0);
+        }
+        assert_eq!(loss.ratio(), 0.05);
+        assert_eq!(loss.evaluate(0), Verdict::Rise, "too short to say");
+        assert_eq!(loss.evaluate(600_000), Verdict::Hold);
+        (0..5).for_each(|_| loss.found());
+        assert_eq!(loss.ratio(), 0.0);
+    }
+}

@@ -8,6 +8,10 @@ mod history;
 mod loss;
 mod probe;
 mod rate;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod simulation;
 
 pub use allocator::{Allocation, Demand, EncodingRate, allocate};
 pub use estimator::Estimator;

@@ -9,8 +9,8 @@ const HEADROOM: f64 = 1.3;
 /// Length of a cluster at its rate: long enough that a pacer's turns blur, short enough that on a link that carries half
 /// of it the queue stays below that of a frame.
 const CLUSTER_SECONDS: f64 = 0.025;
-/// Least size of a cluster: fewer packets measure the scheduler.
-const CLUSTER_BYTES_MIN: usize = 6_000;
+/// Least size of a cluster, five small packets: less would measure the scheduler, more would fill a narrow link's queue.
+const CLUSTER_BYTES_MIN: usize = 2_500;
 
 /// A probe's rate as a multiple of the estimate: the first (nothing is known yet), after one that passed, and after one
 /// that failed.
@@ -56,7 +56,7 @@ pub struct Probe {
     pub id: ProbeId,
     /// The rate at which it should be sent, in bits per second; all at once does as well.
     pub bitrate_bps: u64,
-    /// Its size in all, in bytes; in packets of at most 1,200 bytes or so, five or more.
+    /// Its size in all, in bytes; in packets of at most 1,200 bytes, at best five or more.
     pub bytes: usize,
 }
 
@@ -136,12 +136,15 @@ impl Prober {
         self.desired_bps = bps;
     }
 
-    /// No probes for a while: the link has just shown that it is full.
-    pub fn hold(&mut self, now_us: i64) {
+    /// No probes for a moment: the estimate fell. `doubtful`: what was sent was too little to show what the link
+    /// carries, so that it is soon asked again.
+    pub fn hold(&mut self, now_us: i64, doubtful: bool) {
         self.held_until_us = now_us + INTERVAL_US;
-        self.interval_us = INTERVAL_US;
-        self.next_us = self.next_us.min(self.held_until_us);
-        self.step = STEP_PASSED;
+        if doubtful {
+            self.interval_us = INTERVAL_US;
+            self.next_us = now_us;
+            self.step = STEP_PASSED;
+        }
     }
 
     /// The next probe, if it is time.
@@ -312,5 +315,105 @@ impl Cluster {
         } else {
             Outcome::Failed(low_bps)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::{History, Sent};
+    use super::*;
+
+    const RTT_US: i64 = 50_000;
+
+    /// Sends the probe that is due at once, packet by packet at its rate, and reports when each arrives; what it showed.
+    fn answer(
+        prober: &mut Prober,
+        now_us: i64,
+        estimate_bps: f64,
+        arrival_us: impl Fn(i64, usize) -> i64,
+    ) -> Option<f64> {
+        let probe = prober.poll(now_us, estimate_bps)?;
+        let mut history = History::default();
+        let bytes = 1000;
+        let count = probe.bytes.div_ceil(bytes);
+        let mut sent: Vec<(u64, Sent, i64)> = Vec::new();
+        for packet in 0..count {
+            let sent_us = now_us + (packet * bytes * 8) as i64 * 1_000_000 / probe.bitrate_bps as i64;
+            history.sent(sent_us, packet as u64, bytes, Some(probe.id));
+            prober.sent(sent_us, probe.id, packet as u64, bytes);
+            sent.push((packet as u64, *history.get(packet as u64).unwrap(), arrival_us(sent_us, packet)));
+        }
+        for (sequence, sent, arrival_us) in &sent {
+            prober.reported(*sequence, sent, Some(*arrival_us));
+        }
+        prober.conclude(now_us + RTT_US, Some(0), 0.0)
+    }
+
+    fn prober() -> Prober {
+        let mut prober = Prober::new();
+        prober.set_desired_bps(10_000_000);
+        prober
+    }
+
+    #[test]
+    fn a_wide_link_is_found_in_a_few_steps_and_then_let_be() {
+        let mut prober = prober();
+        let mut estimate_bps = 1e6;
+        let mut now_us = 0;
+        while let Some(shown_bps) = answer(&mut prober, now_us, estimate_bps, |sent_us, _| sent_us) {
+            estimate_bps = shown_bps;
+            now_us += 100_000;
+        }
+        assert_eq!(estimate_bps, 13e6, "what is wanted and the headroom");
+        assert!(now_us <= 400_000);
+        assert_eq!(prober.timeout_us(estimate_bps, RTT_US), None);
+        prober.set_desired_bps(20_000_000);
+        assert!(prober.poll(now_us, estimate_bps).is_some(), "more is wanted");
+    }
+
+    #[test]
+    fn a_narrow_link_is_measured_and_asked_again_ever_later() {
+        let mut prober = prober();
+        let narrow = |now_us: i64| move |_, packet| now_us + (packet as i64 + 1) * 4_000;
+        let shown_bps = answer(&mut prober, 0, 2e6, narrow(0)).unwrap();
+        assert!((1.8e6..2e6).contains(&shown_bps), "{shown_bps}");
+        let (mut now_us, mut gaps) = (RTT_US, Vec::new());
+        for _ in 0..5 {
+            let due_us = prober.timeout_us(2e6, RTT_US).unwrap();
+            gaps.push((due_us - now_us) / 1_000_000);
+            answer(&mut prober, due_us, 2e6, narrow(due_us));
+            now_us = due_us + RTT_US;
+        }
+        assert_eq!(gaps, [1, 2, 4, 5, 5]);
+        prober.set_desired_bps(20_000_000);
+        assert_eq!(prober.timeout_us(2e6, RTT_US), Some(now_us - RTT_US + RAISE_GAP_US), "more is wanted");
+    }
+
+    #[test]
+    fn a_stop_spoils_a_probe_and_it_is_soon_repeated() {
+        let mut prober = prober();
+        assert_eq!(answer(&mut prober, 0, 2e6, |_, packet| 100_000 + packet as i64), None);
+        assert_eq!(prober.timeout_us(2e6, RTT_US), Some(RTT_US + UNCLEAR_INTERVAL_US));
+    }
+
+    #[test]
+    fn probes_that_nobody_answers_become_rare() {
+        let mut prober = prober();
+        let (mut now_us, mut probes) = (0, 0);
+        while now_us < 600_000_000 {
+            prober.handle_timeout(now_us, 2e6, RTT_US);
+            probes += u32::from(prober.poll(now_us, 2e6).is_some());
+            now_us = prober.timeout_us(2e6, RTT_US).unwrap();
+        }
+        assert!(probes < 20, "{probes}");
+    }
+
+    #[test]
+    fn a_due_probe_that_nobody_fetches_wakes_once() {
+        let mut prober = prober();
+        assert_eq!(prober.timeout_us(2e6, RTT_US), Some(0));
+        prober.handle_timeout(0, 2e6, RTT_US);
+        assert_eq!(prober.timeout_us(2e6, RTT_US), None);
+        assert!(prober.poll(5_000_000, 2e6).is_some());
     }
 }

@@ -4,8 +4,10 @@
 const BUCKET_US: i64 = 50_000;
 /// Whole buckets that are counted: half a second levels out what scheduling at the receiver moves.
 const BUCKETS: usize = 10;
-/// Whole buckets without which there is no rate.
+/// Whole buckets without which there is no rate, and that are enough where the link is full.
 const BUCKETS_MIN: i64 = 4;
+/// Bytes that these must hold: with a handful of packets, where one falls decides too much.
+const FULL_BYTES_MIN: u64 = 6_000;
 
 /// Bytes over the time at which they arrived.
 #[derive(Debug, Default)]
@@ -36,9 +38,21 @@ impl AckedRate {
     pub fn bps(&self) -> Option<f64> {
         let (first, newest) = self.range?;
         let whole = (newest - first).min(BUCKETS as i64);
+        (whole >= BUCKETS_MIN).then(|| bps(self.newest_bytes(whole), whole))
+    }
+
+    /// Bits per second over the last fifth of a second. While a queue stands that long this is what the link carries,
+    /// however little was sent before.
+    pub fn full_bps(&self) -> Option<f64> {
+        let bytes = self.newest_bytes(BUCKETS_MIN);
+        let recent_bps = (bytes >= FULL_BYTES_MIN).then(|| bps(bytes, BUCKETS_MIN));
+        self.bps().map(|long_bps| recent_bps.unwrap_or(long_bps))
+    }
+
+    fn newest_bytes(&self, whole: i64) -> u64 {
+        let newest = self.range.map_or(0, |(_, newest)| newest);
         let bytes = (newest - whole..newest).filter_map(|number| self.bytes.get(place(number)));
-        let bytes: u64 = bytes.map(|&bytes| u64::from(bytes)).sum();
-        (whole >= BUCKETS_MIN).then(|| (bytes * 8) as f64 * 1e6 / (whole * BUCKET_US) as f64)
+        bytes.map(|&bytes| u64::from(bytes)).sum()
     }
 
     fn change(&mut self, number: i64, change: impl FnOnce(u32) -> u32) {
@@ -46,6 +60,10 @@ impl AckedRate {
             *bytes = change(*bytes);
         }
     }
+}
+
+fn bps(bytes: u64, buckets: i64) -> f64 {
+    (bytes * 8) as f64 * 1e6 / (buckets * BUCKET_US) as f64
 }
 
 fn place(number: i64) -> usize {
