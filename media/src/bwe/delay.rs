@@ -67,6 +67,7 @@ pub(super) struct Delay {
     threshold: f64,
     evaluated_us: Option<i64>,
     usage: Usage,
+    standing_us: i64,
 }
 
 /// Packets that count as one.
@@ -96,6 +97,7 @@ impl Default for Delay {
             threshold: THRESHOLD_AT_FIRST,
             evaluated_us: None,
             usage: Usage::Normal,
+            standing_us: 0,
         }
     }
 }
@@ -145,18 +147,10 @@ impl Delay {
         self.base.iter().min().copied().filter(|&base_us| base_us < i64::MAX)
     }
 
-    /// What stands in a queue: by how much the delay was above the base for all of the last moments.
+    /// What stood in a queue at the last evaluation: by how much the delay was above the base for all of the last
+    /// moments.
     pub fn standing_us(&self) -> i64 {
-        let (Some(newest), Some(base_us)) = (self.samples.back(), self.base_us()) else { return 0 };
-        let start_us = newest.arrival_us - STANDING_WINDOW_US;
-        let recent = self.samples.iter().rev().take_while(|sample| sample.arrival_us > start_us).count();
-        // The one before tells what the delay was until the first of them; without it too little was seen.
-        let looked_at = (recent + 1).max(SAMPLES_STANDING);
-        let least_us = self.samples.iter().rev().take(looked_at).map(|sample| sample.delay_us).min();
-        match least_us {
-            Some(least_us) if self.samples.len() >= looked_at => (least_us - base_us).max(0),
-            _ => 0,
-        }
+        self.standing_us
     }
 
     /// To be called after the packets of a report.
@@ -167,7 +161,8 @@ impl Delay {
             return self.usage;
         }
         let Some(slope) = self.slope() else { return Usage::Normal };
-        let queue = self.standing_us() > STANDING_US_MIN && !self.is_shrinking() && !self.is_step();
+        self.standing_us = self.standing();
+        let queue = self.standing_us > STANDING_US_MIN && !self.is_shrinking() && !self.is_step();
         self.usage = if slope > self.threshold && queue {
             Usage::Over
         } else if slope < -self.threshold {
@@ -222,6 +217,19 @@ impl Delay {
         }
         let spread = count * sum_xx - sum_x * sum_x;
         (spread > 0.0).then(|| (count * sum_xy - sum_x * sum_y) / spread)
+    }
+
+    fn standing(&self) -> i64 {
+        let (Some(newest), Some(base_us)) = (self.samples.back(), self.base_us()) else { return 0 };
+        let start_us = newest.arrival_us - STANDING_WINDOW_US;
+        let recent = self.samples.iter().rev().take_while(|sample| sample.arrival_us > start_us).count();
+        // The one before tells what the delay was until the first of them; without it too little was seen.
+        let looked_at = (recent + 1).max(SAMPLES_STANDING);
+        let least_us = self.samples.iter().rev().take(looked_at).map(|sample| sample.delay_us).min();
+        match least_us {
+            Some(least_us) if self.samples.len() >= looked_at => (least_us - base_us).max(0),
+            _ => 0,
+        }
     }
 
     /// Whether the queue of a burst that is over empties already.

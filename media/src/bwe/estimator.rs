@@ -150,8 +150,8 @@ impl Estimator {
         self.rtt_us = i64::try_from(rtt.as_micros()).unwrap_or(i64::MAX).min(SILENCE_US);
     }
 
-    /// What all that is wanted would take, in bits per second: the estimator probes until it has found that much and
-    /// 30 % more, and not beyond. 0 for a connection that wants nothing: it is not probed.
+    /// What all that is wanted would take, in bits per second: the estimator probes until it has found that much and a
+    /// quarter more, and not beyond. 0 for a connection that wants nothing: it is not probed.
     pub fn set_desired_bps(&mut self, bps: u64) {
         self.prober.set_desired_bps(bps);
     }

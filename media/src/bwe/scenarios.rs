@@ -65,8 +65,8 @@ fn finds_what_is_wanted_by_probes_though_little_is_sent() {
     for bursts in [false, true] {
         let wide = || Scenario { app_bps: |_, _| 300e3, desired_bps: |_| 4_000_000, bursts, ..Scenario::default() };
         each(75, wide, |trace| {
-            assert!(trace.min(3.0, 75.0) >= 4e6, "kept for a minute: {}", trace.min(3.0, 75.0));
-            assert!(trace.max(0.0, 75.0) <= 5.2e6, "not beyond what is wanted: {}", trace.max(0.0, 75.0));
+            assert!(trace.min(3.0, 75.0) >= 5e6, "kept for a minute: {}", trace.min(3.0, 75.0));
+            assert!(trace.max(0.0, 75.0) <= 5.6e6, "not beyond what is wanted: {}", trace.max(0.0, 75.0));
             assert!(trace.probes <= 3, "{} probes", trace.probes);
         });
     }
@@ -80,8 +80,8 @@ fn finds_more_when_more_is_wanted() {
         ..Scenario::default()
     };
     each(15, rising, |trace| {
-        assert!(trace.max(0.0, 10.0) <= 1.5e6);
-        assert!(trace.min(12.0, 15.0) >= 5e6, "{}", trace.min(12.0, 15.0));
+        assert!(trace.max(0.0, 10.0) <= 1.5e6, "that is enough");
+        assert!(trace.min(12.0, 15.0) >= 6.25e6, "{}", trace.min(12.0, 15.0));
     });
 }
 
@@ -138,7 +138,10 @@ fn random_loss_is_told_from_a_full_link() {
 fn stops_of_either_end_are_no_congestion() {
     let stop = Some(Stop { period_us: 1_000_000, length_us: 100_000 });
     stays_above(3.2e6, || Scenario { link_bps: |_| 4e6, receiver_stop: stop, ..Scenario::default() });
-    stays_above(3.2e6, || Scenario { link_bps: |_| 4e6, sender_stop: stop, ..Scenario::default() });
+    // What the application caught up with at once did stand in a queue.
+    let sender = || Scenario { link_bps: |_| 4e6, sender_stop: stop, ..Scenario::default() };
+    each(30, sender, |trace| assert!(trace.mean(5.0, 30.0) > 3.4e6, "{}", trace.mean(5.0, 30.0)));
+    stays_above(2.8e6, sender);
     // While packets that count as sent wait for their thread, the link idles: a tenth of it is lost.
     stays_above(2.4e6, || Scenario {
         link_bps: |_| 4e6,
