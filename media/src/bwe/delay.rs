@@ -33,7 +33,7 @@ const STEP_RATIO: f64 = 0.75;
 
 /// The base delay is the least of so many seconds: short enough to follow a new route or a clock's drift.
 const BASE_SECONDS: usize = 10;
-/// Delays that differ by more than this come from a clock that was set.
+/// Delays that differ by more than this come from a clock that was set or came round.
 const CLOCK_JUMP_US: i64 = 3_000_000;
 
 /// Threshold of the trend, as growth of delay over time (0.05: the link gets 5 % more than it carries): where it
@@ -314,6 +314,27 @@ mod tests {
         assert!(!overused(&mut Delay::default(), (0..500).map(|packet| if packet < 200 { 0 } else { 80 })));
         let jitter = |packet: i64| (packet * 7919) % 40;
         assert!(!overused(&mut Delay::default(), (0..500).map(jitter)));
+    }
+
+    #[test]
+    fn a_burst_whose_queue_empties_is_no_over_use() {
+        let burst = |packet: i64| match packet {
+            ..101 => 0,
+            ..106 => (packet - 100) * 12,
+            _ => (60 - (packet - 106) / 2).max(0),
+        };
+        assert!(!overused(&mut Delay::default(), (0..300).map(burst)));
+    }
+
+    #[test]
+    fn a_link_that_always_wavers_is_let_be_after_a_while() {
+        // Another flow fills and empties the queue by 60 ms, over two seconds each.
+        let wave = |packet: i64| 3 * (packet % 400 / 10 - 20).abs();
+        let mut delay = Delay::default();
+        assert!(overused(&mut delay, (0..300).map(wave)));
+        let before = delay.threshold;
+        overused(&mut delay, (300..3000).map(wave));
+        assert!(delay.threshold > before, "{before} {}", delay.threshold);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::delay::{Delay, Usage};
-use super::feedback::{CLOCK_PERIOD_US, Feedback, FeedbackError};
+use super::feedback::{Feedback, FeedbackError};
 use super::history::{History, State};
 use super::loss::{Loss, Verdict};
 use super::probe::{Probe, ProbeId, Prober};
@@ -76,8 +76,6 @@ pub struct Estimator {
     rtt_us: i64,
     /// The newest packet that was reported.
     reported_to: Option<u64>,
-    /// The last report's reference time with its periods counted.
-    reference_us: Option<i64>,
     updated_us: i64,
     fell_us: Option<i64>,
     /// Since when the queue is given time to empty, and what the estimate is afterwards.
@@ -102,7 +100,6 @@ impl Estimator {
             estimate_bps: (start_bps as f64).clamp(ESTIMATE_BPS_MIN, ESTIMATE_BPS_MAX),
             rtt_us: RTT_US_AT_FIRST,
             reported_to: None,
-            reference_us: None,
             updated_us: 0,
             fell_us: None,
             draining: None,
@@ -118,7 +115,7 @@ impl Estimator {
         let now_us = self.micros(now);
         self.history.sent(now_us, sequence, bytes, probe);
         self.unreported_packets = self.unreported_packets.saturating_add(1);
-        if self.silent_since_us.is_none() && self.reference_us.is_some() {
+        if self.silent_since_us.is_none() && self.reported_to.is_some() {
             self.silent_since_us = Some(now_us);
         }
         if let Some(id) = probe {
@@ -134,7 +131,7 @@ impl Estimator {
     pub fn handle_feedback(&mut self, now: Instant, packet: &[u8]) -> Result<(), FeedbackError> {
         let now_us = self.micros(now);
         let feedback = Feedback::parse(packet)?;
-        let reference_us = self.unwrap_reference(feedback.reference_us());
+        let reference_us = feedback.reference_us();
         self.bridge(feedback.base_sequence());
         for (low, arrival_us) in feedback.statuses() {
             self.reported(low, arrival_us.map(|arrival_us| reference_us + arrival_us));
@@ -187,7 +184,7 @@ impl Estimator {
             // The next packet that is sent starts the clock again: what is not used needs no timeouts.
             self.silent_since_us = None;
             if std::mem::take(&mut self.unreported_packets) >= SILENCE_PACKETS {
-                self.fall_to(self.estimate_bps * SILENCE_RATIO, now_us, true);
+                self.fall_to(self.estimate_bps * SILENCE_RATIO, now_us);
             }
         }
         self.prober.handle_timeout(now_us, self.estimate_bps, self.rtt_us);
@@ -251,15 +248,14 @@ impl Estimator {
             }
         } else if let Some(capacity_bps) = self.overfull(now_us) {
             if may_fall {
-                self.draining = Some((now_us, capacity_bps * FULL_RATIO));
-                self.fall_to(capacity_bps * FALL_RATIO, now_us, false);
+                self.drain_from(capacity_bps, now_us);
             }
         } else if self.drained(now_us) && usage == Usage::Normal && verdict == Verdict::Rise {
             self.grow(now_us, elapsed_us as f64 / 1e6);
         }
         if let Verdict::Fall(ratio) = verdict {
             let floor_bps = self.rate.bps().unwrap_or(0.0).min(self.estimate_bps);
-            self.fall_to((self.estimate_bps * ratio).max(floor_bps), now_us, false);
+            self.fall_to((self.estimate_bps * ratio).max(floor_bps), now_us);
         }
         let shown_bps = self.prober.conclude(now_us, self.delay.base_us(), self.loss.inherent());
         if let Some(shown_bps) = shown_bps
@@ -276,16 +272,18 @@ impl Estimator {
         // With a small queue the link may have been idle just before it.
         let acked_bps = if severe { full_bps } else { full_bps.max(acked_bps) };
         let limited = self.estimate_bps > acked_bps * LIMITED_RATIO;
-        let target_bps = match (limited, severe) {
-            (false, _) => acked_bps * FALL_RATIO,
-            (true, true) => (acked_bps * FALL_RATIO).max(self.estimate_bps * FALL_RATIO_MIN),
-            (true, false) => acked_bps.max(self.estimate_bps * FALL_RATIO),
-        };
-        if !limited || severe {
+        if limited && !severe {
+            self.fall_to(acked_bps.max(self.estimate_bps * FALL_RATIO), now_us);
+        } else {
             self.capacity = Some((now_us, acked_bps));
+            self.drain_from(acked_bps, now_us);
         }
-        self.draining = Some((now_us, acked_bps * FULL_RATIO));
-        self.fall_to(target_bps, now_us, limited);
+    }
+
+    /// Falls so far below what the link carries that the queue empties, and says what comes afterwards.
+    fn drain_from(&mut self, capacity_bps: f64, now_us: i64) {
+        self.draining = Some((now_us, capacity_bps * FULL_RATIO));
+        self.fall_to((capacity_bps * FALL_RATIO).max(self.estimate_bps * FALL_RATIO_MIN), now_us);
     }
 
     /// The capacity, when a long queue stays although what the link carries is known. An estimate below that is let
@@ -296,10 +294,10 @@ impl Estimator {
         (known && self.estimate_bps > capacity_bps * NEAR_RATIO).then_some(capacity_bps)
     }
 
-    fn fall_to(&mut self, bps: f64, now_us: i64, doubtful: bool) {
+    fn fall_to(&mut self, bps: f64, now_us: i64) {
         self.estimate_bps = bps.min(self.estimate_bps).max(ESTIMATE_BPS_MIN);
         self.fell_us = Some(now_us);
-        self.prober.hold(now_us, doubtful);
+        self.prober.hold(now_us);
     }
 
     /// Whether the queue has had its time to empty; if it did, the estimate is what the full link carried.
@@ -328,15 +326,6 @@ impl Estimator {
         let grown_bps = self.estimate_bps * (1.0 + growth * seconds);
         let limit_bps = (acked_bps * ACKED_RATIO_MAX).max(self.estimate_bps).min(ESTIMATE_BPS_MAX);
         self.estimate_bps = grown_bps.min(limit_bps);
-    }
-
-    /// Counts the periods of the receiver's clock. Reports may be reordered, so it may go back.
-    fn unwrap_reference(&mut self, reference_us: i64) -> i64 {
-        let last_us = self.reference_us.unwrap_or(reference_us);
-        let step_us = (reference_us - last_us + CLOCK_PERIOD_US / 2).rem_euclid(CLOCK_PERIOD_US) - CLOCK_PERIOD_US / 2;
-        let reference_us = last_us + step_us;
-        self.reference_us = Some(reference_us);
-        reference_us
     }
 
     fn micros(&self, now: Instant) -> i64 {

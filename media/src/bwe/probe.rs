@@ -31,6 +31,8 @@ const UNANSWERED_INTERVAL_US_MAX: i64 = 60_000_000;
 /// Time to the next one after a probe that a stop of either end spoilt, and how many such count as one that failed.
 const UNCLEAR_INTERVAL_US: i64 = 200_000;
 const UNCLEAR_MAX: u32 = 3;
+/// Time without probes after a fall.
+const HELD_US: i64 = 1_000_000;
 /// Least time between probes when the desired rate rises again and again.
 const RAISE_GAP_US: i64 = 1_000_000;
 /// How long a report is waited for, beyond the round trip.
@@ -140,15 +142,9 @@ impl Prober {
         self.desired_bps = bps;
     }
 
-    /// No probes for a moment: the estimate fell. `doubtful`: what was sent was too little to show what the link
-    /// carries, so that it is soon asked again.
-    pub fn hold(&mut self, now_us: i64, doubtful: bool) {
-        self.held_until_us = now_us + INTERVAL_US;
-        if doubtful {
-            self.interval_us = INTERVAL_US;
-            self.next_us = now_us;
-            self.step = STEP_PASSED;
-        }
+    /// No probes for a moment: the estimate fell, and the queue must empty first.
+    pub fn hold(&mut self, now_us: i64) {
+        self.held_until_us = now_us + HELD_US;
     }
 
     /// The next probe, if it is time.
@@ -214,7 +210,11 @@ impl Prober {
     /// To be called after the packets of a report: the rate that a finished probe has shown, if any.
     pub fn conclude(&mut self, now_us: i64, base_us: Option<i64>, inherent_loss: f64) -> Option<f64> {
         let cluster = self.cluster.take_if(|cluster| cluster.is_finished(now_us))?;
-        let outcome = cluster.outcome(base_us, inherent_loss);
+        let outcome = match cluster.outcome(base_us, inherent_loss) {
+            // The estimate fell since: what was true of the link before is not any more.
+            _ if self.held_until_us > cluster.asked_us + HELD_US => Outcome::Failed(0.0),
+            outcome => outcome,
+        };
         let unclear = matches!(outcome, Outcome::Unclear) && self.unclear < UNCLEAR_MAX;
         self.unclear = if unclear { self.unclear + 1 } else { 0 };
         match outcome {
@@ -336,11 +336,20 @@ mod tests {
         estimate_bps: f64,
         arrival_us: impl Fn(i64, usize) -> i64,
     ) -> Option<f64> {
+        answer_with_losses(prober, now_us, estimate_bps, |sent_us, packet| Some(arrival_us(sent_us, packet)))
+    }
+
+    fn answer_with_losses(
+        prober: &mut Prober,
+        now_us: i64,
+        estimate_bps: f64,
+        arrival_us: impl Fn(i64, usize) -> Option<i64>,
+    ) -> Option<f64> {
         let probe = prober.poll(now_us, estimate_bps)?;
         let mut history = History::default();
         let bytes = 1000;
         let count = probe.bytes.div_ceil(bytes);
-        let mut sent: Vec<(u64, Sent, i64)> = Vec::new();
+        let mut sent: Vec<(u64, Sent, Option<i64>)> = Vec::new();
         for packet in 0..count {
             let sent_us = now_us + (packet * bytes * 8) as i64 * 1_000_000 / probe.bitrate_bps as i64;
             history.sent(sent_us, packet as u64, bytes, Some(probe.id));
@@ -348,7 +357,7 @@ mod tests {
             sent.push((packet as u64, *history.get(packet as u64).unwrap(), arrival_us(sent_us, packet)));
         }
         for (sequence, sent, arrival_us) in &sent {
-            prober.reported(*sequence, sent, Some(*arrival_us));
+            prober.reported(*sequence, sent, *arrival_us);
         }
         prober.conclude(now_us + RTT_US, Some(0), 0.0)
     }
@@ -398,6 +407,29 @@ mod tests {
         let mut prober = prober();
         assert_eq!(answer(&mut prober, 0, 2e6, |_, packet| 100_000 + packet as i64), None);
         assert_eq!(prober.timeout_us(2e6, RTT_US), Some(RTT_US + UNCLEAR_INTERVAL_US));
+    }
+
+    #[test]
+    fn a_probe_whose_end_is_lost_has_not_passed() {
+        let mut prober = prober();
+        let queue = |sent_us, packet| (packet < 8).then_some(sent_us);
+        let shown_bps = answer_with_losses(&mut prober, 0, 2e6, queue).unwrap();
+        assert!(shown_bps < 4e6, "{shown_bps}");
+        assert_eq!(prober.timeout_us(2e6, RTT_US), Some(RTT_US + INTERVAL_US));
+    }
+
+    #[test]
+    fn a_probe_before_a_fall_says_nothing_after_it() {
+        let mut prober = prober();
+        let probe = prober.poll(0, 2e6).unwrap();
+        prober.hold(10_000);
+        let mut history = History::default();
+        for packet in 0..16 {
+            history.sent(0, packet, 1_000, Some(probe.id));
+            prober.sent(0, probe.id, packet, 1_000);
+            prober.reported(packet, history.get(packet).unwrap(), Some(packet as i64));
+        }
+        assert_eq!(prober.conclude(RTT_US, Some(0), 0.0), Some(0.0));
     }
 
     #[test]

@@ -53,10 +53,18 @@ fn a_queue_of_a_frame_shows_as_loss() {
 }
 
 #[test]
+fn a_link_without_a_queue_is_found_by_loss_alone() {
+    let policed = || Scenario { link_bps: |_| 2e6, queue_us: 6_000, jitter_us: 0, ..Scenario::default() };
+    each(30, policed, |trace| {
+        assert!((1.2e6..2.2e6).contains(&trace.mean(5.0, 30.0)), "{}", trace.mean(5.0, 30.0));
+    });
+}
+
+#[test]
 fn late_lost_and_mixed_reports_are_enough() {
     fills(2e6, || Scenario { link_bps: |_| 2e6, feedback_us: 250_000, ..Scenario::default() });
     fills(2e6, || Scenario { link_bps: |_| 2e6, feedback_late_us: 300_000, ..Scenario::default() });
-    fills(2e6, || Scenario { link_bps: |_| 2e6, feedback_loss: 0.3, ..Scenario::default() });
+    stays_above(1.2e6, || Scenario { link_bps: |_| 2e6, feedback_loss: 0.3, ..Scenario::default() });
     fills(2e6, || Scenario { link_bps: |_| 2e6, feedback_mixed: true, ..Scenario::default() });
 }
 
@@ -106,6 +114,20 @@ fn follows_a_drop_and_the_recovery() {
         assert!(trace.min(17.0, 30.0) > 0.75e6, "{}", trace.min(17.0, 30.0));
         assert!(trace.queue_p95_us(20.0, 30.0) < 200_000, "{}", trace.queue_p95_us(20.0, 30.0));
         assert!(trace.min(40.0, 50.0) > 4e6, "{}", trace.min(40.0, 50.0));
+    });
+}
+
+#[test]
+fn a_moment_without_bandwidth_is_soon_forgotten() {
+    let dip = || Scenario {
+        link_bps: |seconds| if (20.0..20.7).contains(&seconds) { 200e3 } else { 5e6 },
+        app_bps: |_, _| 300e3,
+        desired_bps: |_| 3_000_000,
+        ..Scenario::default()
+    };
+    each(30, dip, |trace| {
+        assert!(trace.min(20.0, 30.0) > 0.5e6, "what little is sent shows little: {}", trace.min(20.0, 30.0));
+        assert!(trace.min(23.0, 30.0) > 3e6, "{}", trace.min(23.0, 30.0));
     });
 }
 
