@@ -19,7 +19,7 @@ missing_packages() {
     echo build-essential
   fi
   if [ "$1" = test ]; then
-    wanted+=("chromium chromium" "firefox-esr firefox-esr" "ffmpeg ffmpeg" "shellcheck shellcheck" "fc-list fontconfig")
+    wanted+=("chromium chromium" "firefox-esr firefox-esr" "ffmpeg ffmpeg" "valgrind valgrind" "shellcheck shellcheck" "fc-list fontconfig")
   fi
   local pair
   for pair in "${wanted[@]}"; do

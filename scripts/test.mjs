@@ -17,6 +17,15 @@ const STAGES = [
     run: ['cargo', 'clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings'],
   },
   { name: 'rust-test', budget: 900, run: ['cargo', 'test', '--workspace', '--no-fail-fast'], count: countCargo },
+  {
+    name: 'instructions',
+    budget: 240,
+    run: ['node', 'scripts/instructions.mjs'],
+    count: (output) => ({
+      passed: sum(output, /^(\d+) figures kept/gm),
+      failed: sum(output, /figures kept, (\d+) exceeded/gm),
+    }),
+  },
   // The same command as in `make run`: the browsers meet the very executable that people start.
   { name: 'server-build', budget: 180, run: ['cargo', 'build', '-p', 'boltorezka'] },
   {
