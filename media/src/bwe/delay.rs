@@ -45,17 +45,6 @@ const THRESHOLD_MAX: f64 = 0.3;
 const THRESHOLD_REACH: f64 = 0.06;
 const THRESHOLD_US: f64 = 500_000.0;
 
-/// What the delay says about the rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Usage {
-    /// The queue neither grows nor shrinks.
-    Normal,
-    /// The queue grows.
-    Over,
-    /// The queue shrinks.
-    Under,
-}
-
 /// The delay-based detector of one direction of a connection. All times are in microseconds.
 #[derive(Debug)]
 pub(super) struct Delay {
@@ -66,7 +55,7 @@ pub(super) struct Delay {
     base_second: i64,
     threshold: f64,
     evaluated_us: Option<i64>,
-    usage: Usage,
+    is_growing: bool,
     standing_us: i64,
 }
 
@@ -96,7 +85,7 @@ impl Default for Delay {
             base_second: 0,
             threshold: THRESHOLD_AT_FIRST,
             evaluated_us: None,
-            usage: Usage::Normal,
+            is_growing: false,
             standing_us: 0,
         }
     }
@@ -153,25 +142,19 @@ impl Delay {
         self.standing_us
     }
 
-    /// To be called after the packets of a report.
-    pub fn evaluate(&mut self) -> Usage {
-        let Some(newest_us) = self.samples.back().map(|sample| sample.arrival_us) else { return Usage::Normal };
-        let Some(evaluated_us) = self.evaluated_us.replace(newest_us) else { return Usage::Normal };
-        if newest_us <= evaluated_us || self.samples.len() < SAMPLES_MIN {
-            return self.usage;
+    /// To be called after the packets of a report: whether a queue grows.
+    pub fn evaluate(&mut self) -> bool {
+        let Some(newest_us) = self.samples.back().map(|sample| sample.arrival_us) else { return false };
+        let elapsed_us = newest_us - self.evaluated_us.replace(newest_us).unwrap_or(newest_us);
+        if elapsed_us <= 0 || self.samples.len() < SAMPLES_MIN {
+            return self.is_growing;
         }
-        let Some(slope) = self.slope() else { return Usage::Normal };
+        let Some(slope) = self.slope() else { return false };
         self.standing_us = self.standing();
         let queue = self.standing_us > STANDING_US_MIN && !self.is_shrinking() && !self.is_step();
-        self.usage = if slope > self.threshold && queue {
-            Usage::Over
-        } else if slope < -self.threshold {
-            Usage::Under
-        } else {
-            Usage::Normal
-        };
-        self.adapt(slope.abs(), newest_us - evaluated_us);
-        self.usage
+        self.is_growing = queue && slope > self.threshold;
+        self.adapt(slope.abs(), elapsed_us);
+        self.is_growing
     }
 
     fn note_base(&mut self, sent_us: i64, delay_us: i64) {
@@ -284,7 +267,7 @@ mod tests {
         for (packet, delay_ms) in (0..).zip(delays_ms) {
             let sent_us = packet * 10_000;
             delay.packet(sent_us, 500_000 + sent_us + delay_ms * 1000);
-            over |= packet % 10 == 9 && delay.evaluate() == Usage::Over;
+            over |= packet % 10 == 9 && delay.evaluate();
         }
         over
     }
@@ -296,21 +279,17 @@ mod tests {
         assert!(overused(&mut Delay::default(), (0..200).map(|packet| (packet - 100).max(0))));
         let mut delay = Delay::default();
         overused(&mut delay, (0..300).map(|packet| (packet - 100).clamp(0, 60)));
-        assert_eq!((delay.evaluate(), delay.standing_us()), (Usage::Normal, 60_000));
-    }
-
-    #[test]
-    fn a_queue_that_empties_is_under_use() {
-        let mut delay = Delay::default();
-        overused(&mut delay, (0..150).map(|packet| if packet < 50 { 0 } else { 150 - packet }));
-        assert_eq!(delay.evaluate(), Usage::Under);
+        assert_eq!((delay.evaluate(), delay.standing_us()), (false, 60_000));
     }
 
     #[test]
     fn a_stop_a_step_and_jitter_are_no_over_use() {
         // Each second ten packets come out of a stop together.
         let stop = |packet: i64| if packet % 100 >= 90 { 100 - (packet % 10) * 10 } else { 0 };
-        assert!(!overused(&mut Delay::default(), (0..500).map(stop)));
+        let mut delay = Delay::default();
+        assert!(!overused(&mut delay, (0..500).map(stop)));
+        let longest_us = delay.samples.iter().map(|sample| sample.delay_us).max();
+        assert_eq!(longest_us, Some(500_000), "all that waited joined the packet after them");
         assert!(!overused(&mut Delay::default(), (0..500).map(|packet| if packet < 200 { 0 } else { 80 })));
         let jitter = |packet: i64| (packet * 7919) % 40;
         assert!(!overused(&mut Delay::default(), (0..500).map(jitter)));
@@ -319,8 +298,8 @@ mod tests {
     #[test]
     fn a_burst_whose_queue_empties_is_no_over_use() {
         let burst = |packet: i64| match packet {
-            ..101 => 0,
-            ..106 => (packet - 100) * 12,
+            0..=100 => 0,
+            101..=105 => (packet - 100) * 12,
             _ => (60 - (packet - 106) / 2).max(0),
         };
         assert!(!overused(&mut Delay::default(), (0..300).map(burst)));

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::delay::{Delay, Usage};
+use super::delay::Delay;
 use super::feedback::{Feedback, FeedbackError};
 use super::history::{History, State};
 use super::loss::{Loss, Verdict};
@@ -39,7 +39,7 @@ const FALL_RATIO_MIN: f64 = 0.5;
 const FULL_RATIO: f64 = 0.95;
 /// Time, beyond the round trip, after which another fall may follow: reports must speak of what was sent after the last.
 const FALL_GAP_US: i64 = 200_000;
-/// A queue below this is empty; above this it is severe, and the rate does not grow; above this it must not stay.
+/// A queue below this is empty; above this it is one even where little is sent; above this it must not stay.
 const EMPTY_US: i64 = 10_000;
 const SEVERE_US: i64 = 30_000;
 const LONG_US: i64 = 80_000;
@@ -238,11 +238,11 @@ impl Estimator {
     fn update(&mut self, now_us: i64) {
         let elapsed_us = (now_us - self.updated_us).clamp(0, GROWTH_US_MAX);
         self.updated_us = now_us;
-        let usage = self.delay.evaluate();
+        let is_growing = self.delay.evaluate();
         let verdict = self.loss.evaluate(now_us);
         let may_fall = self.fell_us.is_none_or(|fell_us| now_us - fell_us >= self.rtt_us + FALL_GAP_US);
 
-        if usage == Usage::Over {
+        if is_growing {
             if may_fall {
                 self.fall_by_delay(now_us);
             }
@@ -250,7 +250,7 @@ impl Estimator {
             if may_fall {
                 self.drain_from(capacity_bps, now_us);
             }
-        } else if self.drained(now_us) && usage == Usage::Normal && verdict == Verdict::Rise {
+        } else if self.drained(now_us) && verdict == Verdict::Rise {
             self.grow(now_us, elapsed_us as f64 / 1e6);
         }
         if let Verdict::Fall(ratio) = verdict {
@@ -267,12 +267,10 @@ impl Estimator {
     }
 
     fn fall_by_delay(&mut self, now_us: i64) {
-        let (Some(acked_bps), Some(full_bps)) = (self.rate.bps(), self.rate.full_bps()) else { return };
-        let severe = self.delay.standing_us() > SEVERE_US;
-        // With a small queue the link may have been idle just before it.
-        let acked_bps = if severe { full_bps } else { full_bps.max(acked_bps) };
+        let Some(acked_bps) = self.rate.full_bps() else { return };
         let limited = self.estimate_bps > acked_bps * LIMITED_RATIO;
-        if limited && !severe {
+        if limited && self.delay.standing_us() < SEVERE_US {
+            // It could still be something else than a full link: what arrives need not be all that could.
             self.fall_to(acked_bps.max(self.estimate_bps * FALL_RATIO), now_us);
         } else {
             self.capacity = Some((now_us, acked_bps));
@@ -315,9 +313,6 @@ impl Estimator {
 
     fn grow(&mut self, now_us: i64, seconds: f64) {
         let Some(acked_bps) = self.rate.bps() else { return };
-        if self.delay.standing_us() > SEVERE_US {
-            return;
-        }
         self.capacity = self.capacity.filter(|&(known_us, capacity_bps)| {
             now_us - known_us < CAPACITY_US && self.estimate_bps < capacity_bps * BEYOND_RATIO
         });
@@ -383,6 +378,64 @@ mod tests {
         }
         assert_eq!(estimator.loss_ratio(), 0.0);
         assert_eq!(estimator.rate.bps(), Some(once * 2.0));
+    }
+
+    /// Sends 300 kb/s for so long, with a report each tenth of a second, on a way whose delay and losses are given for
+    /// each packet of 10 ms.
+    fn drive(estimator: &mut Estimator, now: Instant, packets: u64, arrival: impl Fn(i64) -> Option<i64>) {
+        let mut arrivals = Vec::new();
+        for packet in 0..packets {
+            let sent_us = packet as i64 * 10_000;
+            let at = now + Duration::from_micros(sent_us as u64);
+            estimator.sent(at, packet, 375, None);
+            arrivals.push(arrival(packet as i64).map(|delay_us| sent_us + delay_us));
+            if packet % 10 == 9 {
+                estimator.handle_feedback(at, &report(&arrivals, packet as u16 - 9)).unwrap();
+                arrivals.clear();
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_queue_where_little_is_sent_costs_little() {
+        let now = Instant::now();
+        let fallen_to = |rise_us: i64| {
+            let mut estimator = Estimator::new(now, 4_000_000);
+            drive(&mut estimator, now, 300, |packet| Some((packet - 200).clamp(0, 30) * rise_us));
+            estimator.estimate_bps()
+        };
+        assert_eq!(fallen_to(500), 4_000_000, "15 ms are jitter");
+        assert_eq!(fallen_to(1_000), 3_400_000, "30 ms are doubtful");
+        assert!(fallen_to(8_000) <= 2_000_000, "240 ms are a full link");
+    }
+
+    #[test]
+    fn once_the_queue_is_empty_nearly_all_is_used_again() {
+        let now = Instant::now();
+        let estimate_bps = |packets: u64| {
+            let mut estimator = Estimator::new(now, 330_000);
+            drive(&mut estimator, now, packets, |packet| match packet {
+                ..200 => Some(0),
+                200..240 => Some((packet - 200) * 3_000),
+                _ => Some((600_000 - (packet - 200) * 12_000).max(0)),
+            });
+            estimator.estimate_bps()
+        };
+        let (full_bps, empty_bps) = (estimate_bps(240), estimate_bps(280));
+        assert!(full_bps < 265_000 && empty_bps as f64 > full_bps as f64 * 1.1, "{full_bps} {empty_bps}");
+    }
+
+    #[test]
+    fn grows_with_what_arrives_and_not_under_loss() {
+        let now = Instant::now();
+        let grown_to = |lost_of_twenty: i64| {
+            let mut estimator = Estimator::new(now, 300_000);
+            drive(&mut estimator, now, 2_000, |packet| (packet % 20 >= lost_of_twenty).then_some(0));
+            estimator.estimate_bps()
+        };
+        assert_eq!(grown_to(0), 450_000, "half more than what arrives");
+        assert!(grown_to(1) < 310_000, "{}", grown_to(1));
+        assert!(grown_to(4) > 200_000, "what arrives is not given up: {}", grown_to(4));
     }
 
     #[test]
