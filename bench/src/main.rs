@@ -25,7 +25,10 @@ fn main() -> ExitCode {
 fn run(options: Options) -> Result<u8, BenchError> {
     match options.command {
         Command::Load(options) => load_once(&options),
-        Command::FloorSender(options) => floor::send(&options).map(|()| 0),
+        Command::FloorSender(options) => {
+            let floor = floor::send(&options)?;
+            report::write_json("-".as_ref(), &floor).map(|()| 0)
+        }
         Command::FindLimit(_) | Command::Signal(_) | Command::Compare(_) => {
             Err(BenchError::Options("this command is not part of this build".into()))
         }

@@ -140,6 +140,9 @@ pub struct GeneratorOptions {
     /// The server's program; beside this one, or in PATH, when absent.
     #[arg(long, env = "BOLTOREZKA_BIN")]
     pub server: Option<PathBuf>,
+    /// A further flag for a server that is started, such as --server-flag=--log=info; may repeat.
+    #[arg(long, allow_hyphen_values = true)]
+    pub server_flag: Vec<String>,
     /// First core of the target. Each further shard takes the next one.
     #[arg(long, default_value_t = 0)]
     pub target_core: usize,

@@ -4,11 +4,32 @@
 //!
 //! [`Transports`] is what adapters see. One thread, [`engine`], drives all transports over one socket.
 
+mod client;
+mod counters;
+mod crypto;
+pub mod engine;
+mod feedback;
+pub mod floor_source;
+pub mod histogram;
+pub mod negotiation;
+mod random;
+mod receiver;
+mod rtcp;
+pub mod rtp;
+pub mod sdp;
+mod sender;
 pub mod session;
+pub mod source;
+pub mod srtp;
+mod stun;
+mod timers;
 pub mod transports;
+mod vp8;
 
 use thiserror::Error;
 
+pub use counters::Counters;
+pub use sender::SendingParameters;
 pub use session::{Sections, Session};
 pub use transports::{Transport, TransportState, Transports};
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::MediaError;
 use super::engine::{Command, EngineHandle};
-use super::sdp::{self, Local, Negotiation};
+use super::negotiation::{Local, Negotiation};
 use super::session::{Sections, Session};
 
 /// How far a transport has come.
@@ -41,7 +41,8 @@ impl Transports {
     /// [`MediaError::Addresses`].
     pub fn open(&self) -> Result<Transport, MediaError> {
         let (id, ip) = self.engine.take_address()?;
-        let local = Local::new(SocketAddrV4::new(ip, self.engine.port()), self.engine.fingerprint())?;
+        let local =
+            Local::new(SocketAddrV4::new(ip, self.engine.port()), self.engine.fingerprint(), self.engine.target_ip())?;
         let (state, states) = watch::channel(TransportState::default());
         Ok(Transport {
             engine: self.engine.clone(),
@@ -153,9 +154,4 @@ impl Drop for Transport {
         // When the engine has ended there is nothing left to close.
         let _ = self.engine.send(Command::Close { id: self.id });
     }
-}
-
-/// Whether a description is one that this stack would make; for adapters' tests.
-pub fn is_description(text: &str) -> bool {
-    sdp::parse(text).is_ok()
 }

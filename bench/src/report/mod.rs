@@ -1,8 +1,14 @@
 //! What a run found.
 
+pub mod table;
+
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
-use crate::options::{Load, Scenario, TargetKind};
+use crate::error::BenchError;
+use crate::options::{Load, LoadOptions, Scenario, TargetKind};
+use crate::process;
 
 /// A run's result. The names are the keys of its JSON.
 ///
@@ -89,6 +95,28 @@ pub struct RunResult {
     pub host: Host,
     /// How the run went on, one entry a second.
     pub timeline: Vec<Second>,
+    /// The floor in detail.
+    pub floor: Option<Floor>,
+}
+
+/// What copying, sealing and sending the same packets took, in two ways.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Debug, Default)]
+pub struct Floor {
+    /// Each packet a datagram of its own, in batches (sendmmsg), in ns.
+    pub batched_ns_per_packet: f64,
+    /// What one client gets at the same time in one run (UDP_SEGMENT), in batches, in ns.
+    pub runs_ns_per_packet: f64,
+    /// Mean length of those runs.
+    pub run_length: f64,
+    /// Packets behind the figures.
+    pub packets: u64,
+}
+
+impl Floor {
+    /// The cheaper way.
+    pub fn ns_per_packet(&self) -> f64 {
+        self.batched_ns_per_packet.min(self.runs_ns_per_packet)
+    }
 }
 
 /// Where it was measured.
@@ -102,6 +130,20 @@ pub struct Host {
     pub kernel: String,
     /// When, RFC 3339 in UTC.
     pub date: String,
+}
+
+impl Host {
+    /// This host, now.
+    pub fn here() -> Self {
+        let format = &time::format_description::well_known::Rfc3339;
+        let now = time::OffsetDateTime::now_utc();
+        Self {
+            cpu_model: process::cpu_model(),
+            cores: process::cores(),
+            kernel: process::kernel(),
+            date: now.replace_nanosecond(0).unwrap_or(now).format(format).unwrap_or_default(),
+        }
+    }
 }
 
 /// One second of a run.
@@ -140,6 +182,36 @@ impl RunResult {
             .or_else(|| differs("shards", self.shards.to_string(), other.shards.to_string()))
             .or_else(|| differs("the protection", self.srtp_profile.clone(), other.srtp_profile.clone()))
             .or_else(|| differs("the way of receiving", self.gro.to_string(), other.gro.to_string()))
-            .or_else(|| differs("the host", format!("{:?}", self.host.cpu_model), format!("{:?}", other.host.cpu_model)))
+            .or_else(|| {
+                differs("the host", format!("{:?}", self.host.cpu_model), format!("{:?}", other.host.cpu_model))
+            })
     }
+}
+
+/// Writes a result where the options say.
+///
+/// # Errors
+/// [`BenchError::System`] when a file cannot be written.
+pub fn save(result: &RunResult, options: &LoadOptions) -> Result<(), BenchError> {
+    options.json.as_ref().map_or(Ok(()), |path| write_json(path, result))
+}
+
+/// Writes anything as JSON; `-` is standard output.
+///
+/// # Errors
+/// [`BenchError::System`] when it cannot be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), BenchError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| BenchError::Options(error.to_string()))?;
+    write(path, &(text + "\n"))
+}
+
+/// Writes a text; `-` is standard output.
+///
+/// # Errors
+/// [`BenchError::System`] when it cannot be written.
+pub fn write(path: &Path, text: &str) -> Result<(), BenchError> {
+    use std::io::Write as _;
+    let written =
+        if path == Path::new("-") { std::io::stdout().write_all(text.as_bytes()) } else { std::fs::write(path, text) };
+    written.map_err(BenchError::system(path.display().to_string()))
 }

@@ -1,0 +1,173 @@
+//! One client's end of the realtime gateway. It reads no more of what it is told than it needs: hundreds of them share a
+//! core with the media of all.
+
+use boltorezka_proto::RoomSlug;
+use boltorezka_proto::socket::{Answer, ClientFrame, ClientMessage, ServerMessage};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::target::TargetError;
+
+/// How frames begin that are told often and matter to nobody here.
+const IGNORED: &str = "{\"type\":\"presence.update\"";
+
+/// An open socket.
+pub struct Gateway {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    next_request: u64,
+}
+
+/// What was read.
+enum Heard {
+    Answer(Answer),
+    Said(ServerMessage),
+}
+
+impl Gateway {
+    /// Opens the socket.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`].
+    pub async fn open(url: &str, ticket: &str) -> Result<Self, TargetError> {
+        let url = format!("{}/v1/realtime/ws?ticket={ticket}", url.replacen("http", "ws", 1));
+        let (socket, _) = tokio_tungstenite::connect_async_with_config(url, None, true)
+            .await
+            .map_err(|error| TargetError::refused("opening the socket", error))?;
+        Ok(Self { socket, next_request: 0 })
+    }
+
+    /// Sends a request without waiting for its answer; returns its id.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`] when the socket has broken.
+    pub async fn send(
+        &mut self,
+        message: &ClientMessage,
+        idempotency_key: Option<String>,
+    ) -> Result<String, TargetError> {
+        self.next_request += 1;
+        let request_id = self.next_request.to_string();
+        let mut fields = match serde_json::to_value(message) {
+            Ok(Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let payload = fields.remove("payload").unwrap_or_default();
+        let frame = ClientFrame { kind, request_id: Some(request_id.clone()), idempotency_key, payload };
+        let text = serde_json::to_string(&frame).map_err(|error| TargetError::refused("a request", error))?;
+        self.write(text).await?;
+        Ok(request_id)
+    }
+
+    /// Enters a room.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`].
+    pub async fn join(&mut self, room: &RoomSlug) -> Result<(), TargetError> {
+        let id = self.send(&ClientMessage::RoomJoin { room: room.clone() }, None).await?;
+        self.answer("joining the room", &id).await
+    }
+
+    /// Offers, and waits for the answer.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`].
+    pub async fn call(&mut self, room: &RoomSlug, sdp: String) -> Result<String, TargetError> {
+        let what = "joining the call";
+        let id = self.send(&ClientMessage::CallOffer { room: room.clone(), sdp }, None).await?;
+        loop {
+            match self.hear().await? {
+                Heard::Answer(answer) => settle(what, &id, answer).map(drop)?,
+                Heard::Said(ServerMessage::CallAnswer { sdp, .. }) => return Ok(sdp),
+                Heard::Said(ServerMessage::CallEnded { reason, .. }) => {
+                    return Err(TargetError::refused(what, format!("{reason:?}")));
+                }
+                Heard::Said(_) => {}
+            }
+        }
+    }
+
+    /// Keeps the socket alive until told to leave, then leaves the room and says when that is done.
+    pub async fn stay(mut self, room: RoomSlug, leave: oneshot::Receiver<oneshot::Sender<()>>) {
+        tokio::pin!(leave);
+        let done = loop {
+            tokio::select! {
+                heard = self.hear() => if heard.is_err() { return },
+                done = &mut leave => break done.ok(),
+            }
+        };
+        if let Some(done) = done {
+            if let Ok(id) = self.send(&ClientMessage::RoomLeave { room }, None).await {
+                let _ = self.answer("leaving", &id).await;
+            }
+            // Whoever asked may have stopped waiting.
+            let _ = done.send(());
+        }
+        let _ = self.socket.close(None).await;
+    }
+
+    /// The next frame that is of interest, as text; pings are answered.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`] when the socket has ended.
+    pub async fn next_text(&mut self) -> Result<String, TargetError> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Frame::Text(text))) if text.starts_with(IGNORED) => {}
+                Some(Ok(Frame::Text(text))) if text.starts_with("{\"type\":\"ping\"") => {
+                    self.write("{\"type\":\"pong\",\"payload\":{}}".to_owned()).await?;
+                }
+                Some(Ok(Frame::Text(text))) => return Ok(text.as_str().to_owned()),
+                Some(Ok(Frame::Close(close))) => {
+                    let why = close.map_or_else(String::new, |close| format!("{} {}", close.code, close.reason));
+                    return Err(TargetError::refused("the socket was closed", why));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(TargetError::refused("the socket broke", error)),
+                None => return Err(TargetError::refused("the socket", "it ended")),
+            }
+        }
+    }
+
+    async fn hear(&mut self) -> Result<Heard, TargetError> {
+        loop {
+            let text = self.next_text().await?;
+            if let Ok(answer) = serde_json::from_str(&text) {
+                return Ok(Heard::Answer(answer));
+            }
+            if let Ok(message) = serde_json::from_str(&text) {
+                return Ok(Heard::Said(message));
+            }
+        }
+    }
+
+    async fn answer(&mut self, what: &'static str, id: &str) -> Result<(), TargetError> {
+        loop {
+            if let Heard::Answer(answer) = self.hear().await?
+                && settle(what, id, answer)?
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn write(&mut self, text: String) -> Result<(), TargetError> {
+        let sent = self.socket.send(Frame::text(text)).await;
+        sent.map_err(|error| TargetError::refused("the socket broke", error))
+    }
+}
+
+/// Whether an answer is that of the request `id`, and none that refuses it.
+fn settle(what: &'static str, id: &str, answer: Answer) -> Result<bool, TargetError> {
+    match answer {
+        Answer::Ack { request_id, .. } => Ok(request_id == id),
+        Answer::Nack { request_id, code, message, .. } if request_id == id => {
+            Err(TargetError::refused(what, format!("{code:?}: {message}")))
+        }
+        Answer::Nack { .. } => Ok(false),
+    }
+}

@@ -1,0 +1,184 @@
+//! The adapter of this project's server: a join token, a ticket, the socket, one offer.
+
+pub mod gateway;
+pub mod server;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use boltorezka_proto::rest::{CreateRoomRequest, JoinTokenRequest, RoomKind, TicketResponse};
+use boltorezka_proto::{DisplayName, RoomSlug, RoomTitle};
+use boltorezka_sdk::Client;
+use tokio::sync::oneshot;
+
+use super::{Participation, Processes, Target, TargetError};
+use crate::link::Link;
+use crate::media::{Sections, Transport, Transports};
+use crate::options::{LoadOptions, TargetKind};
+use crate::plan::{Plan, Seat};
+use gateway::Gateway;
+use server::{Server, ServerOptions};
+
+/// Most sections that the server takes in an offer (see the protocol): what is wanted beyond is cut.
+const SECTIONS_MAX: u32 = 90;
+
+/// This project's server, started for the run or at an address.
+pub struct Boltorezka {
+    server: Option<Server>,
+    access: Access,
+    rooms: OnceLock<Vec<RoomSlug>>,
+    encodings: u8,
+    description: String,
+}
+
+/// How to get people in.
+#[derive(Clone)]
+pub struct Access {
+    /// The server's address.
+    pub url: String,
+    http: reqwest::Client,
+    api: Client,
+}
+
+impl Access {
+    /// With an API key.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`] when address or key cannot be used.
+    pub fn new(url: &str, api_key: &str) -> Result<Self, TargetError> {
+        let api = Client::with_api_key(url, api_key).map_err(|error| TargetError::refused("the API key", error))?;
+        let url = api.base_url().to_owned();
+        Ok(Self { url, http: reqwest::Client::new(), api })
+    }
+
+    /// Makes a room under a name of its own.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`].
+    pub async fn create_room(&self, number: u32) -> Result<RoomSlug, TargetError> {
+        let refused = |error: &dyn std::fmt::Display| TargetError::refused("making a room", error);
+        let suffix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
+        let slug = RoomSlug::new(&format!("bench-{suffix}-{number}")).map_err(|error| refused(&error))?;
+        let title = RoomTitle::new("Load test").map_err(|error| refused(&error))?;
+        let request = CreateRoomRequest { slug, title, kind: RoomKind::Video, capacity: None };
+        self.api.create_room(&request).await.map(|room| room.slug).map_err(|error| refused(&error))
+    }
+
+    /// A ticket for somebody, known by a number, in a room.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`].
+    pub async fn ticket(&self, room: &RoomSlug, number: u32) -> Result<String, TargetError> {
+        let identity = format!("bench-{number}");
+        let display_name = DisplayName::new(&identity).map_err(|error| TargetError::refused("a name", error))?;
+        let request = JoinTokenRequest { room: room.clone(), identity, display_name, permissions: None, ttl_s: None };
+        let token = self.api.create_join_token(&request).await;
+        let token = token.map_err(|error| TargetError::refused("a join token", error))?.token;
+        let url = format!("{}/v1/auth/ws-ticket", self.url);
+        let answer = self.http.post(url).bearer_auth(token).send().await.and_then(|answer| answer.error_for_status());
+        let refused = |error: reqwest::Error| TargetError::refused("a ticket", error.without_url());
+        Ok(answer.map_err(refused)?.json::<TicketResponse>().await.map_err(refused)?.ticket)
+    }
+}
+
+impl Boltorezka {
+    /// Starts a server, or takes the one at `--url`.
+    ///
+    /// # Errors
+    /// [`TargetError`].
+    pub async fn start(options: &LoadOptions, link: &Link) -> Result<Self, TargetError> {
+        let encodings = if options.load.simulcast { 3 } else { 1 };
+        let rooms = OnceLock::new();
+        if let Some(url) = &options.url {
+            let key = options.api_key.as_deref().unwrap_or_default();
+            let access = Access::new(url, key)?;
+            return Ok(Self { server: None, access, rooms, encodings, description: "running elsewhere".into() });
+        }
+        let server = Server::start(ServerOptions::of(options), link).await?;
+        let access = Access::new(&server.url, &server.api_key)?;
+        let description = format!("boltorezka {}, {} shard(s), limits off", env!("CARGO_PKG_VERSION"), options.shards);
+        Ok(Self { server: Some(server), access, rooms, encodings, description })
+    }
+}
+
+#[async_trait]
+impl Target for Boltorezka {
+    fn kind(&self) -> TargetKind {
+        TargetKind::Boltorezka
+    }
+
+    fn describe(&self) -> String {
+        self.description.clone()
+    }
+
+    async fn prepare(&self, plan: &Plan) -> Result<(), TargetError> {
+        let mut rooms = Vec::new();
+        for number in 0..plan.rooms {
+            rooms.push(self.access.create_room(number).await?);
+        }
+        // Called once: nothing is there yet.
+        let _ = self.rooms.set(rooms);
+        Ok(())
+    }
+
+    async fn join(&self, seat: &Seat, transports: &Transports) -> Result<Box<dyn Participation>, TargetError> {
+        let rooms = self.rooms.get().and_then(|rooms| rooms.get(seat.room as usize));
+        let room = rooms.ok_or_else(|| TargetError::refused("joining", "there is no such room"))?;
+        let ticket = self.access.ticket(room, seat.index).await?;
+        let mut gateway = Gateway::open(&self.access.url, &ticket).await?;
+        gateway.join(room).await?;
+        let mut transport = transports.open()?;
+        let offer = transport.offer(&self.sections(seat));
+        let answer = gateway.call(room, offer).await?;
+        transport.accept_answer(&answer)?;
+        let (leave, left) = oneshot::channel();
+        tokio::spawn(gateway.stay(room.clone(), left));
+        Ok(Box::new(Inside { transport, receives: seat.receives(), leave: Some(leave) }))
+    }
+
+    fn processes(&self) -> Processes {
+        self.server.as_ref().map(Server::processes).unwrap_or_default()
+    }
+
+    async fn stop(&self) {
+        if let Some(server) = &self.server {
+            server.stop().await;
+        }
+    }
+}
+
+impl Boltorezka {
+    fn sections(&self, seat: &Seat) -> Sections {
+        let audio_slots = seat.audio.min(SECTIONS_MAX / 2);
+        Sections {
+            microphone: seat.microphone,
+            camera_encodings: if seat.camera { self.encodings } else { 0 },
+            audio_slots,
+            video_slots: seat.video.min(SECTIONS_MAX - audio_slots),
+        }
+    }
+}
+
+struct Inside {
+    transport: Transport,
+    receives: bool,
+    leave: Option<oneshot::Sender<oneshot::Sender<()>>>,
+}
+
+#[async_trait]
+impl Participation for Inside {
+    async fn joined(&mut self) -> Result<Duration, TargetError> {
+        Ok(if self.receives { self.transport.has_media().await? } else { self.transport.connected().await? })
+    }
+
+    async fn leave(mut self: Box<Self>) -> Result<(), TargetError> {
+        let (done, is_done) = oneshot::channel();
+        if let Some(leave) = self.leave.take() {
+            // A socket that has broken meanwhile has left already.
+            let _ = leave.send(done);
+            let _ = is_done.await;
+        }
+        Ok(())
+    }
+}
