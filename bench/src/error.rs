@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::media::MediaError;
 use crate::target::TargetError;
+use crate::veth::VethError;
 
 /// Why a run failed. A run that ends with figures is no failure, however bad they are.
 #[derive(Debug, Error)]
@@ -38,6 +39,15 @@ pub enum BenchError {
         /// Why the first of them failed.
         first: String,
     },
+    /// A run in a process of its own ended without a result.
+    #[error("{0}")]
+    Run(String),
+    /// It was told to end.
+    #[error("interrupted")]
+    Interrupted,
+    /// A veth pair could not be made.
+    #[error(transparent)]
+    Veth(#[from] VethError),
     /// Two runs cannot be compared.
     #[error("the runs differ in their load, so that comparing them says nothing: {0}")]
     Different(String),

@@ -5,9 +5,14 @@
 //! - [`media`]: a light WebRTC stack; one thread drives all clients over one socket.
 //! - [`load`]: a run: start, joins, warm-up, the measured window.
 //! - [`floor`]: what copying, sealing and sending the same packets costs at least.
+//! - [`compare`], [`find_limit`]: several runs, each a process of its own ([`child`]), over the same [`link`].
+//! - [`signal`]: a load on the realtime gateway, without media.
 //! - [`report`]: a run's result, as JSON, as a table, as a page.
 
+pub mod child;
+pub mod compare;
 pub mod error;
+pub mod find_limit;
 pub mod floor;
 pub mod link;
 pub mod load;
@@ -16,7 +21,9 @@ pub mod options;
 pub mod plan;
 pub mod process;
 pub mod report;
+pub mod signal;
 mod socket;
 pub mod target;
+pub mod veth;
 
 pub use error::BenchError;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::link::Link;
+
 /// Measures what a media server costs and what its clients get.
 #[derive(Parser, Debug)]
 #[command(name = "boltorezka-bench", version, about)]
@@ -26,6 +28,8 @@ pub enum Command {
     Signal(SignalOptions),
     /// Runs targets one after the other under the same load, and compares them.
     Compare(CompareOptions),
+    /// Makes one page of results that were written as JSON.
+    Report(ReportOptions),
     /// The floor's sender, as `load --floor` starts it on the target's core.
     #[command(hide = true)]
     FloorSender(crate::floor::SenderOptions),
@@ -94,9 +98,29 @@ pub struct LoadOptions {
     /// Writes the result there as a page.
     #[arg(long)]
     pub html: Option<PathBuf>,
+    /// What lies between generator and target; without it `veth` for Janus, which takes no addresses of loopback interfaces,
+    /// and `loopback` for all others.
+    #[arg(long, value_enum)]
+    pub link: Option<LinkKind>,
+    /// The veth pair whose generator's namespace this process is in.
+    #[arg(long, hide = true)]
+    pub inside: Option<String>,
     /// How the generator works.
     #[command(flatten)]
     pub generator: GeneratorOptions,
+}
+
+impl LoadOptions {
+    /// Which link the run needs.
+    pub fn link_kind(&self) -> LinkKind {
+        let default = if self.target == TargetKind::Janus { LinkKind::Veth } else { LinkKind::Loopback };
+        self.link.unwrap_or(default)
+    }
+
+    /// The link as seen from where this process is.
+    pub fn link(&self) -> Link {
+        self.inside.as_deref().map_or_else(Link::loopback, Link::inside)
+    }
 }
 
 /// The load that is put on a target. Runs are comparable when it is the same.
@@ -126,6 +150,10 @@ pub struct Load {
     /// Pictures a second of each camera.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=120))]
     pub fps: u32,
+    /// Voices that the target forwards to each listener of `voice`, the loudest; all when absent.
+    #[arg(long)]
+    #[serde(default)]
+    pub heard: Option<u32>,
     /// Cameras send three encodings.
     #[arg(long)]
     pub simulcast: bool,
@@ -163,10 +191,19 @@ pub struct GeneratorOptions {
     pub quiet: bool,
 }
 
+/// What lies between generator and target.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LinkKind {
+    /// The loopback interface.
+    Loopback,
+    /// A veth pair between two network namespaces. Needs root.
+    Veth,
+}
+
 /// Options of `find-limit`.
 #[derive(Args, Clone, Debug)]
 pub struct FindLimitOptions {
-    /// The run that is repeated; its number of subscribers is searched for.
+    /// The run that is repeated; its size is searched for, beginning with the given one.
     #[command(flatten)]
     pub run: LoadOptions,
 }
@@ -180,17 +217,63 @@ pub struct SignalOptions {
     /// An API key of the server at `--url`. Its limits should be off.
     #[arg(long, requires = "url", env = "BENCH_API_KEY", hide_env_values = true)]
     pub api_key: Option<String>,
+    /// The load.
+    #[command(flatten)]
+    pub load: SignalLoad,
+    /// How long messages are sent, such as 20s, 5m, 1h.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// The server's program; beside this one, or in PATH, when absent.
+    #[arg(long, env = "BOLTOREZKA_BIN")]
+    pub server: Option<PathBuf>,
     /// Writes the result there as JSON; `-` is standard output.
     #[arg(long)]
     pub json: Option<PathBuf>,
+    /// Writes the result there as a page.
+    #[arg(long)]
+    pub html: Option<PathBuf>,
+}
+
+/// The load that `signal` makes.
+#[derive(Args, Clone, Debug)]
+pub struct SignalLoad {
+    /// Sockets, one for each participant.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=15_000))]
+    pub sockets: u32,
+    /// Rooms that the participants are spread over.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rooms: u32,
+    /// Messages a second, of all participants together.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: u32,
+    /// Sockets that connect at the same time.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub joins: u32,
 }
 
 /// Options of `compare`.
 #[derive(Args, Clone, Debug)]
 pub struct CompareOptions {
-    /// The load.
+    /// The targets.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [TargetKind::Boltorezka, TargetKind::Janus])]
+    pub targets: Vec<TargetKind>,
+    /// How often each of them runs, in turn.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub repeat: u32,
+    /// The load. `--target` means nothing here.
     #[command(flatten)]
     pub run: LoadOptions,
+}
+
+/// Options of `report`.
+#[derive(Args, Clone, Debug)]
+pub struct ReportOptions {
+    /// Results of `load`, `find-limit`, `compare` and `signal`.
+    #[arg(required = true)]
+    pub results: Vec<PathBuf>,
+    /// Where the page goes; `-` is standard output.
+    #[arg(long)]
+    pub html: PathBuf,
 }
 
 /// Reads a duration such as `20s`, `500ms`, `5m`, `1h`.

@@ -173,7 +173,12 @@ impl Client {
             Some(0..=3) => self.take_stun(datagram, context),
             Some(20..=63) => {
                 if self.dtls.is_none() && !self.session.is_dtls_client {
-                    self.dtls = Some(context.identity.dtls(false, context.instant()));
+                    let mut dtls = context.identity.dtls(false, context.instant());
+                    // A server learns the time from this call; without it, it cannot make its random.
+                    if let Err(error) = dtls.handle_timeout(context.instant()) {
+                        return self.fail(&format!("DTLS: {error}"), context);
+                    }
+                    self.dtls = Some(dtls);
                 }
                 let Some(dtls) = &mut self.dtls else { return };
                 match dtls.handle_packet(datagram) {

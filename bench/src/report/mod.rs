@@ -1,5 +1,11 @@
 //! What a run found.
 
+pub mod comparison;
+pub mod document;
+mod figures;
+pub mod html;
+mod plot;
+mod sections;
 pub mod table;
 
 use std::path::Path;

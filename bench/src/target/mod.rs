@@ -2,6 +2,7 @@
 //! descriptions between it and a [`Transport`](crate::media::Transport).
 
 pub mod boltorezka;
+pub mod janus;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +106,6 @@ pub trait Participation: Send {
 pub async fn start(options: &LoadOptions, link: &Link) -> Result<Arc<dyn Target>, BenchError> {
     match options.target {
         TargetKind::Boltorezka => Ok(Arc::new(boltorezka::Boltorezka::start(options, link).await?)),
-        TargetKind::Janus => Err(BenchError::Options("the adapter of Janus is not part of this build".into())),
+        TargetKind::Janus => Ok(Arc::new(janus::Janus::start(options, link).await?)),
     }
 }

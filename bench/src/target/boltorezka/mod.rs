@@ -65,20 +65,28 @@ impl Access {
         self.api.create_room(&request).await.map(|room| room.slug).map_err(|error| refused(&error))
     }
 
-    /// A ticket for somebody, known by a number, in a room.
+    /// A join token for somebody, known by a number, in a room.
     ///
     /// # Errors
     /// [`TargetError::Refused`].
-    pub async fn ticket(&self, room: &RoomSlug, number: u32) -> Result<String, TargetError> {
+    pub async fn join_token(&self, room: &RoomSlug, number: u32) -> Result<String, TargetError> {
         let identity = format!("bench-{number}");
         let display_name = DisplayName::new(&identity).map_err(|error| TargetError::refused("a name", error))?;
         let request = JoinTokenRequest { room: room.clone(), identity, display_name, permissions: None, ttl_s: None };
         let token = self.api.create_join_token(&request).await;
-        let token = token.map_err(|error| TargetError::refused("a join token", error))?.token;
+        Ok(token.map_err(|error| TargetError::refused("a join token", error))?.token)
+    }
+
+    /// A ticket for one socket of whoever the join token is for.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`].
+    pub async fn ticket(&self, join_token: &str) -> Result<String, TargetError> {
         let url = format!("{}/v1/auth/ws-ticket", self.url);
-        let answer = self.http.post(url).bearer_auth(token).send().await.and_then(|answer| answer.error_for_status());
+        let answer = self.http.post(url).bearer_auth(join_token).send().await;
         let refused = |error: reqwest::Error| TargetError::refused("a ticket", error.without_url());
-        Ok(answer.map_err(refused)?.json::<TicketResponse>().await.map_err(refused)?.ticket)
+        let answer = answer.and_then(reqwest::Response::error_for_status).map_err(refused)?;
+        Ok(answer.json::<TicketResponse>().await.map_err(refused)?.ticket)
     }
 }
 
@@ -125,7 +133,7 @@ impl Target for Boltorezka {
     async fn join(&self, seat: &Seat, transports: &Transports) -> Result<Box<dyn Participation>, TargetError> {
         let rooms = self.rooms.get().and_then(|rooms| rooms.get(seat.room as usize));
         let room = rooms.ok_or_else(|| TargetError::refused("joining", "there is no such room"))?;
-        let ticket = self.access.ticket(room, seat.index).await?;
+        let ticket = self.access.ticket(&self.access.join_token(room, seat.index).await?).await?;
         let mut gateway = Gateway::open(&self.access.url, &ticket).await?;
         gateway.join(room).await?;
         let mut transport = transports.open()?;

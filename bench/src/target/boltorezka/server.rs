@@ -38,6 +38,8 @@ pub struct ServerOptions {
     pub shards: u16,
     /// First core of the media.
     pub core: usize,
+    /// Voices that are heard at the same time; all when absent.
+    pub heard: Option<u32>,
     /// Further flags.
     pub flags: Vec<String>,
 }
@@ -48,7 +50,7 @@ impl ServerOptions {
         debug_assert_eq!(options.target, TargetKind::Boltorezka);
         let generator = &options.generator;
         let (program, core) = (generator.server.clone(), generator.target_core);
-        Self { program, shards: options.shards, core, flags: generator.server_flag.clone() }
+        Self { program, shards: options.shards, core, heard: options.load.heard, flags: generator.server_flag.clone() }
     }
 }
 
@@ -75,7 +77,7 @@ impl Server {
         let folder = tempfile::tempdir().map_err(|error| failed("no data directory", error))?;
         let udp_port = free_udp_ports(options.shards).map_err(|error| failed("no free ports", error))?;
         let mut command = clean(link.command(&program), "serve", folder.path());
-        command.args(limits_off(&program)?);
+        command.args(limits_off(&program, options.heard)?);
         command.args(["--http", &format!("{}:0", link.target_ip), "--public-ip", &link.target_ip.to_string()]);
         command.args(["--udp-port", &udp_port.to_string(), "--shards", &options.shards.to_string()]);
         command.args(["--log", "warn"]).args(&options.flags);
@@ -231,13 +233,15 @@ fn clean(mut command: Command, name: &str, data_dir: &Path) -> Command {
     command
 }
 
-/// Flags that switch off each limit that the server has.
-fn limits_off(program: &Path) -> Result<Vec<String>, TargetError> {
+/// Flags that switch off each limit that the server has, but for the number of voices that are heard, if given.
+fn limits_off(program: &Path, heard: Option<u32>) -> Result<Vec<String>, TargetError> {
     let help = Command::new(program).args(["serve", "--help"]).output();
     let help = help.map_err(|error| TargetError::Start(format!("{}: {error}", program.display())))?;
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     let flags = help.split_whitespace().filter(|word| word.starts_with("--limits-") && !KEPT_LIMITS.contains(word));
-    Ok(flags.flat_map(|flag| [flag.to_owned(), "off".to_owned()]).collect())
+    let value =
+        |flag: &str| heard.filter(|_| flag.contains("heard")).map_or("off".to_owned(), |heard| heard.to_string());
+    Ok(flags.flat_map(|flag| [flag.to_owned(), value(flag)]).collect())
 }
 
 fn read_lines(child: &mut Child) -> mpsc::Receiver<String> {

@@ -1,0 +1,84 @@
+//! Runs beside each other, for the terminal.
+
+use std::fmt::Write as _;
+
+use super::figures::{FIGURES, title};
+use super::plot::plain;
+use super::{Host, RunResult};
+use crate::child::value_name;
+use crate::compare::Comparison;
+use crate::find_limit::{Limit, Try};
+use crate::signal::SignalResult;
+
+/// Width of the column of names, and of each run's.
+const NAME: usize = 24;
+const COLUMN: usize = 14;
+
+/// Runs as columns, figures as rows.
+pub fn table(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    let Some(first) = comparison.runs.first() else { return text };
+    let Host { cpu_model, cores, kernel, .. } = &first.host;
+    let _ = writeln!(text, "{}, link {}, {cpu_model}, {cores} cores, {kernel}", title(&first.load), first.link);
+    row(&mut text, "", comparison.runs.iter().map(|run| value_name(&run.target)));
+    for (name, figure) in FIGURES {
+        row(&mut text, name, comparison.runs.iter().map(|run| figure(run).unwrap_or_else(|| "-".into())));
+    }
+    if let Some(floor) = comparison.runs.iter().find_map(|run| run.floor_ns_per_packet) {
+        let times = |run: &RunResult| run.cpu_ns_per_forwarded_packet.map(|cost| plain(cost / floor));
+        row(
+            &mut text,
+            "CPU, times the floor",
+            comparison.runs.iter().map(|run| times(run).unwrap_or_else(|| "-".into())),
+        );
+    }
+    for run in comparison.runs.iter().filter(|run| run.generator_was_bottleneck) {
+        let _ = writeln!(text, "NOTE: the generator was the bottleneck with {}", value_name(&run.target));
+    }
+    text
+}
+
+/// One run of a search, when it is over.
+pub fn try_line(tried: &Try) -> String {
+    let verdict = tried.failure.as_deref().unwrap_or("good");
+    let figures = tried.result.as_ref().map_or_else(String::new, |run| {
+        let (p99_ms, cores) = (plain(run.latency_us_p99 / 1_000.0), plain(run.sfu_cpu_ratio.unwrap_or_default()));
+        format!(", p99 {p99_ms} ms, {cores} cores, {:.0} packets/s", run.forwarded_packets_per_s)
+    });
+    format!("{:>7}: {verdict}{figures}", tried.size)
+}
+
+/// The end of a search.
+pub fn limit_line(limit: &Limit) -> String {
+    let at_least = if limit.generator_was_bottleneck { "at least " } else { "" };
+    let (target, scenario) = (value_name(&limit.target), value_name(&limit.scenario));
+    let note = if limit.generator_was_bottleneck { "; the generator was the bottleneck beyond that" } else { "" };
+    format!("{target}, {scenario}: {at_least}{} {}{note}", limit.limit, limit.counted)
+}
+
+/// What `signal` found.
+pub fn signal_table(result: &SignalResult) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<NAME$}{value}");
+    };
+    let times = |p50, p95, p99| format!("{} / {} / {} ms", plain(p50), plain(p95), plain(p99));
+    let SignalResult { sockets, rooms, sockets_failed, sockets_broken, .. } = result;
+    line("sockets", format!("{sockets} in {rooms} rooms, {sockets_failed} failed, {sockets_broken} broken"));
+    line("connects a second", plain(result.connects_per_s));
+    line("connect p50/p95/p99", times(result.connect_ms_p50, result.connect_ms_p95, result.connect_ms_p99));
+    line("messages a second", format!("{}, {} refused", plain(result.messages_per_s), result.messages_refused));
+    line("ack p50/p95/p99", times(result.ack_ms_p50, result.ack_ms_p95, result.ack_ms_p99));
+    line("deliveries a second", plain(result.deliveries_per_s));
+    line("delivered", format!("{} %", plain(result.delivery_ratio * 100.0)));
+    line("delivery p50/p95/p99", times(result.delivery_ms_p50, result.delivery_ms_p95, result.delivery_ms_p99));
+    text
+}
+
+fn row(text: &mut String, name: &str, values: impl Iterator<Item = String>) {
+    let _ = write!(text, "{name:<NAME$}");
+    for value in values {
+        let _ = write!(text, "{value:>COLUMN$}");
+    }
+    text.push('\n');
+}
