@@ -112,8 +112,19 @@ fn arguments(options: &LoadOptions) -> Vec<String> {
     line.value("target", value_name(target));
     line.option("url", url.as_ref());
     line.option("api-key", api_key.as_ref());
-    let Load { scenario, publishers, subscribers, participants, rooms, rate, bitrate_kbps, fps, simulcast, burst } =
-        load;
+    let Load {
+        scenario,
+        publishers,
+        subscribers,
+        participants,
+        rooms,
+        rate,
+        bitrate_kbps,
+        fps,
+        heard,
+        simulcast,
+        burst,
+    } = load;
     line.value("scenario", value_name(scenario));
     line.option("publishers", publishers.as_ref());
     line.option("subscribers", subscribers.as_ref());
@@ -122,6 +133,7 @@ fn arguments(options: &LoadOptions) -> Vec<String> {
     line.option("rate", rate.as_ref());
     line.value("bitrate-kbps", bitrate_kbps);
     line.value("fps", fps);
+    line.option("heard", heard.as_ref());
     line.flag("simulcast", *simulcast);
     line.flag("burst", *burst);
     line.value("shards", shards);

@@ -119,8 +119,8 @@ struct Played {
 }
 
 struct FloorReceiver {
-    room: u32,
-    seat: u32,
+    /// The seats whose packets it gets, in rising order.
+    from: Vec<u32>,
     address: SocketAddrV4,
     keys: Keys,
     index: u64,
@@ -143,8 +143,7 @@ impl FloorSender {
             let key: Vec<u8> = seat.index.to_be_bytes().repeat(8);
             let keys = Keys::new(&key, &[n as u8; 12])?;
             Ok(FloorReceiver {
-                room: seat.room,
-                seat: seat.index,
+                from: task.plan.sources(seat),
                 address: SocketAddrV4::new(ip, task.port),
                 keys,
                 index: 0,
@@ -183,8 +182,7 @@ impl FloorSender {
         for receiver in &mut self.receivers {
             // Header and payload of what waits in the slot: length of each datagram, and of all.
             let (mut datagram, mut filled, mut count) = (0, 0, 0);
-            for arrival in turn.iter().filter(|arrival| arrival.room == receiver.room && arrival.seat != receiver.seat)
-            {
+            for arrival in turn.iter().filter(|arrival| receiver.from.binary_search(&arrival.seat).is_ok()) {
                 let sealed = arrival.bytes as usize;
                 // A run takes equal lengths, and a shorter one as its last.
                 let fits = runs && count > 0 && count < RUN_MAX && sealed <= datagram && filled % datagram == 0;

@@ -91,7 +91,16 @@ impl Plan {
         self.seats.last().map(|seat| Seat { index, ..seat.clone() })
     }
 
-    /// Streams that should arrive at each seat's room-mates, by kind: for the expected number of packets.
+    /// The seats that a seat receives from, in rising order.
+    pub fn sources(&self, seat: &Seat) -> Vec<u32> {
+        let others = self.seats.iter().filter(|other| other.room == seat.room && other.index != seat.index);
+        let mut sources: Vec<u32> = others.filter(|other| other.publishes()).map(|other| other.index).collect();
+        sources.sort_unstable();
+        sources.truncate(seat.audio.max(seat.video) as usize);
+        sources
+    }
+
+    /// How many seats receive what a seat sends.
     pub fn audience(&self, seat: &Seat) -> u32 {
         let others = self.seats.iter().filter(|other| other.room == seat.room && other.index != seat.index);
         others.filter(|other| other.receives()).count() as u32
@@ -104,8 +113,9 @@ impl Plan {
             self.add(Seat { index: 0, room, microphone: true, camera, audio: 0, video: 0 })?;
         }
         let video = if camera { publishers } else { 0 };
+        let heard = if camera { publishers } else { self.load.heard.unwrap_or(publishers).min(publishers) };
         for _ in 0..subscribers {
-            self.add(Seat { index: 0, room, microphone: false, camera: false, audio: publishers, video })?;
+            self.add(Seat { index: 0, room, microphone: false, camera: false, audio: heard, video })?;
         }
         Ok(())
     }
@@ -151,6 +161,7 @@ mod tests {
         assert!(plan.seats[0].publishes() && !plan.seats[0].receives());
         assert_eq!((plan.seats[6].audio, plan.seats[6].video), (2, 2));
         assert_eq!(plan.audience(&plan.seats[0]), 5);
+        assert_eq!((plan.sources(&plan.seats[0]), plan.sources(&plan.seats[6])), (vec![], vec![0, 1]));
     }
 
     #[test]

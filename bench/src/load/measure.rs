@@ -81,7 +81,8 @@ impl Meter {
         let (mut last, mut timeline) = (start.clone(), Vec::new());
         loop {
             tokio::select! {
-                () = tokio::time::sleep_until(end_at) => break,
+                // The last second is over at the same moment as the window.
+                biased;
                 _ = seconds.tick() => {
                     crowd.settle();
                     let now = self.read().await?;
@@ -94,6 +95,7 @@ impl Meter {
                     timeline.push(second);
                     last = now;
                 }
+                () = tokio::time::sleep_until(end_at) => break,
                 _ = churn.tick(), if plan.churn_per_s > 0.0 => {
                     crowd.leave_oldest();
                     crowd.come_new(plan);

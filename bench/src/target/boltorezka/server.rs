@@ -26,6 +26,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Limits that are no bounds on load: switching them off would keep those who left.
 const KEPT_LIMITS: [&str; 3] = ["--limits-socket-idle-ms", "--limits-heartbeat-ms", "--limits-participant-grace-ms"];
+/// The limit of voices that are heard at the same time.
+const HEARD_FLAG: &str = "--limits-voices-heard";
 /// Log lines that are shown when it did not start.
 const LOG_LINES: usize = 20;
 
@@ -38,8 +40,6 @@ pub struct ServerOptions {
     pub shards: u16,
     /// First core of the media.
     pub core: usize,
-    /// Voices that are heard at the same time; all when absent.
-    pub heard: Option<u32>,
     /// Further flags.
     pub flags: Vec<String>,
 }
@@ -49,8 +49,9 @@ impl ServerOptions {
     pub fn of(options: &LoadOptions) -> Self {
         debug_assert_eq!(options.target, TargetKind::Boltorezka);
         let generator = &options.generator;
-        let (program, core) = (generator.server.clone(), generator.target_core);
-        Self { program, shards: options.shards, core, heard: options.load.heard, flags: generator.server_flag.clone() }
+        let mut flags = generator.server_flag.clone();
+        flags.extend(options.load.heard.map(|heard| format!("{HEARD_FLAG}={heard}")));
+        Self { program: generator.server.clone(), shards: options.shards, core: generator.target_core, flags }
     }
 }
 
@@ -77,10 +78,10 @@ impl Server {
         let folder = tempfile::tempdir().map_err(|error| failed("no data directory", error))?;
         let udp_port = free_udp_ports(options.shards).map_err(|error| failed("no free ports", error))?;
         let mut command = clean(link.command(&program), "serve", folder.path());
-        command.args(limits_off(&program, options.heard)?);
+        command.args(limits(&program, &options.flags)?);
         command.args(["--http", &format!("{}:0", link.target_ip), "--public-ip", &link.target_ip.to_string()]);
         command.args(["--udp-port", &udp_port.to_string(), "--shards", &options.shards.to_string()]);
-        command.args(["--log", "warn"]).args(&options.flags);
+        command.args(["--log", "warn"]);
         let log = File::create(log_path(folder.path())).map_err(|error| failed("no log", error))?;
         command.stdout(Stdio::piped()).stderr(log);
 
@@ -233,15 +234,23 @@ fn clean(mut command: Command, name: &str, data_dir: &Path) -> Command {
     command
 }
 
-/// Flags that switch off each limit that the server has, but for the number of voices that are heard, if given.
-fn limits_off(program: &Path, heard: Option<u32>) -> Result<Vec<String>, TargetError> {
+/// The given flags, and for each limit that the server has and they do not set, one that switches it off.
+fn limits(program: &Path, given: &[String]) -> Result<Vec<String>, TargetError> {
     let help = Command::new(program).args(["serve", "--help"]).output();
     let help = help.map_err(|error| TargetError::Start(format!("{}: {error}", program.display())))?;
-    let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    let flags = help.split_whitespace().filter(|word| word.starts_with("--limits-") && !KEPT_LIMITS.contains(word));
-    let value =
-        |flag: &str| heard.filter(|_| flag.contains("heard")).map_or("off".to_owned(), |heard| heard.to_string());
-    Ok(flags.flat_map(|flag| [flag.to_owned(), value(flag)]).collect())
+    Ok(with_limits_off(&String::from_utf8_lossy(&help.stdout), given))
+}
+
+fn with_limits_off(help: &str, given: &[String]) -> Vec<String> {
+    let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
+    let known = |flag: &str| help.split_whitespace().any(|word| word == flag);
+    let mut flags: Vec<String> = given.to_vec();
+    // A server of before that limit hears three, whatever is asked for.
+    flags.retain(|flag| name(flag) != HEARD_FLAG || known(HEARD_FLAG));
+    let limits = help.split_whitespace().filter(|word| word.starts_with("--limits-") && !KEPT_LIMITS.contains(word));
+    let free = limits.filter(|limit| !given.iter().any(|flag| name(flag) == **limit));
+    flags.extend(free.map(|limit| format!("{limit}=off")));
+    flags
 }
 
 fn read_lines(child: &mut Child) -> mpsc::Receiver<String> {
@@ -276,5 +285,21 @@ fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         // One that has ended already is what was wanted.
         let _ = kill_process(pid, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_off_unless_they_are_set() {
+        let help =
+            "--http <VALUE>\n --limits-body-bytes <VALUE>\n --limits-heartbeat-ms <VALUE>\n --limits-rooms-total";
+        let given = ["--limits-rooms-total=5".to_owned(), "--limits-voices-heard=3".to_owned()];
+        assert_eq!(with_limits_off(help, &given), ["--limits-rooms-total=5", "--limits-body-bytes=off"]);
+        let newer = format!("{help} --limits-voices-heard");
+        assert!(with_limits_off(&newer, &given).contains(&given[1]));
+        assert!(with_limits_off(&newer, &[]).contains(&"--limits-voices-heard=off".to_owned()));
     }
 }
