@@ -203,7 +203,11 @@ fn only_net_is_unsafe() {
             .lines()
             .find(|line| line.contains("unsafe ") || line.contains("allow(unsafe_code)"))
             .map(str::to_owned);
-        assert!(hit.is_none(), "{path}: unsafe belongs to media/src/net and bench/src/socket.rs: {}", hit.unwrap_or_default());
+        assert!(
+            hit.is_none(),
+            "{path}: unsafe belongs to media/src/net and bench/src/socket.rs: {}",
+            hit.unwrap_or_default()
+        );
     }
 }
 

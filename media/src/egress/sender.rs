@@ -35,13 +35,11 @@ pub struct Path {
     pub destination: SocketAddr,
 }
 
-/// A packet that is to leave with the turn.
+/// A packet that is to leave in a slot.
 #[derive(Debug, Clone, Copy)]
 pub struct Queued {
-    /// Index among the turn's packets.
+    /// Index among the packets that are given with it.
     pub packet: usize,
-    /// Index of the slot.
-    pub slot: usize,
     /// Payload type that the client has for it.
     pub payload_type: u8,
     /// Its numbers.
@@ -56,7 +54,6 @@ pub struct Sender {
     streams: Vec<Stream>,
     association: Option<(Sealer, Opener)>,
     path: Option<Path>,
-    queue: Vec<Queued>,
     estimator: Estimator,
     transport_wide: u64,
     started: Instant,
@@ -93,7 +90,6 @@ impl Sender {
             streams: Vec::new(),
             association: None,
             path: None,
-            queue: Vec::new(),
             estimator: Estimator::new(now, estimate_start_bps),
             transport_wide: 0,
             started,
@@ -156,12 +152,6 @@ impl Sender {
         self.estimator.handle_timeout(now);
     }
 
-    /// Adds a packet to what leaves with the turn; says whether it is the first.
-    pub fn queue(&mut self, packet: Queued) -> bool {
-        self.queue.push(packet);
-        self.queue.len() == 1
-    }
-
     /// Opens an RTCP datagram of the client and takes what concerns this sender; `requests` gets the rest. An authentic
     /// one shows the path: media follows the client there.
     ///
@@ -222,39 +212,53 @@ impl Sender {
         true
     }
 
-    /// Writes and seals everything that is queued, with reports and probes that are due, and says how many packets of the
-    /// media left. `packets` are the turn's.
-    pub fn flush(&mut self, now: Instant, packets: &[Packet], batch: &mut SendBatch) -> Flushed {
-        let mut queue = std::mem::take(&mut self.queue);
-        let mut flushed = Flushed::default();
-        match self.path {
-            Some(path) if self.association.is_some() => {
-                // Sound first: it is small, and its lateness is heard.
-                queue.sort_by_key(|queued| packets.get(queued.packet).is_some_and(|p| p.format.codec != Codec::Opus));
-                let mut rest = queue.as_slice();
-                while !rest.is_empty() {
-                    let run = self.run(rest, packets);
-                    let (current, later) = rest.split_at(run.length.clamp(1, rest.len()));
-                    self.write_run(now, path, current, run.segment_bytes, packets, batch, &mut flushed);
-                    rest = later;
-                }
-                self.write_reports(now, path, batch);
-                while let Some(probe) = self.estimator.poll_probe(now) {
-                    self.write_probe(now, path, &probe, batch);
+    /// Writes and seals packets of a slot, and its report when that is due. `queue` names them among `packets`.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        slot: usize,
+        queue: &[Queued],
+        packets: &[Packet],
+        batch: &mut SendBatch,
+    ) -> Written {
+        let mut written = Written::default();
+        let Some(path) = self.path.filter(|_| self.association.is_some()) else {
+            written.refused = queue.len() as u64;
+            return written;
+        };
+        let mut rest = queue;
+        while !rest.is_empty() {
+            let run = self.run(slot, rest, packets);
+            let (current, later) = rest.split_at(run.length.clamp(1, rest.len()));
+            let start = batch.arena().len();
+            for (place, queued) in current.iter().enumerate() {
+                let is_last = place + 1 == current.len();
+                let padded_to = if is_last { 0 } else { run.segment_bytes };
+                match self.write_packet(now, slot, queued, padded_to, packets, batch.arena()) {
+                    true => written.packets += 1,
+                    false => written.refused += 1,
                 }
             }
-            _ => flushed.unsent = queue.len() as u64,
+            batch.finish(start, run.segment_bytes, path.source, path.destination);
+            rest = later;
         }
-        queue.clear();
-        self.queue = queue;
-        flushed
+        self.write_report(now, slot, path, batch);
+        written
+    }
+
+    /// Writes the probes that the estimator wants now.
+    pub fn send_probes(&mut self, now: Instant, batch: &mut SendBatch) {
+        let Some(path) = self.path.filter(|_| self.association.is_some()) else { return };
+        while let Some(probe) = self.estimator.poll_probe(now) {
+            self.write_probe(now, path, &probe, batch);
+        }
     }
 
     /// How many of the first packets can leave as one message, and the size that all but the last are padded to.
-    fn run(&self, queue: &[Queued], packets: &[Packet]) -> Run {
+    fn run(&self, slot: usize, queue: &[Queued], packets: &[Packet]) -> Run {
         let (mut lowest, mut highest, mut total) = (usize::MAX, 0, 0);
         for (length, queued) in queue.iter().enumerate() {
-            let bytes = self.datagram_bytes(queued, packets);
+            let bytes = self.datagram_bytes(slot, queued, packets);
             total += bytes;
             let (low, high) = (lowest.min(bytes), highest.max(bytes));
             if length == SEGMENTS_MAX || total + EQUALISING_PADDING_MAX * length > MESSAGE_BYTES_MAX {
@@ -269,51 +273,30 @@ impl Sender {
         Run { length: queue.len(), segment_bytes: highest }
     }
 
-    fn datagram_bytes(&self, queued: &Queued, packets: &[Packet]) -> usize {
+    fn datagram_bytes(&self, slot: usize, queued: &Queued, packets: &[Packet]) -> usize {
         let Some(packet) = packets.get(queued.packet) else { return 0 };
-        let Some(stream) = self.streams.get(queued.slot) else { return 0 };
+        let Some(stream) = self.streams.get(slot) else { return 0 };
         let tag = self.association.as_ref().map_or(0, |(sealer, _)| sealer.tag_bytes());
         let original = if queued.is_retransmission { ORIGINAL_SEQUENCE_BYTES } else { 0 };
         header_of(packet, queued, 0, 0).length(&stream.config().extensions) + original + packet.payload.len() + tag
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of `flush`")]
-    fn write_run(
-        &mut self,
-        now: Instant,
-        path: Path,
-        run: &[Queued],
-        segment_bytes: usize,
-        packets: &[Packet],
-        batch: &mut SendBatch,
-        flushed: &mut Flushed,
-    ) {
-        let start = batch.arena().len();
-        for (place, queued) in run.iter().enumerate() {
-            let bytes = self.datagram_bytes(queued, packets);
-            let padding = if place + 1 < run.len() { segment_bytes.saturating_sub(bytes) } else { 0 };
-            match self.write_packet(now, queued, padding.min(usize::from(PADDING_BYTES)) as u8, packets, batch.arena())
-            {
-                true if queued.is_retransmission => flushed.resent += 1,
-                true => flushed.sent += 1,
-                false => flushed.unsent += 1,
-            }
-        }
-        batch.finish(start, segment_bytes, path.source, path.destination);
-    }
-
-    /// Appends one sealed packet to the arena. `false`: it was not written, as its number was used before.
+    /// Appends one sealed packet to the arena, padded to a length where it is shorter. `false`: it was not written, as its
+    /// number was used before.
     fn write_packet(
         &mut self,
         now: Instant,
+        slot: usize,
         queued: &Queued,
-        padding_bytes: u8,
+        padded_to: usize,
         packets: &[Packet],
         arena: &mut Vec<u8>,
     ) -> bool {
+        let padding = padded_to.checked_sub(self.datagram_bytes(slot, queued, packets)).unwrap_or_default();
+        let padding_bytes = padding.min(usize::from(PADDING_BYTES)) as u8;
         let Self { streams, association, estimator, transport_wide, .. } = self;
         let (Some((sealer, _)), Some(packet)) = (association, packets.get(queued.packet)) else { return false };
-        let Some(stream) = streams.get_mut(queued.slot) else { return false };
+        let Some(stream) = streams.get_mut(slot) else { return false };
         let Munged { sequence, timestamp, rewrite } = queued.munged;
         let mut header = header_of(packet, queued, padding_bytes, *transport_wide as u16);
         let (ssrc, index) = if queued.is_retransmission {
@@ -354,20 +337,18 @@ impl Sender {
         true
     }
 
-    fn write_reports(&mut self, now: Instant, path: Path, batch: &mut SendBatch) {
-        let ntp = ntp_of(self.started, now);
-        let Some((sealer, _)) = &mut self.association else { return };
-        for stream in &mut self.streams {
-            let Some(report) = stream.poll_report(now, ntp, &self.cname) else { continue };
-            let start = batch.arena().len();
-            report.write(batch.arena());
-            if let Err(error) = sealer.seal_rtcp(batch.arena(), start) {
-                tracing::warn!(%error, "a sender report could not be sealed");
-                batch.arena().truncate(start);
-            }
-            let bytes = batch.arena().len() - start;
-            batch.finish(start, bytes, path.source, path.destination);
+    fn write_report(&mut self, now: Instant, slot: usize, path: Path, batch: &mut SendBatch) {
+        let Self { streams, association, started, cname, .. } = self;
+        let (Some((sealer, _)), Some(stream)) = (association, streams.get_mut(slot)) else { return };
+        let Some(report) = stream.poll_report(now, ntp_of(*started, now), cname) else { return };
+        let start = batch.arena().len();
+        report.write(batch.arena());
+        if let Err(error) = sealer.seal_rtcp(batch.arena(), start) {
+            tracing::warn!(%error, "a sender report could not be sealed");
+            batch.arena().truncate(start);
         }
+        let bytes = batch.arena().len() - start;
+        batch.finish(start, bytes, path.source, path.destination);
     }
 
     /// Padding on a retransmission stream, which receivers measure and throw away. It leaves as one burst.
@@ -415,15 +396,13 @@ impl Sender {
     }
 }
 
-/// What became of a turn's queue.
+/// What became of packets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Flushed {
-    /// Packets that left for the first time.
-    pub sent: u64,
-    /// Packets that left again.
-    pub resent: u64,
-    /// Packets that did not leave.
-    pub unsent: u64,
+pub struct Written {
+    /// Packets that leave.
+    pub packets: u64,
+    /// Packets that do not: there are no keys yet, or their number was used before.
+    pub refused: u64,
 }
 
 struct Run {

@@ -244,7 +244,10 @@ struct Master<'a> {
 
 /// The session keys of one direction, for RTP or for RTCP.
 enum Cipher {
-    Gcm { key: LessSafeKey, salt: [u8; GCM_SALT_BYTES] },
+    Gcm {
+        key: LessSafeKey,
+        salt: [u8; GCM_SALT_BYTES],
+    },
     /// Rare and large, and so kept apart.
     CmSha1(Box<CmSha1>),
 }

@@ -36,13 +36,13 @@ impl Waker {
     }
 
     /// Takes the pending wake-ups.
-    pub fn reset(&self) {
+    fn reset(&self) {
         // An empty counter means that there was none.
         let _ = (&*self.0).read(&mut [0; 8]);
     }
 }
 
-/// Blocks until `socket` is readable, `waker` was woken, or `timeout` is over.
+/// Blocks until `socket` is readable, `waker` was woken, or `timeout` is over. Pending wake-ups are taken.
 ///
 /// # Errors
 /// What `ppoll(2)` says, but not an interruption by a signal, which counts as waking.
@@ -57,7 +57,13 @@ pub fn wait(socket: &impl AsRawFd, waker: &Waker, timeout: Duration) -> io::Resu
     let result =
         unsafe { libc::ppoll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, &timeout, std::ptr::null()) };
     match result {
-        0.. => Ok(()),
+        0.. => {
+            let [_, woken] = entries;
+            if woken.revents != 0 {
+                waker.reset();
+            }
+            Ok(())
+        }
         _ => match io::Error::last_os_error() {
             error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             error => Err(error),
@@ -85,7 +91,6 @@ mod tests {
         waker.wake();
         waker.wake();
         assert!(timed(Duration::from_secs(5)) < Duration::from_secs(1));
-        waker.reset();
         assert!(timed(Duration::from_millis(30)) >= Duration::from_millis(30), "woken once");
         socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
         assert!(timed(Duration::from_secs(5)) < Duration::from_secs(1));

@@ -65,7 +65,7 @@ impl ShardCore {
             permissions: admitted.permissions,
             state: ConnectionState::Connecting,
             state_since: now,
-            transport,
+            transport: Box::new(transport),
             sender: Sender::new(now, self.started, cname, ESTIMATE_START_BPS),
             reach: Reach::default(),
             offer_session: offer_session(offer).to_owned(),

@@ -32,8 +32,8 @@ pub struct Connection {
     pub state: ConnectionState,
     /// When `state` began.
     pub state_since: Instant,
-    /// The WebRTC side.
-    pub transport: Transport,
+    /// The WebRTC side: some 10 KB, and not needed to forward a packet, so it lies elsewhere.
+    pub transport: Box<Transport>,
     /// What it is sent.
     pub sender: Sender,
     /// Its addresses and fragments at the demultiplexer.
@@ -88,6 +88,8 @@ pub struct Slot {
     pub is_video: bool,
     /// What the client decodes, and under which payload types.
     pub formats: Vec<(Format, Pt)>,
+    /// The payload type that was looked up last: a source seldom changes its format.
+    pub payload_type: Option<(Format, Pt)>,
     /// Whether the section is in use; a later offer may stop it and take it up again.
     pub is_open: bool,
     /// How it is filled.
@@ -115,6 +117,7 @@ impl Slot {
             mid,
             is_video,
             formats,
+            payload_type: None,
             is_open: false,
             wish: Wish::Auto,
             height_max: None,

@@ -2,17 +2,16 @@
 
 use std::time::Instant;
 
+use boltorezka_proto::TrackNumber;
 use boltorezka_proto::admission::ConnectionState;
-use slotmap::SlotMap;
-use str0m::media::Mid;
+use str0m::media::{Mid, Pt};
 
-use super::connection::Connection;
+use super::connection::{Connection, Slot};
 use super::formats::payload_type;
 use super::messages::Counters;
-use super::track::Subscription;
 use super::{ConnectionKey, Datagram, ShardCore};
 use crate::egress::{Path, Queued, Request, StreamConfig};
-use crate::rtp::Packet;
+use crate::rtp::{Format, Packet};
 
 /// The slots are chosen anew when the estimate differs by more than one part in this of what they were chosen for.
 const ESTIMATE_STEP: u64 = 20;
@@ -28,44 +27,63 @@ pub enum ReportsFor {
 }
 
 impl ShardCore {
-    /// Queues a packet in every slot that carries its source.
+    /// Keeps a packet for the end of the turn, where anybody may be sent it.
     pub(super) fn fan_out(&mut self, packet: Packet) {
-        let Self { tracks, connections, counters, sending, turn, .. } = self;
-        let Some(track) = tracks.get_mut(&packet.track) else { return };
+        let Some(track) = self.tracks.get_mut(&packet.track).filter(|track| !track.subscriptions.is_empty()) else {
+            return;
+        };
+        if track.turn.is_empty() {
+            self.sending.push(packet.track);
+        }
         track.keep(&packet);
-        let mut switched = Vec::new();
-        let mut is_wanted = false;
-        for &subscription in &track.subscriptions {
-            match forward(connections, counters, sending, subscription, &packet, turn.len()) {
-                Forwarded::No => {}
-                Forwarded::Queued => is_wanted = true,
-                Forwarded::Switched => {
-                    is_wanted = true;
-                    switched.push(subscription);
-                }
+        track.turn.push(packet);
+    }
+
+    /// Sends what came in during the turn, track by track: each receiver is visited once for all packets of a track.
+    pub(super) fn send_turn(&mut self, now: Instant) {
+        let mut sending = std::mem::take(&mut self.sending);
+        for number in sending.drain(..) {
+            let Some(track) = self.tracks.get_mut(&number) else { continue };
+            let mut packets = std::mem::take(&mut track.turn);
+            self.send_packets(now, number, &packets);
+            packets.clear();
+            if let Some(track) = self.tracks.get_mut(&number) {
+                track.turn = packets;
             }
         }
-        if is_wanted {
-            turn.push(packet);
+        self.sending = sending;
+    }
+
+    fn send_packets(&mut self, now: Instant, number: TrackNumber, packets: &[Packet]) {
+        let Self { tracks, connections, counters, batch, queue, .. } = self;
+        let Some(track) = tracks.get(&number) else { return };
+        let mut switched = Vec::new();
+        for &subscription in &track.subscriptions {
+            let Some(connection) = connections.get_mut(subscription.connection) else { continue };
+            let Some(slot) = connection.slots.get_mut(subscription.slot) else { continue };
+            if connection.state == ConnectionState::Suspended {
+                counters.drop_many("suspended", packets.len() as u64);
+                continue;
+            }
+            let before = slot.forwarder.current();
+            queue.clear();
+            queue
+                .extend(packets.iter().enumerate().filter_map(|(place, packet)| slot.forward(place, packet, counters)));
+            if before != slot.forwarder.current() {
+                switched.push(subscription);
+            }
+            if queue.is_empty() {
+                continue;
+            }
+            let written = connection.sender.send(now, subscription.slot, queue, packets, batch);
+            counters.packets_forwarded += written.packets;
+            if written.refused > 0 {
+                counters.drop_many("not_sendable", written.refused);
+            }
         }
         for subscription in switched {
             self.slot_switched(subscription);
         }
-    }
-
-    /// Writes everything that was queued in this turn.
-    pub(super) fn send_turn(&mut self, now: Instant) {
-        let Self { connections, counters, sending, turn, batch, .. } = self;
-        for key in sending.drain(..) {
-            let Some(connection) = connections.get_mut(key) else { continue };
-            let flushed = connection.sender.flush(now, turn, batch);
-            counters.packets_forwarded += flushed.sent;
-            counters.packets_resent += flushed.resent;
-            if flushed.unsent > 0 {
-                counters.drop_many("not_sendable", flushed.unsent);
-            }
-        }
-        turn.clear();
     }
 
     /// Takes what a client reports about what it is sent.
@@ -77,18 +95,15 @@ impl ShardCore {
         if sender.receive_rtcp(now, path, datagram.contents, &mut self.report, &mut self.requests).is_err() {
             return ReportsFor::Nobody;
         }
-        let estimate_bps = sender.estimate_bps();
-        let is_news = estimate_bps.abs_diff(connection.estimate_bps) > connection.estimate_bps / ESTIMATE_STEP;
-        if let Some(timeout) = connection.sender.poll_timeout()
+        if let Some(timeout) = sender.poll_timeout()
             && connection.deadline.is_none_or(|deadline| timeout < deadline)
         {
             connection.deadline = Some(timeout);
             self.timers.set(timeout, key);
         }
+        sender.send_probes(now, &mut self.batch);
         self.heard_of(now, key);
-        if is_news {
-            self.estimated(now, key, estimate_bps);
-        }
+        self.look_at_estimate(now, key);
         let mut reports_for = ReportsFor::Us;
         for request in std::mem::take(&mut self.requests) {
             match request {
@@ -110,24 +125,30 @@ impl ShardCore {
 
     /// Queues a packet of a slot again, while it is kept and its track may be seen.
     fn resend(&mut self, now: Instant, key: ConnectionKey, slot_index: usize, sequence: u64) {
-        let Self { tracks, connections, sending, turn, .. } = self;
+        let Self { tracks, connections, counters, batch, .. } = self;
         let Some(connection) = connections.get_mut(key) else { return };
-        let Some(slot) = connection.slots.get(slot_index) else { return };
+        let Some(slot) = connection.slots.get_mut(slot_index) else { return };
         let munger = slot.forwarder.munger();
         let Some((source, source_sequence)) = munger.origin(sequence) else { return };
         let Some(track) = tracks.get(&source.track).filter(|track| !track.muted) else { return };
         let history = track.histories.get(usize::from(source.encoding));
         let Some(packet) = history.and_then(|history| history.get(source_sequence)) else { return };
         let Some(munged) = munger.numbers_again(sequence, packet) else { return };
-        let Some(pt) = payload_type(&slot.formats, packet.format) else { return };
+        let Some(pt) = slot.payload_type(packet.format) else { return };
         if !connection.sender.may_resend(now, slot_index, sequence, packet.payload.len()) {
             return;
         }
-        let queued =
-            Queued { packet: turn.len(), slot: slot_index, payload_type: *pt, munged, is_retransmission: true };
-        turn.push(packet.clone());
-        if connection.sender.queue(queued) {
-            sending.push(key);
+        let queued = Queued { packet: 0, payload_type: *pt, munged, is_retransmission: true };
+        let written = connection.sender.send(now, slot_index, &[queued], std::slice::from_ref(packet), batch);
+        counters.packets_resent += written.packets;
+    }
+
+    /// Chooses a connection's layers anew when its estimate has moved.
+    pub(super) fn look_at_estimate(&mut self, now: Instant, key: ConnectionKey) {
+        let Some(connection) = self.connections.get(key) else { return };
+        let estimate_bps = connection.sender.estimate_bps();
+        if estimate_bps.abs_diff(connection.estimate_bps) > connection.estimate_bps / ESTIMATE_STEP {
+            self.estimated(now, key, estimate_bps);
         }
     }
 
@@ -140,38 +161,27 @@ impl ShardCore {
     }
 }
 
-enum Forwarded {
-    No,
-    Queued,
-    /// It is queued, and with it the slot's source changed.
-    Switched,
-}
+impl Slot {
+    /// What a packet leaves with, where the slot carries its source.
+    fn forward(&mut self, place: usize, packet: &Packet, counters: &mut Counters) -> Option<Queued> {
+        // Before the forwarder: numbers that it gives out must be sent.
+        let Some(pt) = self.payload_type(packet.format) else {
+            counters.drop("codec_not_offered");
+            return None;
+        };
+        let munged = self.forwarder.forward(packet)?;
+        Some(Queued { packet: place, payload_type: *pt, munged, is_retransmission: false })
+    }
 
-/// Queues a packet in one slot, where that carries the packet's source.
-fn forward(
-    connections: &mut SlotMap<ConnectionKey, Connection>,
-    counters: &mut Counters,
-    sending: &mut Vec<ConnectionKey>,
-    subscription: Subscription,
-    packet: &Packet,
-    place: usize,
-) -> Forwarded {
-    let Some(connection) = connections.get_mut(subscription.connection) else { return Forwarded::No };
-    let Some(slot) = connection.slots.get_mut(subscription.slot) else { return Forwarded::No };
-    if connection.state == ConnectionState::Suspended {
-        counters.drop("suspended");
-        return Forwarded::No;
+    /// The payload type that the receiver has for a format.
+    fn payload_type(&mut self, format: Format) -> Option<Pt> {
+        if let Some((known, pt)) = self.payload_type
+            && known == format
+        {
+            return Some(pt);
+        }
+        let pt = payload_type(&self.formats, format)?;
+        self.payload_type = Some((format, pt));
+        Some(pt)
     }
-    // Before the forwarder: numbers that it gives out must be sent.
-    let Some(pt) = payload_type(&slot.formats, packet.format) else {
-        counters.drop("codec_not_offered");
-        return Forwarded::No;
-    };
-    let before = slot.forwarder.current();
-    let Some(munged) = slot.forwarder.forward(packet) else { return Forwarded::No };
-    let queued = Queued { packet: place, slot: subscription.slot, payload_type: *pt, munged, is_retransmission: false };
-    if connection.sender.queue(queued) {
-        sending.push(subscription.connection);
-    }
-    if before == slot.forwarder.current() { Forwarded::Queued } else { Forwarded::Switched }
 }

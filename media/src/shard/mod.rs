@@ -37,9 +37,8 @@ use std::time::{Duration, Instant};
 use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
 use slotmap::SlotMap;
 
-use crate::egress::{Outgoing, Request, SendBatch};
+use crate::egress::{Outgoing, Queued, Request, SendBatch};
 use crate::router::Revoked;
-use crate::rtp::Packet;
 use connection::Connection;
 use demux::Demux;
 use room::Room;
@@ -105,10 +104,10 @@ pub struct ShardCore {
     track_counter: u32,
     timers: TimerWheel<ConnectionKey>,
     dirty: Vec<ConnectionKey>,
-    /// Connections with something to send.
-    sending: Vec<ConnectionKey>,
-    /// The packets of this turn that anybody is sent.
-    turn: Vec<Packet>,
+    /// Tracks of which something came in during this turn.
+    sending: Vec<TrackNumber>,
+    /// What one slot is sent; kept for its memory.
+    queue: Vec<Queued>,
     /// The zero of the clock in sender reports.
     started: Instant,
     clock: housekeeping::Intervals,
@@ -136,7 +135,7 @@ impl ShardCore {
             timers: TimerWheel::new(now),
             dirty: Vec::new(),
             sending: Vec::new(),
-            turn: Vec::new(),
+            queue: Vec::new(),
             started: now,
             clock: housekeeping::Intervals::new(now),
             revoked: Revoked::default(),
@@ -179,7 +178,6 @@ impl ShardCore {
             if connection.deadline.is_some_and(|deadline| deadline <= now) {
                 connection.deadline = None;
                 self.mark_dirty(key);
-                self.sending.push(key);
             }
         }
         self.keep_house(now);
@@ -254,6 +252,7 @@ impl ShardCore {
         let mut events = std::mem::take(&mut self.transport_events);
         let polled = connection.transport.poll(now, &mut self.batch, &mut events);
         connection.sender.handle_timeout(now);
+        connection.sender.send_probes(now, &mut self.batch);
         if let Ok(next) = polled {
             let next = connection.sender.poll_timeout().map_or(next, |timeout| timeout.min(next));
             if connection.deadline != Some(next) && next < now + TIMER_MAX {
@@ -261,6 +260,7 @@ impl ShardCore {
                 self.timers.set(next, key);
             }
         }
+        self.look_at_estimate(now, key);
         self.handle_transport_events(now, key, &mut events);
         if let Err(error) = polled {
             self.connection_failed(now, key, &error);

@@ -170,6 +170,7 @@ impl ShardCore {
                 keyframes: KeyframeThrottle::default(),
             },
             histories: Vec::new(),
+            turn: Vec::new(),
             subscriptions: Vec::new(),
             wanted: 0,
         };

@@ -105,6 +105,7 @@ impl ShardCore {
                 rids,
                 encodings,
                 histories: Vec::new(),
+                turn: Vec::new(),
                 since,
                 origin,
                 subscriptions,

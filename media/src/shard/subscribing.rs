@@ -21,9 +21,7 @@ pub const INITIAL_SEQUENCE_MASK: u32 = 0x7fff;
 const UPGRADE_HOLD: Duration = Duration::from_secs(3);
 /// What one voice takes: Opus at 32 kb/s with headers.
 const VOICE_BPS: u64 = 50_000;
-/// The estimator looks for this much more than the best layers take, so that a higher one finds room.
-const DESIRED_HEADROOM: u64 = 2;
-/// It is told in steps of this.
+/// The estimator is told what to look for in steps of this.
 const DESIRED_BPS_STEP: u64 = 1_000_000;
 /// It looks for this at least, so that a camera that is switched on finds room.
 const DESIRED_BPS_MIN: u64 = 3_000_000;
@@ -229,7 +227,7 @@ impl ShardCore {
         let allocations = allocate(connection.estimate_bps, voices * VOICE_BPS, &demands);
 
         if let Some(connection) = self.connections.get_mut(key) {
-            let desired_bps = (best + voices * VOICE_BPS).saturating_mul(DESIRED_HEADROOM).max(DESIRED_BPS_MIN);
+            let desired_bps = (best + voices * VOICE_BPS).max(DESIRED_BPS_MIN);
             // The estimator probes at each rise: rates that waver must not make it probe a link that is full.
             let steps = desired_bps.div_ceil(DESIRED_BPS_STEP);
             if std::mem::replace(&mut connection.desired_steps, steps) != steps {

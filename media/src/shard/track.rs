@@ -46,6 +46,8 @@ pub struct Track {
     pub since: Instant,
     /// Where its packets come from.
     pub origin: Origin,
+    /// Packets of this turn, to be sent at its end.
+    pub turn: Vec<Packet>,
     /// The slots on this shard that may forward it.
     pub subscriptions: Vec<Subscription>,
     /// For tracks of other shards: the encodings that were last asked for.
@@ -205,6 +207,7 @@ mod tests {
             rids: rids.iter().map(|rid| (*rid).to_owned()).collect(),
             encodings: vec![Encoding::default(); rids.len().max(1)],
             histories: Vec::new(),
+            turn: Vec::new(),
             since: Instant::now(),
             origin: Origin::Remote { shard: 1 },
             subscriptions: Vec::new(),
