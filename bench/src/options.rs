@@ -87,7 +87,7 @@ pub struct LoadOptions {
     #[arg(long, default_value = "20s", value_parser = duration)]
     pub duration: Duration,
     /// How long the load runs before measuring begins.
-    #[arg(long, default_value = "3s", value_parser = duration)]
+    #[arg(long, default_value = "5s", value_parser = duration)]
     pub warm_up: Duration,
     /// Measures the floor too: copying, sealing and sending the same packets.
     #[arg(long)]

@@ -1,9 +1,12 @@
 //! One client's end of the realtime gateway. It reads no more of what it is told than it needs: hundreds of them share a
 //! core with the media of all.
 
+use std::borrow::Cow;
+
 use boltorezka_proto::RoomSlug;
-use boltorezka_proto::socket::{Answer, ClientFrame, ClientMessage, ServerMessage};
+use boltorezka_proto::socket::{ClientFrame, ClientMessage, ServerMessage};
 use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -23,8 +26,23 @@ pub struct Gateway {
 
 /// What was read.
 enum Heard {
-    Answer(Answer),
+    /// A request was carried out, or refused in words.
+    Answer(String, Result<(), String>),
     Said(ServerMessage),
+}
+
+/// A frame without its payload. Answers to `room.join` hold everybody in the room, which nobody here wants to know.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outline<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(default, borrow)]
+    request_id: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    code: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    message: Option<Cow<'a, str>>,
 }
 
 impl Gateway {
@@ -81,12 +99,12 @@ impl Gateway {
         let id = self.send(&ClientMessage::CallOffer { room: room.clone(), sdp }, None).await?;
         loop {
             match self.hear().await? {
-                Heard::Answer(answer) => settle(what, &id, answer).map(drop)?,
+                Heard::Answer(of, answer) if of == id => answer.map_err(|why| TargetError::refused(what, why))?,
                 Heard::Said(ServerMessage::CallAnswer { sdp, .. }) => return Ok(sdp),
                 Heard::Said(ServerMessage::CallEnded { reason, .. }) => {
                     return Err(TargetError::refused(what, format!("{reason:?}")));
                 }
-                Heard::Said(_) => {}
+                Heard::Answer(..) | Heard::Said(_) => {}
             }
         }
     }
@@ -136,21 +154,28 @@ impl Gateway {
     async fn hear(&mut self) -> Result<Heard, TargetError> {
         loop {
             let text = self.next_text().await?;
-            if let Ok(answer) = serde_json::from_str(&text) {
-                return Ok(Heard::Answer(answer));
-            }
-            if let Ok(message) = serde_json::from_str(&text) {
-                return Ok(Heard::Said(message));
+            let Ok(outline) = serde_json::from_str::<Outline>(&text) else { continue };
+            match (outline.kind.as_ref(), outline.request_id) {
+                ("ack", Some(request_id)) => return Ok(Heard::Answer(request_id.into_owned(), Ok(()))),
+                ("nack", Some(request_id)) => {
+                    let why = format!("{}: {}", outline.code.unwrap_or_default(), outline.message.unwrap_or_default());
+                    return Ok(Heard::Answer(request_id.into_owned(), Err(why)));
+                }
+                ("call.answer" | "call.ended", _) => match serde_json::from_str(&text) {
+                    Ok(message) => return Ok(Heard::Said(message)),
+                    Err(error) => return Err(TargetError::refused("a frame was not understood", error)),
+                },
+                _ => {}
             }
         }
     }
 
     async fn answer(&mut self, what: &'static str, id: &str) -> Result<(), TargetError> {
         loop {
-            if let Heard::Answer(answer) = self.hear().await?
-                && settle(what, id, answer)?
+            if let Heard::Answer(of, answer) = self.hear().await?
+                && of == id
             {
-                return Ok(());
+                return answer.map_err(|why| TargetError::refused(what, why));
             }
         }
     }
@@ -161,13 +186,18 @@ impl Gateway {
     }
 }
 
-/// Whether an answer is that of the request `id`, and none that refuses it.
-fn settle(what: &'static str, id: &str, answer: Answer) -> Result<bool, TargetError> {
-    match answer {
-        Answer::Ack { request_id, .. } => Ok(request_id == id),
-        Answer::Nack { request_id, code, message, .. } if request_id == id => {
-            Err(TargetError::refused(what, format!("{code:?}: {message}")))
-        }
-        Answer::Nack { .. } => Ok(false),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outline_skips_the_payload() {
+        let ack = r#"{"type":"ack","requestId":"1","eventType":"room.join","ts":"x","payload":{"participants":[{}]}}"#;
+        let outline: Outline = serde_json::from_str(ack).unwrap();
+        assert_eq!((outline.kind.as_ref(), outline.request_id.as_deref()), ("ack", Some("1")));
+        let nack =
+            r#"{"type":"nack","requestId":"2","eventType":"x","ts":"x","code":"not_found","message":"no \"room\""}"#;
+        let outline: Outline = serde_json::from_str(nack).unwrap();
+        assert_eq!((outline.code.as_deref(), outline.message.as_deref()), (Some("not_found"), Some("no \"room\"")));
     }
 }
