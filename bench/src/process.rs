@@ -19,6 +19,14 @@ pub fn cpu_time(pid: u32) -> Option<Duration> {
     Some(Duration::from_nanos(total_ns))
 }
 
+/// Whether a process is there and has not ended.
+pub fn is_running(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before it, in parentheses, may hold anything.
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    !matches!(state, None | Some('Z' | 'X'))
+}
+
 /// Processor time of several processes.
 pub fn cpu_time_of(pids: &[u32]) -> Duration {
     pids.iter().filter_map(|pid| cpu_time(*pid)).sum()
@@ -117,6 +125,10 @@ mod tests {
         }
         assert!(sum > 0 && resident_bytes(pid).unwrap() > 1 << 20);
         assert_eq!(cpu_time(u32::MAX), None);
+        assert!(is_running(pid) && !is_running(u32::MAX));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        while is_running(child.id()) {}
+        child.wait().unwrap();
         assert!(cores() >= 1 && !cpu_model().is_empty() && kernel().starts_with("Linux "));
     }
 

@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::process;
 use crate::report::RunResult;
 use crate::report::table::Event;
-use crate::target::{self, Target};
+use crate::target::{self, Target, TargetError};
 use joins::Crowd;
 use measure::Meter;
 
@@ -147,6 +147,9 @@ async fn with_target(
     let full = meter.read().await?;
     tokio::time::sleep(options.warm_up).await;
     let window = meter.watch(options.duration, plan, &mut crowd, show).await?;
+    if !target.processes().media.iter().all(|pid| process::is_running(*pid)) {
+        return Err(TargetError::Ended.into());
+    }
     let inside = crowd.inside();
     let result = window.result(options, link, target.as_ref(), &empty, &full, &crowd, inside);
     show(Event::Phase("clients leave".into()));

@@ -26,6 +26,9 @@ pub enum TargetError {
     /// Its program is not there, did not start, or ended.
     #[error("the server did not start: {0}")]
     Start(String),
+    /// One of its processes ended while it was under load.
+    #[error("the server ended during the run")]
+    Ended,
     /// It refused, or answered something else than documented.
     #[error("{what}: {why}")]
     Refused {

@@ -4,8 +4,7 @@
 mod api;
 mod process;
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,8 +35,8 @@ pub struct Janus {
     /// A handle that belongs to nobody, for making rooms.
     administrator: u64,
     camera_encodings: u8,
-    /// Who publishes in each room.
-    feeds: Mutex<HashMap<u32, Vec<u32>>>,
+    /// Says who receives whom.
+    plan: OnceLock<Plan>,
 }
 
 impl Janus {
@@ -74,7 +73,7 @@ impl Janus {
             description,
             administrator,
             camera_encodings,
-            feeds: Mutex::default(),
+            plan: OnceLock::new(),
         })
     }
 }
@@ -105,21 +104,17 @@ impl Target for Janus {
             });
             self.api.ask("making a room", self.administrator, body, None).await?;
         }
-        let mut feeds = HashMap::<u32, Vec<u32>>::new();
-        for seat in plan.seats.iter().filter(|seat| seat.publishes()) {
-            feeds.entry(seat.room).or_default().push(seat.index);
-        }
-        *self.feeds.lock().unwrap_or_else(PoisonError::into_inner) = feeds;
+        // Called once: nothing is there yet.
+        let _ = self.plan.set(plan.clone());
         Ok(())
     }
 
     async fn join(&self, seat: &Seat, transports: &Transports) -> Result<Box<dyn Participation>, TargetError> {
-        let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner).get(&seat.room).cloned();
         let mut client = Client {
             api: self.api.clone(),
             transports: transports.clone(),
             room: seat.room,
-            feeds: feeds.unwrap_or_default().into_iter().filter(|feed| *feed != seat.index).collect(),
+            feeds: self.plan.get().map(|plan| plan.sources(seat)).unwrap_or_default(),
             sending: None,
             receiving: None,
         };

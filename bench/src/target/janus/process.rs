@@ -81,6 +81,10 @@ impl Process {
 
     /// Ends it politely, or else with force.
     pub async fn stop(mut self) {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            tracing::error!(%status, log = self.end_of_log(), "Janus has ended before it was told to");
+            return;
+        }
         let pid = self.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         if pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok())
             && timeout(STOP_TIMEOUT, self.child.wait()).await.is_ok()
