@@ -20,8 +20,9 @@ const RUN_BYTES: usize = 65_536;
 const DATAGRAM_BYTES: usize = 9_216;
 /// Room for the control messages of a datagram: three, of 72 bytes together, are in use.
 const CONTROL_BYTES: usize = 128;
-/// Receive buffer: 64 MiB hold about 25,000 packets, a tenth of a second of what the generator is to take.
-const RECEIVE_BUFFER_BYTES: libc::c_int = 32 << 20;
+/// Receive buffer; the kernel doubles it. 128 MiB hold about 50,000 packets, a seventh of a second of what the generator is
+/// to take.
+const RECEIVE_BUFFER_BYTES: libc::c_int = 64 << 20;
 /// Send buffer: a burst of all publishers.
 const SEND_BUFFER_BYTES: libc::c_int = 8 << 20;
 

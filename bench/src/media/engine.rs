@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::process::setpriority_process;
+use rustix::thread::{CpuSet, gettid, sched_setaffinity};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use tokio::sync::{oneshot, watch};
 
@@ -35,6 +36,8 @@ const BATCHES_PER_TURN: usize = 16;
 /// Commands and timers of a turn.
 const COMMANDS_PER_TURN: usize = 64;
 const TIMERS_PER_TURN: usize = 4_096;
+/// Priority over what else runs on the core, such as a control plane: a client that is late would look like a late server.
+const NICE: i32 = -15;
 /// How often the two clocks are compared.
 const CLOCKS_EVERY_NS: u64 = 1_000_000_000;
 
@@ -222,6 +225,9 @@ impl Engine {
             if let Err(error) = sched_setaffinity(None, &cores) {
                 tracing::warn!(%error, core, "the clients' thread could not be pinned");
             }
+        }
+        if let Err(error) = setpriority_process(Some(gettid()), NICE) {
+            tracing::debug!(%error, "the clients' thread has no priority over others");
         }
         loop {
             let now_ns = self.now_ns();

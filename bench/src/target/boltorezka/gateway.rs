@@ -11,10 +11,13 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::target::TargetError;
 
+/// What is read at once: the library clears so much before each read.
+const READ_BYTES: usize = 8 * 1024;
 /// How frames begin that are told often and matter to nobody here.
 const IGNORED: &str = "{\"type\":\"presence.update\"";
 
@@ -52,7 +55,8 @@ impl Gateway {
     /// [`TargetError::Refused`].
     pub async fn open(url: &str, ticket: &str) -> Result<Self, TargetError> {
         let url = format!("{}/v1/realtime/ws?ticket={ticket}", url.replacen("http", "ws", 1));
-        let (socket, _) = tokio_tungstenite::connect_async_with_config(url, None, true)
+        let config = WebSocketConfig::default().read_buffer_size(READ_BYTES);
+        let (socket, _) = tokio_tungstenite::connect_async_with_config(url, Some(config), true)
             .await
             .map_err(|error| TargetError::refused("opening the socket", error))?;
         Ok(Self { socket, next_request: 0 })
