@@ -15,10 +15,6 @@ const COMMANDS_PER_TURN: usize = 4;
 const BATCHES_PER_TURN: usize = 4;
 /// Batches of messages from other shards in one turn, each of one of their turns.
 const PEER_BATCHES_PER_TURN: usize = 16;
-/// Turns begin at least this far apart. Hundreds of receivers report thousands of times a second, each alone; taken together
-/// they cost a fraction, and packets that come in close together leave in one message. It delays a packet by a quarter of
-/// a millisecond in the mean.
-const TURN_INTERVAL: Duration = Duration::from_micros(500);
 /// Commands that wait for a shard. When it is full the node waits, and control behind it: nothing is lost, and a shard
 /// never waits for the node.
 const COMMAND_QUEUE: usize = 4096;
@@ -137,19 +133,12 @@ impl ShardLoop {
             tracing::warn!(shard, %error, "the shard's thread is not bound to a core");
         }
         let mut outbox = Outbox::new(self.shards.len());
-        let mut turned = Instant::now();
         loop {
             let timeout = match outbox.is_empty() {
                 true => self.core.poll_timeout().saturating_duration_since(Instant::now()),
                 false => Duration::from_millis(1),
             };
             wait(&self.socket, &self.inbox.waker, timeout).map_err(|error| ShardEnded { shard, error })?;
-            // What comes in meanwhile is taken together.
-            let rest = TURN_INTERVAL.saturating_sub(turned.elapsed());
-            if !rest.is_zero() {
-                std::thread::sleep(rest);
-            }
-            turned = Instant::now();
             if !self.turn(&mut outbox).map_err(|error| ShardEnded { shard, error })? {
                 return Ok(());
             }

@@ -138,6 +138,14 @@ impl Client {
         self.pending = Some((offer.to_sdp_string(), pending));
     }
 
+    /// Makes an offer with new ICE credentials, as after a change of network.
+    pub fn restart_ice(&mut self) {
+        let mut api = self.rtc.sdp_api();
+        api.ice_restart(true);
+        let (offer, pending) = api.apply().unwrap();
+        self.pending = Some((offer.to_sdp_string(), pending));
+    }
+
     pub fn speak(&mut self, mark: u8, level_dbov: i8) {
         let mid = self.microphone;
         self.sources.retain(|source| source.mid != mid);

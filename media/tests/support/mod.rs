@@ -24,6 +24,11 @@ pub struct World {
     pub clients: Vec<Client>,
     pub events: Vec<ShardEvent>,
     pub sent_to_strangers: Vec<(SocketAddr, Vec<u8>)>,
+    /// Everything that left towards this client.
+    pub watched: Option<(usize, Vec<Vec<u8>>)>,
+    /// Of the datagrams that shards send, each one of so many is lost.
+    pub lost_each: Option<usize>,
+    sent: usize,
     /// All STUN messages that clients sent.
     pub checks: Vec<Vec<u8>>,
     pub room: RoomId,
@@ -64,6 +69,9 @@ impl World {
             clients: Vec::new(),
             events: Vec::new(),
             sent_to_strangers: Vec::new(),
+            watched: None,
+            lost_each: None,
+            sent: 0,
             checks: Vec::new(),
             room: RoomId::generate(),
             request_id: 0,
@@ -171,6 +179,15 @@ impl World {
                 moved = true;
                 assert_eq!(message.source, source.ip());
                 for datagram in message.datagrams() {
+                    if let Some((client, all)) = &mut self.watched
+                        && self.clients[*client].address == message.destination
+                    {
+                        all.push(datagram.to_vec());
+                    }
+                    self.sent += 1;
+                    if self.lost_each.is_some_and(|each| self.sent % each == 0) {
+                        continue;
+                    }
                     match self.clients.iter_mut().find(|client| client.address == message.destination) {
                         Some(client) => client.receive(self.now, source, datagram),
                         None => self.sent_to_strangers.push((message.destination, datagram.to_vec())),
