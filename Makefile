@@ -1,6 +1,6 @@
 # The two commands of the project, and their helpers. Everything else is cargo and npm.
 .DEFAULT_GOAL := help
-.PHONY: help run test format deny
+.PHONY: help run test bench format deny
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -11,6 +11,10 @@ run: ## Install what is missing, build the web client and the server, and start 
 test: ## Install what is missing and check everything (ONLY="rust-test browser" runs some stages)
 	@scripts/install.sh test
 	@node scripts/test.mjs $(ONLY)
+
+bench: ## Measure the server under load (ARGS="load --scenario meeting --floor"; bench/README.md has more)
+	@cargo build --workspace --bins
+	@target/debug/boltorezka-bench $(or $(ARGS),load --scenario webinar --floor)
 
 format: ## Put Rust and TypeScript into form
 	@cargo fmt --all

@@ -292,7 +292,7 @@ impl Sender {
         packets: &[Packet],
         arena: &mut Vec<u8>,
     ) -> bool {
-        let padding = padded_to.checked_sub(self.datagram_bytes(slot, queued, packets)).unwrap_or_default();
+        let padding = padded_to.saturating_sub(self.datagram_bytes(slot, queued, packets));
         let padding_bytes = padding.min(usize::from(PADDING_BYTES)) as u8;
         let Self { streams, association, estimator, transport_wide, .. } = self;
         let (Some((sealer, _)), Some(packet)) = (association, packets.get(queued.packet)) else { return false };

@@ -185,7 +185,7 @@ impl World {
                         all.push(datagram.to_vec());
                     }
                     self.sent += 1;
-                    if self.lost_each.is_some_and(|each| self.sent % each == 0) {
+                    if self.lost_each.is_some_and(|each| self.sent.is_multiple_of(each)) {
                         continue;
                     }
                     match self.clients.iter_mut().find(|client| client.address == message.destination) {
