@@ -32,6 +32,22 @@ pub fn cpu_time_of(pids: &[u32]) -> Duration {
     pids.iter().filter_map(|pid| cpu_time(*pid)).sum()
 }
 
+/// Time that all cores together were busy since the host started, what a hypervisor took from them included.
+pub fn host_busy_time() -> Duration {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    Duration::from_millis(parse_busy_ticks(&stat) * MS_PER_TICK)
+}
+
+/// The kernel tells times in hundredths of a second, whatever its own ticks are.
+const MS_PER_TICK: u64 = 10;
+
+fn parse_busy_ticks(stat: &str) -> u64 {
+    let line = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<u64> = line.split_whitespace().skip(1).map(|ticks| ticks.parse().unwrap_or(0)).collect();
+    // user nice system (idle iowait) irq softirq steal; what follows is in user already.
+    [0, 1, 2, 5, 6, 7].iter().filter_map(|column| ticks.get(*column)).sum()
+}
+
 /// Resident memory of several processes, in bytes.
 pub fn resident_bytes_of(pids: &[u32]) -> u64 {
     pids.iter().filter_map(|pid| resident_bytes(*pid)).sum()
@@ -130,6 +146,12 @@ mod tests {
         while is_running(child.id()) {}
         child.wait().unwrap();
         assert!(cores() >= 1 && !cpu_model().is_empty() && kernel().starts_with("Linux "));
+    }
+
+    #[test]
+    fn idling_is_not_being_busy() {
+        assert_eq!(parse_busy_ticks("cpu  1 20 300 9999 9999 4000 50000 600000 7 7\ncpu0 1 1 1"), 654_321);
+        assert!(host_busy_time() > Duration::ZERO);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Reading {
     control_cpu: Duration,
     resident_bytes: u64,
     dropped: u64,
+    /// Of all others on this host.
+    others_cpu: Duration,
 }
 
 /// Reads figures.
@@ -51,11 +53,15 @@ impl Meter {
     /// [`BenchError::Media`] when the engine has ended.
     pub async fn read(&mut self) -> Result<Reading, BenchError> {
         let counters = self.engine.count().await?;
+        let media_cpu = process::cpu_time_of(&self.processes.media);
+        let control_cpu = process::cpu_time_of(&self.processes.control);
+        let own_cpu = process::cpu_time(std::process::id()).unwrap_or_default();
         Ok(Reading {
             at: Instant::now(),
             counters,
-            media_cpu: process::cpu_time_of(&self.processes.media),
-            control_cpu: process::cpu_time_of(&self.processes.control),
+            media_cpu,
+            control_cpu,
+            others_cpu: process::host_busy_time().saturating_sub(media_cpu + control_cpu + own_cpu),
             resident_bytes: process::resident_bytes_of(&self.processes.media),
             dropped: process::dropped_datagrams(self.engine.port()),
         })
@@ -184,6 +190,7 @@ impl Window {
             join_cpu_ms: known((join_cpu - during_joins * per_packet_s).max(0.0) * 1000.0 / joins),
             joins_per_s: participants as f64 / crowd.took.as_secs_f64().max(0.001),
             joins_failed: crowd.failed,
+            others_cpu_ratio: end.others_cpu.saturating_sub(start.others_cpu).as_secs_f64() / seconds,
             participants,
             keyframe_requests: counts.of(|counters| counters.keyframe_requests) as u64,
             load: options.load.clone(),

@@ -32,8 +32,10 @@ pub fn table(comparison: &Comparison) -> String {
             comparison.runs.iter().map(|run| times(run).unwrap_or_else(|| "-".into())),
         );
     }
-    for run in comparison.runs.iter().filter(|run| run.generator_was_bottleneck) {
-        let _ = writeln!(text, "NOTE: the generator was the bottleneck with {}", value_name(&run.target));
+    for run in &comparison.runs {
+        for doubt in run.doubts() {
+            let _ = writeln!(text, "NOTE on {}: {doubt}", value_name(&run.target));
+        }
     }
     text
 }
@@ -43,7 +45,8 @@ pub fn try_line(tried: &Try) -> String {
     let verdict = tried.failure.as_deref().unwrap_or("good");
     let figures = tried.result.as_ref().map_or_else(String::new, |run| {
         let (p99_ms, cores) = (plain(run.latency_us_p99 / 1_000.0), plain(run.sfu_cpu_ratio.unwrap_or_default()));
-        format!(", p99 {p99_ms} ms, {cores} cores, {:.0} packets/s", run.forwarded_packets_per_s)
+        let doubts: String = run.doubts().iter().map(|doubt| format!("; {doubt}")).collect();
+        format!(", p99 {p99_ms} ms, {cores} cores, {:.0} packets/s{doubts}", run.forwarded_packets_per_s)
     });
     format!("{:>7}: {verdict}{figures}", tried.size)
 }

@@ -215,13 +215,10 @@ fn table(page: &mut String, group: &[Named<'_>]) {
     page.push_str("</table></div><ul>");
     for named in group {
         let run = named.run;
-        let limited = if run.generator_was_bottleneck {
-            " <strong>The generator was the bottleneck: these figures say little of the target.</strong>"
-        } else {
-            ""
-        };
+        let doubts = run.doubts();
+        let doubts: String = doubts.iter().map(|doubt| format!(" <strong>{}.</strong>", escape(doubt))).collect();
         let (label, description) = (escape(&named.label), escape(&run.target_description));
-        let _ = write!(page, "<li>{label}: {description}; {}.{limited}</li>", escape(&run.srtp_profile));
+        let _ = write!(page, "<li>{label}: {description}; {}.{doubts}</li>", escape(&run.srtp_profile));
     }
     page.push_str("</ul>");
 }

@@ -80,6 +80,9 @@ pub struct RunResult {
     pub joins_per_s: f64,
     /// Clients that did not get in, or got no media.
     pub joins_failed: u64,
+    /// Cores that were busy with neither target nor generator: other programs, or a hypervisor's other guests.
+    #[serde(default)]
+    pub others_cpu_ratio: f64,
     /// Clients at the end.
     pub participants: u64,
     /// How often clients asked for keyframes.
@@ -173,7 +176,23 @@ pub struct Second {
     pub participants: u64,
 }
 
+/// When this much of a core goes to others, target and generator wait for them, and the figures say little.
+const OTHERS_CPU_RATIO_MAX: f64 = 0.15;
+
 impl RunResult {
+    /// What makes the figures doubtful, for people.
+    pub fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if self.generator_was_bottleneck {
+            doubts.push("the generator was the bottleneck: the target may do better than this".to_owned());
+        }
+        if self.others_cpu_ratio > OTHERS_CPU_RATIO_MAX {
+            let busy = self.others_cpu_ratio;
+            doubts.push(format!("other programs kept {busy:.2} cores busy: run it again on a quiet host"));
+        }
+        doubts
+    }
+
     /// 3 when the generator was the bottleneck, else 0.
     pub fn exit_code(&self) -> u8 {
         if self.generator_was_bottleneck { 3 } else { 0 }

@@ -92,8 +92,8 @@ pub fn summary(result: &RunResult) -> String {
     line("run length", format!("{:.2} datagrams", result.received_run_length));
     let dropped = result.generator_dropped_packets;
     line("generator", format!("{:.0} % of its core, {dropped} dropped", result.generator_cpu_ratio * 100.0));
-    if result.generator_was_bottleneck {
-        line("NOTE", "the generator was the bottleneck: the target may do better than this".into());
+    for doubt in result.doubts() {
+        line("NOTE", doubt);
     }
     text
 }
