@@ -17,19 +17,23 @@ use super::session::Session;
 use super::srtp::{self, Keys};
 use super::stun::{self, Check, TransactionId};
 use super::timers::{Task, Timers};
+use super::to_server::Destination;
 use super::transports::TransportState;
 use super::{random, source};
 use crate::socket::Outbox;
 
-/// Between two checks until the first is answered, as in libwebrtc.
+/// Between the first two checks, as in libwebrtc; doubled until one is answered, up to the second figure.
 const CHECK_AGAIN_NS: u64 = 50_000_000;
+const CHECK_AGAIN_NS_MAX: u64 = 800_000_000;
 /// Between two checks of a path that works, as in libwebrtc.
 const CONSENT_NS: u64 = 2_500_000_000;
 /// How long a transport may take to connect.
-const CONNECT_NS_MAX: u64 = 30_000_000_000;
+const CONNECT_NS_MAX: u64 = 25_000_000_000;
 /// Between two feedbacks: libwebrtc's, for a client that only receives and for one that also sends.
 const FEEDBACK_RECEIVING_NS: u64 = 100_000_000;
 const FEEDBACK_SENDING_NS: u64 = 50_000_000;
+/// Random bytes at the beginning of a check's name; a number follows.
+const CHECKS_BYTES: usize = 8;
 /// Between two reports.
 const REPORT_NS: u64 = 1_000_000_000;
 /// Room for a DTLS record that is put out.
@@ -73,7 +77,9 @@ pub struct Client {
     password: String,
     session: Session,
     opened_ns: u64,
-    check: TransactionId,
+    /// What the names of all of its checks begin with: an answer to any of them will do, however late it is.
+    checks: [u8; CHECKS_BYTES],
+    sent_checks: u32,
     has_path: bool,
     dtls: Option<Dtls>,
     keys: Option<(Keys, Keys)>,
@@ -104,7 +110,8 @@ impl Client {
             password,
             session,
             opened_ns: context.now_ns,
-            check: [0; 12],
+            checks: [0; CHECKS_BYTES],
+            sent_checks: 0,
             has_path: false,
             dtls: None,
             keys: None,
@@ -249,10 +256,17 @@ impl Client {
     fn send_check(&mut self, context: &mut Context<'_>) {
         if self.keys.is_none() && context.now_ns.saturating_sub(self.opened_ns) > CONNECT_NS_MAX {
             let what = if self.has_path { "DTLS did not complete" } else { "no check was answered" };
-            return self.fail(&format!("{what} within 30 s"), context);
+            return self.fail(&format!("{what} within 25 s"), context);
         }
-        let Ok(id) = random::bytes::<12>() else { return };
-        self.check = id;
+        if self.sent_checks == 0 {
+            let Ok(checks) = random::bytes() else { return };
+            self.checks = checks;
+        }
+        let mut id: TransactionId = [0; 12];
+        let bytes = self.checks.iter().copied().chain(self.sent_checks.to_be_bytes());
+        id.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);
+        let doubled = CHECK_AGAIN_NS << self.sent_checks.min(8);
+        self.sent_checks += 1;
         let username = format!("{}:{}", self.session.remote.ufrag, self.ufrag);
         let check = Check {
             id,
@@ -265,7 +279,7 @@ impl Client {
         if let Some(length) = stun::write_check(out.slot(), &check) {
             out.send(length);
         }
-        let again = if self.has_path { CONSENT_NS } else { CHECK_AGAIN_NS };
+        let again = if self.has_path { CONSENT_NS } else { doubled.min(CHECK_AGAIN_NS_MAX) };
         context.timers.set(context.now_ns + again, self.id, Task::Check);
     }
 
@@ -278,7 +292,7 @@ impl Client {
                     out.send(length);
                 }
             }
-            Some(stun::Message::Success(id)) if id == self.check && !self.has_path => {
+            Some(stun::Message::Success(id)) if id.starts_with(&self.checks) && !self.has_path => {
                 self.has_path = true;
                 if self.session.is_dtls_client {
                     let mut dtls = context.identity.dtls(true, context.instant());
@@ -467,32 +481,5 @@ fn send_rtcp(
         && let Some(sealed) = local.seal_rtcp(slot, length)
     {
         out.send(sealed);
-    }
-}
-
-/// The outbox, for datagrams from one client to its server.
-struct ToServer<'a> {
-    outbox: &'a mut Outbox,
-    from: Ipv4Addr,
-    to: SocketAddrV4,
-}
-
-trait Destination {
-    fn out<'a>(&self, outbox: &'a mut Outbox, from: Ipv4Addr) -> ToServer<'a>;
-}
-
-impl Destination for SocketAddrV4 {
-    fn out<'a>(&self, outbox: &'a mut Outbox, from: Ipv4Addr) -> ToServer<'a> {
-        ToServer { outbox, from, to: *self }
-    }
-}
-
-impl Out for ToServer<'_> {
-    fn slot(&mut self) -> &mut [u8] {
-        self.outbox.slot()
-    }
-
-    fn send(&mut self, length: usize) {
-        self.outbox.push(length, Some(self.from), self.to, None);
     }
 }

@@ -23,6 +23,7 @@ pub mod source;
 pub mod srtp;
 mod stun;
 mod timers;
+mod to_server;
 pub mod transports;
 mod vp8;
 
