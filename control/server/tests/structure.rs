@@ -181,7 +181,8 @@ fn media_modules_depend_one_way() {
 #[test]
 fn pure_modules_are_functions_of_their_input() {
     for module in ["rtp", "router", "bwe", "egress"] {
-        for (path, text) in sources(&format!("media/src/{module}"), &[".rs"]) {
+        let sources = sources(&format!("media/src/{module}"), &[".rs"]).into_iter();
+        for (path, text) in sources.filter(|(path, _)| !path.contains("/tests/")) {
             let code = code(&text);
             for banned in IMPURE {
                 let hit = code.lines().find(|line| line.contains(banned));

@@ -9,9 +9,7 @@ mod loss;
 mod probe;
 mod rate;
 #[cfg(test)]
-mod scenarios;
-#[cfg(test)]
-mod simulation;
+mod tests;
 
 pub use allocator::{Allocation, Demand, EncodingRate, allocate};
 pub use estimator::Estimator;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::estimator::Estimator;
-use super::feedback::FeedbackReport;
-use super::probe::ProbeId;
+use super::super::estimator::Estimator;
+use super::super::feedback::FeedbackReport;
+use super::super::probe::ProbeId;
 
 const TICK_US: i64 = 1_000;
 const PACKET_BYTES: usize = 1_200;

@@ -1,0 +1,4 @@
+//! The estimator on simulated links.
+
+mod scenarios;
+mod simulation;
