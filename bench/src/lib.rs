@@ -24,6 +24,7 @@ pub mod report;
 pub mod signal;
 mod socket;
 pub mod target;
+mod turn;
 pub mod veth;
 
 pub use error::BenchError;

@@ -3,7 +3,6 @@
 mod joins;
 mod measure;
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use crate::process;
 use crate::report::RunResult;
 use crate::report::table::Event;
 use crate::target::{self, Target, TargetError};
+use crate::turn;
 use joins::Crowd;
 use measure::Meter;
 
@@ -84,7 +84,7 @@ pub fn run_blocking(options: &LoadOptions, show: Show<'_>) -> Result<RunResult, 
 /// [`BenchError`].
 pub fn run_over(options: &LoadOptions, link: &Link, show: Show<'_>) -> Result<RunResult, BenchError> {
     let cores = Cores::new(options, process::cores())?;
-    let _turn = take_turn(show);
+    let _turn = turn::take(|| show(Event::Phase("waiting for another run on this host to end".into())));
     allow_many_files()?;
     if !cores.others.is_empty() {
         process::pin(0, &cores.others).map_err(BenchError::system("pinning the signalling to its cores"))?;
@@ -157,20 +157,6 @@ async fn with_target(
     show(Event::Phase("clients leave".into()));
     crowd.leave().await;
     Ok(result)
-}
-
-/// Held while a run goes on: two at the same time would measure each other. Anybody on the host may take it.
-const TURN_FILE: &str = "/tmp/boltorezka-bench.lock";
-
-/// Waits until no other run goes on. The turn ends when the file is dropped, also by a crash. Where there can be no such
-/// file, as when another user owns it, the run goes on without.
-fn take_turn(show: Show<'_>) -> Option<File> {
-    let file = File::options().create(true).append(true).open(TURN_FILE).ok()?;
-    if file.try_lock().is_err() {
-        show(Event::Phase("waiting for another run on this host to end".into()));
-        file.lock().ok()?;
-    }
-    Some(file)
 }
 
 /// Each client has a socket to its server, and the server one to each client: more files than shells allow by default.

@@ -21,6 +21,7 @@ use crate::process;
 use crate::target::TargetError;
 use crate::target::boltorezka::Access;
 use crate::target::boltorezka::server::{Server, ServerOptions};
+use crate::turn;
 use socket::{Socket, Tally};
 
 /// How long messages may take after the last was sent; what comes later counts as not delivered.
@@ -84,6 +85,7 @@ pub struct SignalResult {
 /// # Errors
 /// [`BenchError::Target`] when the server, the rooms or the tokens could not be made. Sockets that fail are counted instead.
 pub fn run_blocking(options: &SignalOptions) -> Result<SignalResult, BenchError> {
+    let _turn = turn::take(|| tracing::warn!("waiting for another run on this host to end"));
     let others: Vec<usize> = (0..process::cores()).filter(|core| *core != SERVER_CORE).collect();
     if options.url.is_none() && !others.is_empty() {
         process::pin(0, &others).map_err(BenchError::system("pinning the clients to their cores"))?;
