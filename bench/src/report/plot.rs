@@ -186,7 +186,7 @@ pub fn plain(value: f64) -> String {
     } else if magnitude >= 1.0 {
         format!("{value:.2}")
     } else {
-        format!("{value:.3}").trim_end_matches('0').to_owned()
+        format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 }
 
@@ -248,6 +248,7 @@ mod tests {
         for (value, text) in [
             (0.0, "0"),
             (0.25, "0.25"),
+            (0.9999, "1"),
             (1.234, "1.23"),
             (18.26, "18.3"),
             (340.4, "340"),
