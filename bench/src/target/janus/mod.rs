@@ -22,6 +22,9 @@ use crate::plan::{Plan, Seat};
 const BITRATE_BPS_MAX: u32 = 50_000_000;
 /// Error code of the plugin for a feed whose connection is not complete yet.
 const NO_SUCH_FEED: u64 = 428;
+/// Janus's number of the largest encoding: it takes the first of a description for the largest and counts down, while our
+/// clients name the smallest first.
+const BEST_SUBSTREAM: u8 = 0;
 /// Time between attempts to subscribe to such a feed.
 const FEED_POLL: Duration = Duration::from_millis(20);
 
@@ -115,6 +118,7 @@ impl Target for Janus {
             transports: transports.clone(),
             room: seat.room,
             feeds: self.plan.get().map(|plan| plan.sources(seat)).unwrap_or_default(),
+            camera_encodings: self.camera_encodings,
             sending: None,
             receiving: None,
         };
@@ -144,6 +148,7 @@ struct Client {
     room: u32,
     /// Whom it receives.
     feeds: Vec<u32>,
+    camera_encodings: u8,
     sending: Option<Connection>,
     receiving: Option<Connection>,
 }
@@ -198,6 +203,10 @@ impl Client {
         }
         let answer = transport.answer(&sdp_of(what, offer.done(what)?.sdp)?)?;
         self.api.ask("starting", handle.id, json!({"request": "start"}), Some(("answer", answer))).await?;
+        if self.camera_encodings > 1 {
+            let best = json!({"request": "configure", "substream": BEST_SUBSTREAM});
+            self.api.ask("choosing an encoding", handle.id, best, None).await?;
+        }
         Ok(Some(Connection { handle, transport }))
     }
 
