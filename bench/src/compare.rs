@@ -82,3 +82,35 @@ pub fn same_work(a: &RunResult, b: &RunResult) -> Result<(), BenchError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn runs_are_compared_only_when_they_did_the_same_work() {
+        let ours = samples::run(TargetKind::Boltorezka);
+        let janus = samples::run(TargetKind::Janus);
+        let janus = RunResult { forwarded_packets_per_s: 32_000.0, ..janus };
+        assert!(same_work(&ours, &janus).is_ok());
+        let others: [(&str, RunResult); 5] = [
+            ("received a second", RunResult { forwarded_packets_per_s: 31_000.0, ..janus.clone() }),
+            ("megabits", RunResult { forwarded_mbps: 150.0, ..janus.clone() }),
+            ("sent a second", RunResult { sent_packets_per_s: 150.0, ..janus.clone() }),
+            ("clients at the end", RunResult { participants: 150, ..janus.clone() }),
+            ("the link", RunResult { link: "loopback".into(), ..janus.clone() }),
+        ];
+        for (what, other) in others {
+            let error = same_work(&ours, &other).unwrap_err().to_string();
+            assert!(error.contains(what) && error.contains("boltorezka and janus"), "{error}");
+        }
+    }
+
+    #[test]
+    fn each_target_runs_once_in_a_turn() {
+        let (ours, janus) = (TargetKind::Boltorezka, TargetKind::Janus);
+        assert_eq!(distinct(&[janus, ours, janus]), [janus, ours]);
+        assert_eq!((link_for(&[ours]), link_for(&[ours, janus])), (LinkKind::Loopback, LinkKind::Veth));
+    }
+}

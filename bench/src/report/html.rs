@@ -232,3 +232,50 @@ fn sources(load: &Load) -> String {
     let pace = if load.burst { "a picture's packets at once" } else { "paced as browsers do" };
     format!("VP8 at {} kbit/s{simulcast}, {} pictures a second, {pace}; Opus with pauses.", load.bitrate_kbps, load.fps)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::Comparison;
+    use crate::options::TargetKind;
+    use crate::report::samples;
+
+    fn comparison() -> Document {
+        let runs = [TargetKind::Boltorezka, TargetKind::Janus].map(samples::run);
+        Document::Comparison(Comparison { runs: runs.into() })
+    }
+
+    #[test]
+    fn a_page_holds_everything_and_needs_nothing_from_elsewhere() {
+        let page = page(&[("before".into(), comparison())]);
+        for part in ["webinar 1 → 200", "janus", "5,000 ns (2×)", "floor", "a &lt;server&gt;", "87.9 KiB"] {
+            assert!(page.contains(part), "{part}");
+        }
+        for part in ["NaN", "<script", "http", "<server>"] {
+            assert!(!page.contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn runs_of_one_target_are_told_apart() {
+        let page = page(&[("before".into(), comparison()), ("after".into(), comparison())]);
+        assert!(page.contains("boltorezka, before") && page.contains("janus, after"));
+        let twice = Document::Comparison(Comparison { runs: vec![samples::run(TargetKind::Janus); 2] });
+        let page = super::page(&[(String::new(), twice)]);
+        assert!(page.contains("janus #1") && page.contains("janus #2"));
+    }
+
+    #[test]
+    fn results_are_told_by_their_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result.json");
+        let run = Document::Run(Box::new(samples::run(TargetKind::Janus)));
+        for document in [run, comparison()] {
+            super::super::write_json(&path, &document).unwrap();
+            let again = Document::read(&path).unwrap();
+            assert_eq!(std::mem::discriminant(&document), std::mem::discriminant(&again));
+        }
+        std::fs::write(&path, "{}").unwrap();
+        assert!(Document::read(&path).unwrap_err().to_string().contains("no result"));
+    }
+}

@@ -5,6 +5,8 @@ pub mod document;
 mod figures;
 pub mod html;
 mod plot;
+#[cfg(test)]
+pub mod samples;
 mod sections;
 pub mod table;
 

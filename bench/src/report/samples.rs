@@ -1,0 +1,61 @@
+//! A result for tests.
+
+use super::{Host, RunResult};
+use crate::options::{Load, Scenario, TargetKind};
+
+/// A run of a webinar that went well.
+pub fn run(target: TargetKind) -> RunResult {
+    RunResult {
+        scenario: Scenario::Webinar,
+        target,
+        target_description: "a <server>".into(),
+        cpu_ns_per_forwarded_packet: Some(5_000.0),
+        floor_ns_per_packet: Some(2_500.0),
+        forwarded_packets_per_s: 32_500.0,
+        latency_us_p50: 800.0,
+        latency_us_p99: 1_500.0,
+        latency_us_p999: 4_000.0,
+        loss_ratio: 0.0,
+        rss_bytes_per_participant: Some(90_000.0),
+        join_ms_p50: Some(120.0),
+        join_ms_p95: Some(210.0),
+        sfu_cpu_ratio: Some(0.2),
+        generator_cpu_ratio: 0.1,
+        generator_dropped_packets: 0,
+        generator_was_bottleneck: false,
+        undelivered_ratio: Some(0.0),
+        repaired_packets: 0,
+        latency_samples: 1_000,
+        forwarded_mbps: 220.0,
+        sent_packets_per_s: 162.5,
+        received_run_length: 1.3,
+        control_cpu_ratio: None,
+        join_cpu_ms: None,
+        joins_per_s: 400.0,
+        joins_failed: 0,
+        others_cpu_ratio: 0.0,
+        participants: 201,
+        keyframe_requests: 0,
+        load: Load {
+            scenario: Scenario::Webinar,
+            publishers: None,
+            subscribers: Some(200),
+            participants: None,
+            heard: None,
+            rooms: None,
+            rate: None,
+            bitrate_kbps: 1_000,
+            fps: 30,
+            simulcast: false,
+            burst: false,
+        },
+        duration_s: 15.0,
+        shards: 1,
+        link: "veth".into(),
+        gro: true,
+        srtp_profile: "AEAD_AES_256_GCM".into(),
+        host: Host { cpu_model: "a processor".into(), cores: 2, kernel: "Linux".into(), date: "2026-11-22".into() },
+        timeline: Vec::new(),
+        floor: None,
+    }
+}
