@@ -37,11 +37,6 @@ impl History {
         self.packets.get(place)
     }
 
-    /// The newest packet.
-    pub fn newest(&self) -> Option<&Packet> {
-        self.packets.back()
-    }
-
     /// Lets go of what is too old, as when nothing comes any more.
     pub fn expire(&mut self, now: Instant) {
         while self.packets.front().is_some_and(|oldest| now.saturating_duration_since(oldest.arrival) > AGE_MAX) {
@@ -84,6 +79,6 @@ mod tests {
         history.push(&packet(2_000, 0, now + AGE_MAX + Duration::from_millis(1)));
         assert_eq!(history.packets.len(), 1);
         history.expire(now + 3 * AGE_MAX);
-        assert!(history.newest().is_none());
+        assert!(history.packets.is_empty());
     }
 }

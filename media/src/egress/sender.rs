@@ -122,11 +122,6 @@ impl Sender {
         }
     }
 
-    /// Whether a source is one of ours.
-    pub fn owns(&self, ssrc: u32) -> bool {
-        self.streams.iter().any(|stream| stream.config().ssrc == ssrc || stream.config().rtx_ssrc == Some(ssrc))
-    }
-
     /// Estimated bandwidth towards the client.
     pub fn estimate_bps(&self) -> u64 {
         self.estimator.estimate_bps()
@@ -292,7 +287,11 @@ impl Sender {
         packets: &[Packet],
         arena: &mut Vec<u8>,
     ) -> bool {
-        let padding = padded_to.saturating_sub(self.datagram_bytes(slot, queued, packets));
+        // One that leaves alone, as most do, is not measured again.
+        let padding = match padded_to {
+            0 => 0,
+            bytes => bytes.saturating_sub(self.datagram_bytes(slot, queued, packets)),
+        };
         let padding_bytes = padding.min(usize::from(PADDING_BYTES)) as u8;
         let Self { streams, association, estimator, transport_wide, .. } = self;
         let (Some((sealer, _)), Some(packet)) = (association, packets.get(queued.packet)) else { return false };
