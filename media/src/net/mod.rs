@@ -5,10 +5,13 @@
 mod addresses;
 mod affinity;
 mod control;
+mod sending;
+mod steering;
 mod udp;
 mod wake;
 
 pub use addresses::host_addresses;
 pub use affinity::pin_to_core;
-pub use udp::{BATCH_MAX, Message, Received, Sent, UdpSocket};
-pub use wake::{Waker, wait};
+pub use sending::{Message, Sent};
+pub use udp::{BATCH_MAX, Lane, Received, UdpSocket};
+pub use wake::Waker;

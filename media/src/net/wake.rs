@@ -42,13 +42,25 @@ impl Waker {
     }
 }
 
-/// Blocks until `socket` is readable, `waker` was woken, or `timeout` is over. Pending wake-ups are taken.
+/// Sockets that one thread waits for at most.
+const SOCKETS_MAX: usize = 2;
+
+/// Blocks until one of `sockets` is readable, `waker` was woken, or `timeout` is over. Pending wake-ups are taken. Sockets
+/// beyond the second are not waited for.
 ///
 /// # Errors
 /// What `ppoll(2)` says, but not an interruption by a signal, which counts as waking.
-pub fn wait(socket: &impl AsRawFd, waker: &Waker, timeout: Duration) -> io::Result<()> {
+pub(super) fn wait<'a>(
+    sockets: impl Iterator<Item = &'a (impl AsRawFd + 'a)>,
+    waker: &Waker,
+    timeout: Duration,
+) -> io::Result<()> {
     let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    let mut entries = [entry(socket.as_raw_fd()), entry(waker.0.as_raw_fd())];
+    // No file: poll(2) passes it over.
+    let mut entries = [entry(waker.0.as_raw_fd()), entry(-1), entry(-1)];
+    for (place, socket) in entries.iter_mut().skip(1).zip(sockets.take(SOCKETS_MAX)) {
+        *place = entry(socket.as_raw_fd());
+    }
     let timeout = libc::timespec {
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
@@ -58,7 +70,7 @@ pub fn wait(socket: &impl AsRawFd, waker: &Waker, timeout: Duration) -> io::Resu
         unsafe { libc::ppoll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, &timeout, std::ptr::null()) };
     match result {
         0.. => {
-            let [_, woken] = entries;
+            let [woken, ..] = entries;
             if woken.revents != 0 {
                 waker.reset();
             }
@@ -84,7 +96,7 @@ mod tests {
         let waker = Waker::new().unwrap();
         let timed = |timeout| {
             let start = Instant::now();
-            wait(&socket, &waker, timeout).unwrap();
+            wait([&socket].into_iter(), &waker, timeout).unwrap();
             start.elapsed()
         };
         assert!(timed(Duration::from_millis(30)) >= Duration::from_millis(30));

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::{Datagram, PeerMessage, ShardCommand, ShardCore, ShardEvent};
-use crate::net::{BATCH_MAX, Message, UdpSocket, Waker, pin_to_core, wait};
+use crate::net::{BATCH_MAX, Lane, Message, UdpSocket, Waker, pin_to_core};
 
 /// Commands of the node in one turn. A join takes a millisecond or so, in which no packet moves.
 const COMMANDS_PER_TURN: usize = 4;
@@ -23,6 +23,10 @@ const COMMAND_QUEUE: usize = 4096;
 const PEER_QUEUE_BATCHES: usize = 256;
 /// Events that wait for the node. When it is full the shard keeps them and tries again in its next turn.
 pub const EVENT_QUEUE: usize = 4096;
+
+/// Reports that come within this time are taken together: each that woke the thread alone would cost as much as a
+/// dozen packets. A repeat or a keyframe comes that much later, which is little beside a round trip.
+const REPORTS_HELD: Duration = Duration::from_millis(3);
 
 /// A batch of messages from one shard to another.
 pub type PeerBatch = (u8, Vec<PeerMessage>);
@@ -122,6 +126,13 @@ pub struct ShardLoop {
     pub events: tokio::sync::mpsc::Sender<(u8, ShardEvent)>,
 }
 
+/// What a loop remembers from turn to turn.
+struct LoopState {
+    outbox: Outbox,
+    /// Until then no report wakes the thread.
+    reports_held_until: Option<Instant>,
+}
+
 impl ShardLoop {
     /// Runs until the node is gone.
     ///
@@ -132,21 +143,27 @@ impl ShardLoop {
         if let Err(error) = pin_to_core(usize::from(shard)) {
             tracing::warn!(shard, %error, "the shard's thread is not bound to a core");
         }
-        let mut outbox = Outbox::new(self.shards.len());
-        loop {
-            let timeout = match outbox.is_empty() {
-                true => self.core.poll_timeout().saturating_duration_since(Instant::now()),
-                false => Duration::from_millis(1),
-            };
-            wait(&self.socket, &self.inbox.waker, timeout).map_err(|error| ShardEnded { shard, error })?;
-            if !self.turn(&mut outbox).map_err(|error| ShardEnded { shard, error })? {
-                return Ok(());
-            }
-        }
+        let mut state = LoopState { outbox: Outbox::new(self.shards.len()), reports_held_until: None };
+        while self.wait(&state).and_then(|()| self.turn(&mut state)).map_err(|error| ShardEnded { shard, error })? {}
+        Ok(())
+    }
+
+    /// Sleeps until there is something to do; through reports while the last are fresh.
+    fn wait(&self, state: &LoopState) -> io::Result<()> {
+        let now = Instant::now();
+        let until = match state.outbox.is_empty() {
+            true => self.core.poll_timeout(),
+            false => now + Duration::from_millis(1),
+        };
+        let (until, lanes) = match state.reports_held_until {
+            Some(held_until) if held_until > now => (until.min(held_until), [Lane::Media].as_slice()),
+            _ => (until, [Lane::Media, Lane::Reports].as_slice()),
+        };
+        self.socket.wait(&self.inbox.waker, until.saturating_duration_since(now), lanes)
     }
 
     /// Takes input, lets the core work, sends what came out. `false` when the node is gone.
-    fn turn(&mut self, outbox: &mut Outbox) -> io::Result<bool> {
+    fn turn(&mut self, state: &mut LoopState) -> io::Result<bool> {
         let now = Instant::now();
         for count in 0..COMMANDS_PER_TURN {
             match self.inbox.commands.try_recv() {
@@ -169,27 +186,33 @@ impl ShardLoop {
                 self.inbox.waker.wake();
             }
         }
+        self.receive(now, Lane::Media)?;
+        if self.receive(now, Lane::Reports)? {
+            state.reports_held_until = Some(now + REPORTS_HELD);
+        }
+        self.core.handle_timeout(now);
+        self.send()?;
+        state.outbox.collect(&mut self.core);
+        state.outbox.deliver(self.shard, &self.shards, &self.events, &mut self.core);
+        Ok(true)
+    }
+
+    /// Takes what is in a lane; says whether there was anything.
+    fn receive(&mut self, now: Instant, lane: Lane) -> io::Result<bool> {
         for count in 0..BATCHES_PER_TURN {
             let candidates = &self.candidates;
-            let received = self.socket.receive()?;
             let mut taken = 0;
-            let datagrams = received.map(|datagram| {
+            let datagrams = self.socket.receive(lane)?.map(|datagram| {
                 taken += 1;
                 let destination = candidate_for(candidates, datagram.local, datagram.source);
                 Datagram { source: datagram.source, destination, contents: datagram.contents }
             });
             self.core.handle_datagrams(now, datagrams);
             if taken < BATCH_MAX {
-                break;
-            }
-            if count + 1 == BATCHES_PER_TURN {
-                self.core.counters_mut().exhaust("datagrams");
+                return Ok(count > 0 || taken > 0);
             }
         }
-        self.core.handle_timeout(now);
-        self.send()?;
-        outbox.collect(&mut self.core);
-        outbox.deliver(self.shard, &self.shards, &self.events, &mut self.core);
+        self.core.counters_mut().exhaust("datagrams");
         Ok(true)
     }
 
