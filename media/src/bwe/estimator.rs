@@ -12,6 +12,7 @@ use super::history::{History, State};
 use super::loss::{Loss, Verdict};
 use super::probe::{Probe, ProbeId, Prober};
 use super::rate::AckedRate;
+use crate::net::prefetch;
 
 /// The estimate's limits. The least is enough for one voice: with less nothing would ever be measured.
 const ESTIMATE_BPS_MIN: f64 = 50_000.0;
@@ -121,6 +122,12 @@ impl Estimator {
         if let Some(id) = probe {
             self.prober.sent(now_us, id, sequence, bytes);
         }
+    }
+
+    /// Fetches what [`Estimator::sent`] needs for a packet.
+    pub fn prefetch(&self, sequence: u64) {
+        prefetch(&self.unreported_packets);
+        self.history.prefetch(sequence);
     }
 
     /// Takes an RTCP transport-wide feedback packet (type 205, format 15), header included: one packet of a compound.

@@ -1,6 +1,7 @@
 //! What was sent, until it is reported.
 
 use super::probe::ProbeId;
+use crate::net::prefetch;
 
 /// Packets that are remembered at first; a power of two.
 const PACKETS_AT_FIRST: usize = 128;
@@ -67,6 +68,13 @@ impl History {
         self.newest = Some(sequence);
     }
 
+    /// Fetches the place of a packet.
+    pub fn prefetch(&self, sequence: u64) {
+        if let Some(place) = self.ring.get(sequence as usize & self.mask()) {
+            prefetch(place);
+        }
+    }
+
     /// The whole number that a report means by its low 16 bits: the newest of that name.
     pub fn expand(&self, low: u16) -> Option<u64> {
         let newest = self.newest?;
@@ -79,8 +87,12 @@ impl History {
     }
 
     fn slot(&mut self, sequence: u64) -> Option<&mut Sent> {
-        let mask = self.ring.len().wrapping_sub(1);
+        let mask = self.mask();
         self.ring.get_mut(sequence as usize & mask)
+    }
+
+    fn mask(&self) -> usize {
+        self.ring.len().wrapping_sub(1)
     }
 
     fn grow(&mut self) {

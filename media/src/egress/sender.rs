@@ -9,6 +9,7 @@ use super::rtcp::{self, Feedback};
 use super::srtp::{Opener, Sealer, SrtpError};
 use super::stream::{Stream, StreamConfig};
 use crate::bwe::{Estimator, Probe};
+use crate::net::prefetch;
 use crate::router::Munged;
 use crate::rtp::{Codec, Packet, vp8, vp9};
 
@@ -207,6 +208,16 @@ impl Sender {
         true
     }
 
+    /// Fetches what [`Sender::send`] needs for a slot.
+    pub fn prefetch(&self, slot: usize) {
+        if let Some(stream) = self.streams.get(slot) {
+            prefetch(stream);
+        }
+        prefetch(&self.association);
+        prefetch(&self.path);
+        self.estimator.prefetch(self.transport_wide);
+    }
+
     /// Writes and seals packets of a slot, and its report when that is due. `queue` names them among `packets`.
     pub fn send(
         &mut self,
@@ -251,6 +262,10 @@ impl Sender {
 
     /// How many of the first packets can leave as one message, and the size that all but the last are padded to.
     fn run(&self, slot: usize, queue: &[Queued], packets: &[Packet]) -> Run {
+        if queue.len() == 1 {
+            // Its length is that of no other.
+            return Run { length: 1, segment_bytes: usize::MAX };
+        }
         let (mut lowest, mut highest, mut total) = (usize::MAX, 0, 0);
         for (length, queued) in queue.iter().enumerate() {
             let bytes = self.datagram_bytes(slot, queued, packets);

@@ -5,6 +5,7 @@
 mod addresses;
 mod affinity;
 mod control;
+mod prefetch;
 mod sending;
 mod steering;
 mod udp;
@@ -12,6 +13,7 @@ mod wake;
 
 pub use addresses::host_addresses;
 pub use affinity::pin_to_core;
+pub use prefetch::prefetch;
 pub use sending::{Message, Sent};
 pub use udp::{BATCH_MAX, Lane, Received, UdpSocket};
 pub use wake::Waker;

@@ -11,6 +11,7 @@ use super::call::Call;
 use super::demux::Reach;
 use super::transport::Transport;
 use crate::egress::Sender;
+use crate::net::prefetch;
 use crate::router::Forwarder;
 use crate::router::slots::Wish;
 use crate::rtp::Format;
@@ -132,6 +133,15 @@ impl Slot {
 }
 
 impl Connection {
+    /// Fetches what forwarding in a slot needs.
+    pub fn prefetch(&self, slot: usize) {
+        prefetch(&self.state);
+        if let Some(slot) = self.slots.get(slot) {
+            prefetch(slot);
+        }
+        self.sender.prefetch(slot);
+    }
+
     /// Enters `state`; says whether it is a new one.
     pub fn enter(&mut self, state: ConnectionState, now: Instant) -> bool {
         let is_new = self.state != state;
