@@ -123,11 +123,11 @@ impl ClientMessage {
         ["ping", "pong", "room.join", "room.leave", "message.send", "call.offer", "call.ice", "call.leave"];
 }
 
-/// The outer form of each server frame.
+/// The outer form of each server frame. `P` is what a payload is kept as.
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "lowercase")]
-#[ts(optional_fields)]
-pub enum Answer {
+#[ts(optional_fields, concrete(P = serde_json::Value))]
+pub enum Answer<P = serde_json::Value> {
     /// The request was carried out.
     #[serde(rename_all = "camelCase")]
     Ack {
@@ -139,7 +139,7 @@ pub enum Answer {
         ts: Timestamp,
         /// As the request's type says.
         #[ts(type = "unknown")]
-        payload: serde_json::Value,
+        payload: P,
     },
     /// The request changed nothing.
     #[serde(rename_all = "camelCase")]
@@ -160,11 +160,11 @@ pub enum Answer {
     },
 }
 
-/// What the server tells without being asked.
+/// What the server tells without being asked. `P` is what a [`Participant`] is kept as.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", content = "payload")]
-#[ts(optional_fields)]
-pub enum ServerMessage {
+#[ts(optional_fields, concrete(P = Participant))]
+pub enum ServerMessage<P = Participant> {
     /// First on the socket.
     #[serde(rename = "server.ready")]
     #[serde(rename_all = "camelCase")]
@@ -184,7 +184,7 @@ pub enum ServerMessage {
     Pong {},
     /// Who is in a room. See [`PresenceUpdate`].
     #[serde(rename = "presence.update")]
-    PresenceUpdate(PresenceUpdate),
+    PresenceUpdate(PresenceUpdate<P>),
     /// Something was said in a joined room, once for each message, in commit order.
     #[serde(rename = "message.new")]
     MessageNew {
@@ -213,7 +213,8 @@ pub enum ServerMessage {
 /// from `joined`; else `joined` and `changed` replace entries by `participantId`, and `left` removes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
-pub struct PresenceUpdate {
+#[ts(concrete(P = Participant))]
+pub struct PresenceUpdate<P = Participant> {
     /// Where.
     pub room: RoomSlug,
     /// Number of the update in its room.
@@ -221,23 +222,24 @@ pub struct PresenceUpdate {
     /// Whether it holds all.
     pub snapshot: bool,
     /// New ones.
-    pub joined: Vec<Participant>,
+    pub joined: Vec<P>,
     /// Gone ones.
     pub left: Vec<ParticipantId>,
     /// Changed ones.
-    pub changed: Vec<Participant>,
+    pub changed: Vec<P>,
 }
 
 /// Payload of the `ack` to `room.join` and `call.leave`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
-pub struct RoomJoined {
+#[ts(concrete(P = Participant))]
+pub struct RoomJoined<P = Participant> {
     /// Where.
     pub room: RoomSlug,
     /// Who the client is there.
     pub participant_id: ParticipantId,
     /// Who is there, the client too.
-    pub participants: Vec<Participant>,
+    pub participants: Vec<P>,
     /// The presence update that the list includes.
     pub seq: u64,
 }
@@ -298,7 +300,7 @@ mod tests {
 
     #[test]
     fn answers_are_flat_and_events_have_a_payload() {
-        let nack = Answer::Nack {
+        let nack: Answer = Answer::Nack {
             request_id: "1".into(),
             event_type: "room.join".into(),
             ts: Timestamp::from_unix_ms(0),
@@ -310,7 +312,8 @@ mod tests {
         assert_eq!(json["type"], "nack");
         assert_eq!(json["requestId"], "1");
         assert_eq!(json["code"], "room_full");
-        let ended = ServerMessage::CallEnded { room: RoomSlug::new("abc").unwrap(), reason: EndReason::RoomDeleted };
+        let ended: ServerMessage =
+            ServerMessage::CallEnded { room: RoomSlug::new("abc").unwrap(), reason: EndReason::RoomDeleted };
         assert_eq!(
             serde_json::to_value(ended).unwrap(),
             serde_json::json!({"type": "call.ended", "payload": {"room": "abc", "reason": "room_deleted"}})

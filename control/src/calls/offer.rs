@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::presence::LiveRoom;
 use crate::store::Admission;
-use crate::ws::{Reply, SocketHandle, frame};
+use crate::ws::{Reply, SocketHandle, frame, raw};
 
 /// A node answers in milliseconds; the client's own patience is 6 s.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,7 +71,7 @@ async fn finish(app: App, socket: SocketHandle, room: Arc<LiveRoom>, pending: Pe
     match outcome {
         Some(Ok(sdp)) => {
             let slug = room.state().slug().clone();
-            reply.send(Ok(json!({ "room": slug, "participantId": participant_id })));
+            reply.send(Ok(raw(&json!({ "room": slug, "participantId": participant_id }))));
             socket.send(frame(&ServerMessage::CallAnswer { room: slug, sdp }));
         }
         Some(Err(refusal)) => {

@@ -1,5 +1,6 @@
 //! The live state of one room. Pure: no clock, no database.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
 use boltorezka_proto::admission::{ConnectionState, ParticipantStatus};
@@ -7,8 +8,9 @@ use boltorezka_proto::call::TrackSource;
 use boltorezka_proto::rest::{CallState, Participant, RoomRole};
 use boltorezka_proto::socket::{PresenceUpdate, RoomJoined, ServerMessage};
 use boltorezka_proto::{ParticipantId, RoomSlug, SessionId, UserId};
+use serde_json::value::RawValue;
 
-use crate::ws::{SocketHandle, frame};
+use crate::ws::{SocketHandle, frame, presence_frame, raw};
 
 /// Which socket carries a participant's call, and since which admission.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +34,14 @@ pub struct Seat {
     pub call_owner: Option<CallOwner>,
     /// Since when it has no socket.
     pub alone_since_ms: Option<i64>,
+    /// `view` as it is sent: everybody who enters a room of a thousand gets a thousand of them.
+    written: OnceCell<Box<RawValue>>,
+}
+
+impl Seat {
+    fn written(&self) -> &RawValue {
+        self.written.get_or_init(|| raw(&self.view))
+    }
 }
 
 struct Attached {
@@ -104,13 +114,14 @@ impl RoomState {
             }
             return;
         }
-        let seat = Seat { view, on_node, offers: 0, call_owner: None, alone_since_ms: Some(now_ms) };
+        let seat =
+            Seat { view, on_node, offers: 0, call_owner: None, alone_since_ms: Some(now_ms), written: OnceCell::new() };
         self.seats.insert(participant_id, seat);
         self.note(participant_id, Change::Joined);
     }
 
-    /// Lets a socket see the room, as a participant that is in it. Returns what its `ack` says.
-    pub fn attach(&mut self, socket: SocketHandle, participant_id: ParticipantId) -> RoomJoined {
+    /// Lets a socket see the room, as a participant that is in it. Returns the payload of its `ack`.
+    pub fn attach(&mut self, socket: SocketHandle, participant_id: ParticipantId) -> Box<RawValue> {
         if let Some(seat) = self.seats.get_mut(&participant_id) {
             seat.alone_since_ms = None;
         }
@@ -118,14 +129,13 @@ impl RoomState {
         self.joined(participant_id)
     }
 
-    /// The room as of now, for the `ack` of somebody who is in it.
-    pub fn joined(&self, participant_id: ParticipantId) -> RoomJoined {
-        RoomJoined {
-            room: self.slug.clone(),
-            participant_id,
-            participants: self.seats.values().map(|seat| seat.view.clone()).collect(),
-            seq: self.seq,
-        }
+    /// The room as of now, for the `ack` of somebody who is in it: a [`RoomJoined`].
+    pub fn joined(&self, participant_id: ParticipantId) -> Box<RawValue> {
+        raw(&RoomJoined { room: self.slug.clone(), participant_id, participants: self.everybody(), seq: self.seq })
+    }
+
+    fn everybody(&self) -> Vec<&RawValue> {
+        self.seats.values().map(Seat::written).collect()
     }
 
     /// Ends what a socket sees. Returns its participant, and whether another socket of it is left.
@@ -253,7 +263,7 @@ impl RoomState {
         let changes = std::mem::take(&mut self.changes);
         if !changes.is_empty() {
             self.seq += 1;
-            let delta = frame(&ServerMessage::PresenceUpdate(self.delta(&changes)));
+            let delta = presence_frame(self.delta(&changes));
             for attached in self.sockets.values().filter(|attached| !attached.fresh) {
                 attached.socket.send(delta.clone());
             }
@@ -263,11 +273,11 @@ impl RoomState {
                 room: self.slug.clone(),
                 seq: self.seq,
                 snapshot: true,
-                joined: self.seats.values().map(|seat| seat.view.clone()).collect(),
+                joined: self.everybody(),
                 left: Vec::new(),
                 changed: Vec::new(),
             };
-            let snapshot = frame(&ServerMessage::PresenceUpdate(everything));
+            let snapshot = presence_frame(everything);
             for attached in self.sockets.values_mut().filter(|attached| attached.fresh) {
                 attached.fresh = false;
                 attached.socket.send(snapshot.clone());
@@ -275,10 +285,10 @@ impl RoomState {
         }
     }
 
-    fn delta(&self, changes: &BTreeMap<ParticipantId, Change>) -> PresenceUpdate {
+    fn delta(&self, changes: &BTreeMap<ParticipantId, Change>) -> PresenceUpdate<&RawValue> {
         let views = |wanted: Change| {
             let ids = changes.iter().filter(move |(_, change)| **change == wanted).map(|(id, _)| id);
-            ids.filter_map(|id| self.seats.get(id)).map(|seat| seat.view.clone()).collect()
+            ids.filter_map(|id| self.seats.get(id)).map(Seat::written).collect()
         };
         let left = changes.iter().filter(|(_, change)| **change == Change::Left).map(|(id, _)| *id).collect();
         PresenceUpdate {
@@ -293,6 +303,9 @@ impl RoomState {
 
     /// Remembers a change for the next flush. Who came and then changed, came.
     fn note(&mut self, participant_id: ParticipantId, change: Change) {
+        if let Some(seat) = self.seats.get_mut(&participant_id) {
+            seat.written.take();
+        }
         let noted = self.changes.entry(participant_id).or_insert(change);
         if *noted != Change::Joined || change == Change::Left {
             *noted = change;
@@ -332,7 +345,7 @@ mod tests {
         let (ann, bob) = (view("Ann"), view("Bob"));
         room.enter(ann.clone(), false, 0);
         let (socket, mut outgoing) = SocketHandle::for_tests();
-        let joined = room.attach(socket, ann.participant_id);
+        let joined: RoomJoined = serde_json::from_str(room.attach(socket, ann.participant_id).get()).unwrap();
         assert_eq!((joined.seq, joined.participants.len()), (0, 1));
         room.flush();
         let first = received(&mut outgoing);
@@ -365,7 +378,8 @@ mod tests {
         room.enter(bob.clone(), false, 0);
         let (socket, mut outgoing) = SocketHandle::for_tests();
         // The ack lists Bob, so the socket must hear that he left.
-        assert_eq!(room.attach(socket, ann.participant_id).participants.len(), 2);
+        let joined: RoomJoined = serde_json::from_str(room.attach(socket, ann.participant_id).get()).unwrap();
+        assert_eq!(joined.participants.len(), 2);
         room.remove(bob.participant_id);
         room.flush();
         assert_eq!(received(&mut outgoing)[0]["payload"]["joined"].as_array().unwrap().len(), 1);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boltorezka_proto::rest::{CallState, Participant};
-use boltorezka_proto::socket::RoomJoined;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomSlug, Timestamp};
+use serde_json::value::RawValue;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -45,11 +45,15 @@ pub async fn load(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Enters a room.
+/// Enters a room. Returns the payload of the `ack`, a [`RoomJoined`](boltorezka_proto::socket::RoomJoined).
 ///
 /// # Errors
 /// `not_found`, `banned`, `room_full`.
-pub async fn join(app: &App, socket: &SocketHandle, slug: &RoomSlug) -> Result<(Arc<LiveRoom>, RoomJoined), ApiError> {
+pub async fn join(
+    app: &App,
+    socket: &SocketHandle,
+    slug: &RoomSlug,
+) -> Result<(Arc<LiveRoom>, Box<RawValue>), ApiError> {
     let no_room = || ApiError::because(ErrorCode::NotFound, "there is no such room");
     let record = app.store.room(slug).await?.ok_or_else(no_room)?;
     let room = app.hub.room(record.id, slug);
@@ -103,11 +107,11 @@ pub async fn leave(app: &App, socket: &SocketHandle, room: &LiveRoom) -> Result<
 }
 
 /// Leaves the call and stays in the room, under a new id when there was a call. A call that another socket of the
-/// participant carries goes on: this one has left it already.
+/// participant carries goes on: this one has left it already. Returns the payload of the `ack`, as [`join`] does.
 ///
 /// # Errors
 /// `not_joined`.
-pub async fn leave_call(app: &App, socket: &SocketHandle, room: &LiveRoom) -> Result<RoomJoined, ApiError> {
+pub async fn leave_call(app: &App, socket: &SocketHandle, room: &LiveRoom) -> Result<Box<RawValue>, ApiError> {
     let _gate = room.gate.lock().await;
     let participant_id = room.state().participant_of(socket.id()).ok_or(ErrorCode::NotJoined)?;
     let owner = room.state().seat(participant_id).and_then(|seat| seat.call_owner);

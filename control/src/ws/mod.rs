@@ -6,8 +6,9 @@ mod run;
 mod socket;
 
 use axum::extract::ws::Utf8Bytes;
-use boltorezka_proto::socket::{Answer, ServerMessage};
+use boltorezka_proto::socket::{Answer, PresenceUpdate, ServerMessage};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 pub use gateway::routes;
 pub use requests::Reply;
@@ -20,9 +21,19 @@ pub fn frame(message: &ServerMessage) -> Utf8Bytes {
     text(message)
 }
 
+/// Who came, changed and left, as a text frame.
+pub fn presence_frame(update: PresenceUpdate<&RawValue>) -> Utf8Bytes {
+    text(&ServerMessage::PresenceUpdate(update))
+}
+
 /// An answer as a text frame.
-pub fn answer_frame(answer: &Answer) -> Utf8Bytes {
+pub fn answer_frame(answer: &Answer<Box<RawValue>>) -> Utf8Bytes {
     text(answer)
+}
+
+/// A part of a message, written once for all frames that it is in.
+pub fn raw(part: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(part).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 fn text(message: &impl Serialize) -> Utf8Bytes {

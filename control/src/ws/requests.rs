@@ -7,10 +7,11 @@ use boltorezka_proto::socket::{
     Answer, ClientFrame, ClientMessage, CloseCode, MessageSent, REQUEST_ID_BYTES_MAX, ServerMessage,
 };
 use boltorezka_proto::{ErrorCode, RoomSlug, Timestamp};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::socket::SocketHandle;
-use super::{answer_frame, frame};
+use super::{answer_frame, frame, raw};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::presence::LiveRoom;
@@ -36,7 +37,7 @@ pub struct Reply {
 
 impl Reply {
     /// Answers, once.
-    pub fn send(self, outcome: Result<Value, ApiError>) {
+    pub fn send(self, outcome: Result<Box<RawValue>, ApiError>) {
         let ts = Timestamp::from_unix_ms(self.app.clock.now_ms());
         let Self { socket, request_id, event_type, .. } = self;
         let answer = match outcome {
@@ -106,40 +107,39 @@ impl Requests {
         self.app.rates.requests_user.take(self.socket.user_id(), now_ms).map_err(ApiError::rate_limited)
     }
 
-    async fn carry_out(&mut self, message: ClientMessage, key: Option<String>) -> Result<Value, ApiError> {
+    async fn carry_out(&mut self, message: ClientMessage, key: Option<String>) -> Result<Box<RawValue>, ApiError> {
         match message {
             ClientMessage::Ping {} => {
                 self.socket.send(frame(&ServerMessage::Pong {}));
-                Ok(json!({}))
+                Ok(raw(&json!({})))
             }
-            ClientMessage::Pong {} => Ok(json!({})),
+            ClientMessage::Pong {} => Ok(raw(&json!({}))),
             ClientMessage::RoomJoin { room } => self.join(&room).await,
             ClientMessage::RoomLeave { room } => {
                 let live = self.joined(&room)?;
                 presence::leave(&self.app, &self.socket, &live).await?;
                 self.rooms.remove(&room);
-                Ok(json!({ "room": room }))
+                Ok(raw(&json!({ "room": room })))
             }
             ClientMessage::MessageSend { room, text, reply_to } => {
                 let live = self.joined(&room)?;
                 let new = chat::Outgoing { room: &live, text: &text, reply_to, key: key.as_deref() };
                 let sent: MessageSent = chat::send(&self.app, &self.socket, new).await?;
-                serde_json::to_value(sent).map_err(|_| ErrorCode::Internal.into())
+                Ok(raw(&sent))
             }
             ClientMessage::CallOffer { .. } => Err(ErrorCode::Internal.into()),
             ClientMessage::CallIce { room, .. } => {
                 self.joined(&room)?;
-                Ok(json!({ "room": room }))
+                Ok(raw(&json!({ "room": room })))
             }
             ClientMessage::CallLeave { room } => {
                 let live = self.joined(&room)?;
-                let joined = presence::leave_call(&self.app, &self.socket, &live).await?;
-                serde_json::to_value(joined).map_err(|_| ErrorCode::Internal.into())
+                presence::leave_call(&self.app, &self.socket, &live).await
             }
         }
     }
 
-    async fn join(&mut self, slug: &RoomSlug) -> Result<Value, ApiError> {
+    async fn join(&mut self, slug: &RoomSlug) -> Result<Box<RawValue>, ApiError> {
         let max = self.app.config.limits.rooms_per_socket;
         if max.is_some_and(|max| self.rooms.len() >= max as usize) && !self.rooms.contains_key(slug) {
             self.rooms.retain(|_, room| room.state().participant_of(self.socket.id()).is_some());
@@ -150,7 +150,7 @@ impl Requests {
         }
         let (room, joined) = presence::join(&self.app, &self.socket, slug).await?;
         self.rooms.insert(slug.clone(), room);
-        serde_json::to_value(joined).map_err(|_| ErrorCode::Internal.into())
+        Ok(joined)
     }
 
     async fn offer(&self, reply: Reply, room: &RoomSlug, sdp: String) {

@@ -453,7 +453,7 @@ candidate: string, } } | { "type": "call.leave", "payload": {
 room: RoomSlug, } };
 
 /**
- * The outer form of each server frame.
+ * The outer form of each server frame. `P` is what a payload is kept as.
  */
 export type Answer = { "type": "ack", 
 /**
@@ -498,7 +498,7 @@ message: string,
 retryAfterMs?: number, };
 
 /**
- * What the server tells without being asked.
+ * What the server tells without being asked. `P` is what a [`Participant`] is kept as.
  */
 export type ServerMessage = { "type": "server.ready", "payload": { 
 /**

@@ -278,7 +278,9 @@ async fn open(
                 Some(Err(error)) => return Err(GatewayError::Network(error.to_string())),
                 None => return Err(GatewayError::Network("it was closed at once".into())),
             };
-            if let Ok(ServerMessage::ServerReady { session_id, heartbeat_ms, .. }) = serde_json::from_str(&text) {
+            if let Ok(ServerMessage::ServerReady { session_id, heartbeat_ms, .. }) =
+                serde_json::from_str::<ServerMessage>(&text)
+            {
                 let _ = events.send(Arc::new(GatewayEvent::Ready { session_id }));
                 let heartbeat_ms = heartbeat_ms.clamp(*HEARTBEAT_MS.start(), *HEARTBEAT_MS.end());
                 return Ok((socket, can_reconnect, Duration::from_millis(heartbeat_ms)));
