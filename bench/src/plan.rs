@@ -8,6 +8,9 @@ use crate::options::{Load, Scenario};
 /// Most seats of a plan: each has an address, some timers and about 10 KiB.
 pub const SEATS_MAX: u32 = 20_000;
 
+/// Clients in the call before the run.
+const FIRST_CALL: u32 = 2;
+
 /// What one client does.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Seat {
@@ -84,6 +87,22 @@ impl Plan {
         }
         plan.seats.sort_by_key(|seat| (!seat.publishes(), seat.index));
         Ok(plan)
+    }
+
+    /// The plan with one more room for two, and that call as a plan of its own. It comes and goes before anything is
+    /// measured: what a server loads and sets up once belongs to none of the clients.
+    pub fn with_first_call(&self) -> (Self, Self) {
+        let index = self.seats.len() as u32;
+        let seat = |n| Seat { index: index + n, room: self.rooms, microphone: true, camera: true, audio: 1, video: 1 };
+        let mut whole = Self { rooms: self.rooms + 1, ..self.clone() };
+        let first = Self { seats: (0..FIRST_CALL).map(seat).collect(), churn_per_s: 0.0, ..whole.clone() };
+        whole.seats.extend(first.seats.iter().cloned());
+        (whole, first)
+    }
+
+    /// The number of the first who comes later.
+    pub fn next_index(&self) -> u32 {
+        self.seats.len() as u32 + FIRST_CALL
     }
 
     /// Somebody who comes later: the same as the last seat, under another number.
@@ -178,6 +197,16 @@ mod tests {
         let first_listener = plan.seats.iter().position(|seat| !seat.publishes()).unwrap();
         assert!(plan.seats[first_listener..].iter().all(|seat| !seat.publishes()));
         assert_eq!(plan.seats.len(), 1 + 20 + 10 + 10 + 20);
+    }
+
+    #[test]
+    fn a_call_comes_before_the_run() {
+        let plan = plan("--subscribers 3").unwrap();
+        let (whole, first) = plan.with_first_call();
+        assert_eq!((whole.rooms, whole.seats.len()), (2, 6));
+        assert_eq!(whole.sources(&first.seats[0]), [5]);
+        assert_eq!(whole.sources(&plan.seats[3]), [0]);
+        assert!(whole.seats.iter().all(|seat| seat.index < plan.next_index()));
     }
 
     #[test]

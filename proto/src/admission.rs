@@ -188,8 +188,24 @@ pub struct PublishedTrack {
 pub struct NodeLoad {
     /// RTP packets taken from clients.
     pub packets_received: u64,
+    /// RTP packets given to other shards.
+    pub packets_relayed: u64,
+    /// RTP packets taken from other shards.
+    pub packets_relay_received: u64,
+    /// RTP packets, of clients and other shards, that came as far as their track's slots.
+    pub packets_routed: u64,
+    /// Copies of them that slots could have been sent: one for each slot that is subscribed.
+    pub packets_offered: u64,
     /// RTP packets sent to clients for the first time.
     pub packets_forwarded: u64,
+    /// RTP packets sent to clients again, because they asked.
+    pub packets_resent: u64,
+    /// Datagrams of the node's own: reports, probes, answers to checks, handshakes, in-call messages.
+    pub datagrams_generated: u64,
+    /// Datagrams that the kernel took.
+    pub datagrams_sent: u64,
+    /// Messages that they left in: several datagrams for one client are one message.
+    pub messages_sent: u64,
     /// Datagrams and packets not taken or not sent, by reason.
     pub packets_dropped: std::collections::BTreeMap<String, u64>,
     /// Bytes taken from the sockets.

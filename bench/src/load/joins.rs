@@ -11,12 +11,16 @@ use super::LEAVE_TIMEOUT;
 use crate::error::BenchError;
 use crate::media::Transports;
 use crate::plan::{Plan, Seat};
-use crate::target::{JOIN_TIMEOUT, Participation, Target, TargetError};
+use crate::target::{JOIN_TIMEOUT, Lobby, Participation, Target, TargetError};
 
+/// Clients that wait at the door at a time, each with an open socket that nobody reads: they come in before the server
+/// misses a sign of life.
+const LOBBY_MAX: usize = 1_000;
 /// Share of clients that may fail to get in before the run is given up.
 const FAILED_RATIO_MAX: f64 = 0.05;
 
 type Inside = Box<dyn Participation>;
+type Entered = (Seat, Result<Inside, TargetError>);
 
 /// All clients of a run.
 pub struct Crowd {
@@ -26,6 +30,8 @@ pub struct Crowd {
     publishers: Vec<Inside>,
     /// Those who came first are in front.
     subscribers: VecDeque<Inside>,
+    /// Those who are in, while the others who send come.
+    waiting: Vec<(Seat, Inside)>,
     coming: JoinSet<Joined>,
     leaving: JoinSet<()>,
     /// How long each join of a seat that receives took.
@@ -33,7 +39,7 @@ pub struct Crowd {
     /// Joins that failed.
     pub failed: u64,
     first_failure: Option<String>,
-    /// How long it took until all were in.
+    /// How long it took until all were in who stood at the door.
     pub took: Duration,
     next_index: u32,
 }
@@ -53,6 +59,7 @@ impl Crowd {
             permits: Arc::new(Semaphore::new(parallel as usize)),
             publishers: Vec::new(),
             subscribers: VecDeque::new(),
+            waiting: Vec::new(),
             coming: JoinSet::new(),
             leaving: JoinSet::new(),
             times: Vec::new(),
@@ -73,29 +80,38 @@ impl Crowd {
     /// # Errors
     /// [`BenchError::Joins`] when too many fail.
     pub async fn admit(&mut self, plan: &Plan) -> Result<(), BenchError> {
-        self.next_index = plan.seats.len() as u32;
+        self.next_index = plan.next_index();
         let (publishers, subscribers): (Vec<&Seat>, Vec<&Seat>) = plan.seats.iter().partition(|seat| seat.publishes());
-        let entering = publishers.into_iter().map(|seat| self.enter(seat.clone())).collect::<Vec<_>>();
-        let mut entering = JoinSet::from_iter(entering);
-        let mut inside = Vec::new();
-        let began = Instant::now();
-        while let Some(entered) = entering.join_next().await {
-            match entered {
-                Ok((seat, Ok(participation))) => inside.push((seat, participation)),
-                Ok((_, Err(error))) => self.fail(&error),
-                Err(error) => self.fail(&TargetError::refused("joining", error)),
+        for seats in publishers.chunks(LOBBY_MAX) {
+            let connected = self.connect_all(seats).await;
+            let began = Instant::now();
+            let mut entering = JoinSet::from_iter(connected.into_iter().map(|(seat, lobby)| self.enter(seat, lobby)));
+            while let Some(entered) = entering.join_next().await {
+                match entered {
+                    Ok((seat, Ok(inside))) => self.waiting.push((seat, inside)),
+                    Ok((_, Err(error))) => self.fail(&error),
+                    Err(error) => self.fail(&TargetError::refused("joining", error)),
+                }
             }
+            self.took += began.elapsed();
         }
-        for (seat, participation) in inside {
-            self.coming.spawn(receive(seat, participation));
+        let began = Instant::now();
+        for (seat, inside) in std::mem::take(&mut self.waiting) {
+            self.coming.spawn(receive(seat, inside));
         }
         self.settle_all().await;
+        self.took += began.elapsed();
         self.check(plan)?;
-        for seat in subscribers {
-            self.come(seat.clone());
+        for seats in subscribers.chunks(LOBBY_MAX) {
+            let connected = self.connect_all(seats).await;
+            let began = Instant::now();
+            for (seat, lobby) in connected {
+                let entering = self.enter(seat, lobby);
+                self.coming.spawn(follow(entering));
+            }
+            self.settle_all().await;
+            self.took += began.elapsed();
         }
-        self.settle_all().await;
-        self.took = began.elapsed();
         self.check(plan)
     }
 
@@ -134,26 +150,33 @@ impl Crowd {
         }
     }
 
+    /// Somebody comes and joins at once.
     fn come(&mut self, seat: Seat) {
-        let entering = self.enter(seat);
-        self.coming.spawn(async {
-            match entering.await {
-                (seat, Ok(participation)) => receive(seat, participation).await,
+        let (target, transports, permits) = (self.target.clone(), self.transports.clone(), self.permits.clone());
+        self.coming.spawn(async move {
+            match connect(target, permits.clone(), seat).await {
+                (seat, Ok(lobby)) => follow(enter(transports, permits, seat, lobby)).await,
                 (seat, Err(error)) => Joined { publishes: seat.publishes(), outcome: Err(error) },
             }
         });
     }
 
-    /// Enters, as soon as there are few enough others who do.
-    fn enter(&self, seat: Seat) -> impl Future<Output = (Seat, Result<Inside, TargetError>)> + Send + use<> {
-        let (target, transports, permits) = (self.target.clone(), self.transports.clone(), self.permits.clone());
-        async move {
-            // Never closed.
-            let permit = permits.acquire_owned().await;
-            let joining = tokio::time::timeout(JOIN_TIMEOUT, target.join(&seat, &transports)).await;
-            drop(permit);
-            (seat, joining.unwrap_or(Err(TargetError::Timeout("joining"))))
+    async fn connect_all(&mut self, seats: &[&Seat]) -> Vec<(Seat, Box<dyn Lobby>)> {
+        let connecting = seats.iter().map(|seat| connect(self.target.clone(), self.permits.clone(), (*seat).clone()));
+        let mut connecting = JoinSet::from_iter(connecting);
+        let mut connected = Vec::new();
+        while let Some(outcome) = connecting.join_next().await {
+            match outcome {
+                Ok((seat, Ok(lobby))) => connected.push((seat, lobby)),
+                Ok((_, Err(error))) => self.fail(&error),
+                Err(error) => self.fail(&TargetError::refused("connecting", error)),
+            }
         }
+        connected
+    }
+
+    fn enter(&self, seat: Seat, lobby: Box<dyn Lobby>) -> impl Future<Output = Entered> + Send + use<> {
+        enter(self.transports.clone(), self.permits.clone(), seat, lobby)
     }
 
     async fn settle_all(&mut self) {
@@ -190,6 +213,36 @@ impl Crowd {
             return Err(BenchError::Joins { failed, all, first });
         }
         Ok(())
+    }
+}
+
+/// Goes to the door, as soon as few enough others do.
+async fn connect(
+    target: Arc<dyn Target>,
+    permits: Arc<Semaphore>,
+    seat: Seat,
+) -> (Seat, Result<Box<dyn Lobby>, TargetError>) {
+    // Never closed.
+    let permit = permits.acquire_owned().await;
+    let connecting = tokio::time::timeout(JOIN_TIMEOUT, target.connect(&seat)).await;
+    drop(permit);
+    (seat, connecting.unwrap_or(Err(TargetError::Timeout("connecting"))))
+}
+
+/// Enters, as soon as few enough others do.
+async fn enter(transports: Transports, permits: Arc<Semaphore>, seat: Seat, lobby: Box<dyn Lobby>) -> Entered {
+    // Never closed.
+    let permit = permits.acquire_owned().await;
+    let joining = tokio::time::timeout(JOIN_TIMEOUT, lobby.join(&transports)).await;
+    drop(permit);
+    (seat, joining.unwrap_or(Err(TargetError::Timeout("joining"))))
+}
+
+/// Receives, for who has entered.
+async fn follow(entering: impl Future<Output = Entered>) -> Joined {
+    match entering.await {
+        (seat, Ok(inside)) => receive(seat, inside).await,
+        (seat, Err(error)) => Joined { publishes: seat.publishes(), outcome: Err(error) },
     }
 }
 

@@ -200,6 +200,7 @@ impl Window {
             gro: !options.generator.no_gro,
             srtp_profile: end.counters.srtp_profile.to_owned(),
             host: Host::here(),
+            account: None,
             timeline: self.timeline.clone(),
             floor: None,
         }

@@ -16,8 +16,8 @@ use crate::media::engine::{Command, EngineHandle, EngineOptions};
 use crate::options::LoadOptions;
 use crate::plan::Plan;
 use crate::process;
-use crate::report::RunResult;
 use crate::report::table::Event;
+use crate::report::{Account, RunResult};
 use crate::target::{self, Target, TargetError};
 use crate::turn;
 use joins::Crowd;
@@ -140,11 +140,17 @@ async fn with_target(
     engine: &EngineHandle,
     show: Show<'_>,
 ) -> Result<RunResult, BenchError> {
-    target.prepare(plan).await?;
+    let (whole, first_call) = plan.with_first_call();
+    target.prepare(&whole).await?;
+    show(Event::Phase("a first call".into()));
+    let transports = Transports::new(engine.clone());
+    let mut first = Crowd::new(target.clone(), transports.clone(), options.generator.joins);
+    first.admit(&first_call).await?;
+    first.leave().await;
     let mut meter = Meter::new(engine.clone(), target.processes());
     let empty = meter.read().await?;
     show(Event::Phase(format!("{} clients join", plan.seats.len())));
-    let mut crowd = Crowd::new(target.clone(), Transports::new(engine.clone()), options.generator.joins);
+    let mut crowd = Crowd::new(target.clone(), transports, options.generator.joins);
     crowd.admit(plan).await?;
     let full = meter.read().await?;
     tokio::time::sleep(options.warm_up).await;
@@ -153,9 +159,12 @@ async fn with_target(
         return Err(TargetError::Ended.into());
     }
     let inside = crowd.inside();
-    let result = window.result(options, link, target.as_ref(), &empty, &full, &crowd, inside);
+    let mut result = window.result(options, link, target.as_ref(), &empty, &full, &crowd, inside);
     show(Event::Phase("clients leave".into()));
     crowd.leave().await;
+    tokio::time::sleep(COUNTERS_SETTLE).await;
+    let clients = engine.count().await?;
+    result.account = target.counters().await.map(|server| Account::new(server, &clients));
     Ok(result)
 }
 
@@ -167,6 +176,8 @@ fn allow_many_files() -> Result<(), BenchError> {
         .map_err(|error| BenchError::system("raising the limit of open files")(error.into()))
 }
 
+/// A server's counters are a second old at most. By then nothing moves any more.
+const COUNTERS_SETTLE: Duration = Duration::from_millis(2_200);
 /// Longest wait for everybody to leave: ten thousand do in seconds.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -1,5 +1,6 @@
 //! What a run found.
 
+mod account;
 pub mod comparison;
 pub mod document;
 mod figures;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::BenchError;
 use crate::options::{Load, LoadOptions, Scenario, TargetKind};
 use crate::process;
+pub use account::Account;
 
 /// A run's result. The names are the keys of its JSON.
 ///
@@ -104,6 +106,9 @@ pub struct RunResult {
     pub srtp_profile: String,
     /// The host.
     pub host: Host,
+    /// What the server counted over the whole run, beside what its clients did; where it tells.
+    #[serde(default)]
+    pub account: Option<Account>,
     /// How the run went on, one entry a second.
     pub timeline: Vec<Second>,
     /// The floor in detail.

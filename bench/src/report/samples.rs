@@ -55,6 +55,7 @@ pub fn run(target: TargetKind) -> RunResult {
         gro: true,
         srtp_profile: "AEAD_AES_256_GCM".into(),
         host: Host { cpu_model: "a processor".into(), cores: 2, kernel: "Linux".into(), date: "2026-11-22".into() },
+        account: None,
         timeline: Vec::new(),
         floor: None,
     }

@@ -90,6 +90,13 @@ pub fn summary(result: &RunResult) -> String {
     line("SFU", known(result.sfu_cpu_ratio, "cores"));
     line("control", known(result.control_cpu_ratio, "cores"));
     line("run length", format!("{:.2} datagrams", result.received_run_length));
+    if let Some(account) = &result.account {
+        let [before, after] = [account.imbalance_before_slots, account.imbalance_after_slots];
+        let [up, down] = [account.not_at_server_packets, account.not_at_clients_packets];
+        line("server's account", format!("{before} and {after} packets without a trace in it"));
+        line("server's and clients'", format!("{up} packets did not come to it, {down} not from it"));
+        line("sent a message", format!("{:.2} datagrams", account.run_length()));
+    }
     let dropped = result.generator_dropped_packets;
     line("generator", format!("{:.0} % of its core, {dropped} dropped", result.generator_cpu_ratio * 100.0));
     for doubt in result.doubts() {

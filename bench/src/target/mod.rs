@@ -4,6 +4,7 @@
 pub mod boltorezka;
 pub mod janus;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,15 +75,27 @@ pub trait Target: Send + Sync {
     /// Makes the rooms of the plan. Called once, before anybody joins.
     async fn prepare(&self, plan: &Plan) -> Result<(), TargetError>;
 
-    /// Lets a client in: it publishes what its seat says and, where one connection does both, receives from now on.
-    /// Returns when the server has answered; the transport connects by itself.
-    async fn join(&self, seat: &Seat, transports: &Transports) -> Result<Box<dyn Participation>, TargetError>;
+    /// Brings a client to the door: whatever it needs to speak to the server, such as a session or a socket.
+    async fn connect(&self, seat: &Seat) -> Result<Box<dyn Lobby>, TargetError>;
+
+    /// What the server has counted since its start, by name; `None` where it does not tell.
+    async fn counters(&self) -> Option<BTreeMap<String, u64>> {
+        None
+    }
 
     /// Its processes, for measuring and for pinning to cores.
     fn processes(&self) -> Processes;
 
     /// Ends it, if it was started for the run.
     async fn stop(&self);
+}
+
+/// One client at the door.
+#[async_trait]
+pub trait Lobby: Send {
+    /// Lets it in: it publishes what its seat says and, where one connection does both, receives from now on. Returns when
+    /// the server has answered; the transport connects by itself.
+    async fn join(self: Box<Self>, transports: &Transports) -> Result<Box<dyn Participation>, TargetError>;
 }
 
 /// One client inside. Dropping it leaves in whatever way is quick.

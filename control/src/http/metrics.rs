@@ -75,16 +75,27 @@ fn render_node_load(text: &mut String, load: &NodeLoad) {
     let many = |map: &std::collections::BTreeMap<String, u64>| -> Vec<(String, u64)> {
         map.iter().map(|(key, value)| (key.clone(), *value)).collect()
     };
-    family("packets_received_total", "counter", "RTP packets taken from clients.", None, &one(load.packets_received));
-    let help = "RTP packets sent to clients for the first time.";
-    family("packets_forwarded_total", "counter", help, None, &one(load.packets_forwarded));
+    let counters = [
+        ("packets_received_total", "RTP packets taken from clients.", load.packets_received),
+        ("packets_relayed_total", "RTP packets given to other shards.", load.packets_relayed),
+        ("packets_relay_received_total", "RTP packets taken from other shards.", load.packets_relay_received),
+        ("packets_routed_total", "RTP packets that came as far as their track's slots.", load.packets_routed),
+        ("packets_offered_total", "Copies of RTP packets that slots could have been sent.", load.packets_offered),
+        ("packets_forwarded_total", "RTP packets sent to clients for the first time.", load.packets_forwarded),
+        ("packets_resent_total", "RTP packets sent to clients again.", load.packets_resent),
+        ("datagrams_generated_total", "Datagrams of the node's own.", load.datagrams_generated),
+        ("datagrams_sent_total", "Datagrams that the kernel took.", load.datagrams_sent),
+        ("messages_sent_total", "Messages that datagrams left in.", load.messages_sent),
+        ("received_bytes_total", "Bytes taken from the sockets.", load.bytes_received),
+        ("sent_bytes_total", "Bytes given to the sockets.", load.bytes_sent),
+        ("connections_failed_total", "Connections that ended because of an error.", load.connections_failed),
+    ];
+    for (name, help, value) in counters {
+        family(name, "counter", help, None, &one(value));
+    }
     let help = "Datagrams and packets not taken or not sent.";
     family("packets_dropped_total", "counter", help, Some("reason"), &many(&load.packets_dropped));
-    family("received_bytes_total", "counter", "Bytes taken from the sockets.", None, &one(load.bytes_received));
-    family("sent_bytes_total", "counter", "Bytes given to the sockets.", None, &one(load.bytes_sent));
     family("connections", "gauge", "Connections that exist now.", None, &one(load.connections));
-    let help = "Connections that ended because of an error.";
-    family("connections_failed_total", "counter", help, None, &one(load.connections_failed));
     let help = "Times that a turn's budget ran out.";
     family("budget_exhausted_total", "counter", help, Some("budget"), &many(&load.budget_exhausted));
 }

@@ -12,6 +12,7 @@ pub const MESSAGE_BYTES_MAX: usize = 60_000;
 pub struct SendBatch {
     arena: Vec<u8>,
     messages: Vec<Message>,
+    generated: u64,
 }
 
 /// A stretch of the arena for one destination.
@@ -51,11 +52,11 @@ impl<'a> Outgoing<'a> {
 }
 
 impl SendBatch {
-    /// Adds a datagram.
+    /// Adds a datagram that is no packet of a client's.
     pub fn push(&mut self, source: IpAddr, destination: SocketAddr, datagram: &[u8]) {
         let start = self.arena.len();
         self.arena.extend_from_slice(datagram);
-        self.finish(start, datagram.len(), source, destination);
+        self.finish_generated(start, datagram.len(), source, destination);
     }
 
     /// The arena, to write datagrams behind what it holds; [`SendBatch::finish`] makes a message of them.
@@ -69,6 +70,18 @@ impl SendBatch {
         if end > start {
             self.messages.push(Message { start, end, segment_bytes, source, destination });
         }
+    }
+
+    /// As [`SendBatch::finish`], for datagrams that are no packets of clients.
+    pub fn finish_generated(&mut self, start: usize, segment_bytes: usize, source: IpAddr, destination: SocketAddr) {
+        let bytes = self.arena.len().saturating_sub(start);
+        self.generated += bytes.div_ceil(segment_bytes.max(1)) as u64;
+        self.finish(start, segment_bytes, source, destination);
+    }
+
+    /// Datagrams since the last [`SendBatch::clear`] that are no packets of clients.
+    pub fn generated(&self) -> u64 {
+        self.generated
     }
 
     /// Whether there is nothing to send.
@@ -92,6 +105,7 @@ impl SendBatch {
     pub fn clear(&mut self) {
         self.arena.clear();
         self.messages.clear();
+        self.generated = 0;
     }
 }
 

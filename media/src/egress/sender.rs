@@ -362,7 +362,7 @@ impl Sender {
             batch.arena().truncate(start);
         }
         let bytes = batch.arena().len() - start;
-        batch.finish(start, bytes, path.source, path.destination);
+        batch.finish_generated(start, bytes, path.source, path.destination);
     }
 
     /// Padding on a retransmission stream, which receivers measure and throw away. It leaves as one burst.
@@ -406,7 +406,7 @@ impl Sender {
                 break;
             }
         }
-        batch.finish(start, datagram_bytes, path.source, path.destination);
+        batch.finish_generated(start, datagram_bytes, path.source, path.destination);
     }
 }
 

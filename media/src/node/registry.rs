@@ -180,7 +180,15 @@ impl Registry {
         let mut load = NodeLoad::default();
         for counters in self.counters.values() {
             load.packets_received += counters.packets_received;
+            load.packets_relayed += counters.packets_relayed;
+            load.packets_relay_received += counters.packets_relay_received;
+            load.packets_routed += counters.packets_routed;
+            load.packets_offered += counters.packets_offered;
             load.packets_forwarded += counters.packets_forwarded;
+            load.packets_resent += counters.packets_resent;
+            load.datagrams_generated += counters.datagrams_generated;
+            load.datagrams_sent += counters.datagrams_sent;
+            load.messages_sent += counters.messages_sent;
             load.bytes_received += counters.bytes_received;
             load.bytes_sent += counters.bytes_sent;
             load.connections += counters.connections;

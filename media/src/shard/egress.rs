@@ -33,6 +33,7 @@ pub enum ReportsFor {
 impl ShardCore {
     /// Keeps a packet for the end of the turn, where anybody may be sent it.
     pub(super) fn fan_out(&mut self, packet: Packet) {
+        self.counters.packets_routed += 1;
         let Some(track) = self.tracks.get_mut(&packet.track).filter(|track| !track.subscriptions.is_empty()) else {
             return;
         };
@@ -71,15 +72,13 @@ impl ShardCore {
             for &subscription in subscriptions {
                 let Some(connection) = connections.get_mut(subscription.connection) else { continue };
                 let Some(slot) = connection.slots.get_mut(subscription.slot) else { continue };
+                counters.packets_offered += packets.len() as u64;
                 if connection.state == ConnectionState::Suspended {
                     counters.drop_many("suspended", packets.len() as u64);
                     continue;
                 }
                 let before = slot.forwarder.current();
-                queue.clear();
-                queue.extend(
-                    packets.iter().enumerate().filter_map(|(place, packet)| slot.forward(place, packet, counters)),
-                );
+                slot.choose(packets, queue, counters);
                 if before != slot.forwarder.current() {
                     switched.push(subscription);
                 }
@@ -174,15 +173,22 @@ impl ShardCore {
 }
 
 impl Slot {
-    /// What a packet leaves with, where the slot carries its source.
-    fn forward(&mut self, place: usize, packet: &Packet, counters: &mut Counters) -> Option<Queued> {
-        // Before the forwarder: numbers that it gives out must be sent.
-        let Some(pt) = self.payload_type(packet.format) else {
-            counters.drop("codec_not_offered");
-            return None;
-        };
-        let munged = self.forwarder.forward(packet)?;
-        Some(Queued { packet: place, payload_type: *pt, munged, is_retransmission: false })
+    /// Fills `queue` with those of the packets that leave in the slot, and what they leave with.
+    fn choose(&mut self, packets: &[Packet], queue: &mut Vec<Queued>, counters: &mut Counters) {
+        queue.clear();
+        let mut without_codec = 0;
+        for (place, packet) in packets.iter().enumerate() {
+            // Before the forwarder: numbers that it gives out must be sent.
+            let Some(pt) = self.payload_type(packet.format) else {
+                without_codec += 1;
+                continue;
+            };
+            if let Some(munged) = self.forwarder.forward(packet) {
+                queue.push(Queued { packet: place, payload_type: *pt, munged, is_retransmission: false });
+            }
+        }
+        counters.drop_many("codec_not_offered", without_codec);
+        counters.drop_many("not_selected", packets.len() as u64 - queue.len() as u64 - without_codec);
     }
 
     /// The payload type that the receiver has for a format.

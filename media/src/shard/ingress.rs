@@ -158,6 +158,7 @@ impl ShardCore {
 
     /// Takes a packet that another shard relayed to this shard's subscriptions.
     pub(super) fn take_relayed(&mut self, now: Instant, room: RoomId, packet: Packet) {
+        self.counters.packets_relay_received += 1;
         let Some(track) = self.tracks.get(&packet.track) else { return self.counters.drop("unknown_track") };
         if track.muted {
             return self.counters.drop("muted");

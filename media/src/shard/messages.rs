@@ -158,16 +158,24 @@ pub struct TrackAnnouncement {
 pub struct Counters {
     /// RTP packets taken from clients.
     pub packets_received: u64,
+    /// RTP packets given to other shards.
+    pub packets_relayed: u64,
+    /// RTP packets taken from other shards.
+    pub packets_relay_received: u64,
+    /// RTP packets, of clients and other shards, that came as far as their track's slots.
+    pub packets_routed: u64,
+    /// Copies of them that slots could have been sent: one for each slot that is subscribed.
+    pub packets_offered: u64,
     /// RTP packets sent to clients for the first time.
     pub packets_forwarded: u64,
     /// RTP packets sent to clients again, because they asked.
     pub packets_resent: u64,
+    /// Datagrams of the node's own: reports, probes, answers to checks, handshakes, in-call messages.
+    pub datagrams_generated: u64,
     /// Datagrams that the kernel took.
     pub datagrams_sent: u64,
     /// Messages that they left in: several datagrams for one client are one message.
     pub messages_sent: u64,
-    /// Packets given to other shards.
-    pub packets_relayed: u64,
     /// Datagrams and packets not taken or not sent, by reason.
     pub packets_dropped: BTreeMap<&'static str, u64>,
     /// Bytes of datagrams taken.
@@ -182,7 +190,24 @@ pub struct Counters {
     pub budget_exhausted: BTreeMap<&'static str, u64>,
 }
 
+/// Why a received packet does not come as far as its track's slots.
+const DROPPED_BEFORE_SLOTS: [&str; 5] = ["not_published", "unknown_track", "unknown_encoding", "muted", "not_loudest"];
+/// Why a copy for a slot, or a datagram of the node's own, does not leave.
+const DROPPED_AT_SLOTS: [&str; 5] = ["suspended", "codec_not_offered", "not_selected", "not_sendable", "socket_full"];
+
 impl Counters {
+    /// Packets that are counted on one side and not on the other, before the slots and after them; between two turns
+    /// both are 0. What comes in is routed or dropped; what is offered, sent again or generated leaves or is dropped.
+    pub fn imbalance(&self) -> (i64, i64) {
+        let dropped =
+            |reasons: &[&str]| -> u64 { reasons.iter().filter_map(|reason| self.packets_dropped.get(reason)).sum() };
+        let came = self.packets_received + self.packets_relay_received;
+        let offered = self.packets_offered + self.packets_resent + self.datagrams_generated;
+        let routed = self.packets_routed + dropped(&DROPPED_BEFORE_SLOTS);
+        let left = self.datagrams_sent + dropped(&DROPPED_AT_SLOTS);
+        (came.cast_signed() - routed.cast_signed(), offered.cast_signed() - left.cast_signed())
+    }
+
     /// Counts one dropped packet or datagram.
     pub fn drop(&mut self, reason: &'static str) {
         self.drop_many(reason, 1);
@@ -190,7 +215,9 @@ impl Counters {
 
     /// Counts dropped packets or datagrams.
     pub fn drop_many(&mut self, reason: &'static str, count: u64) {
-        *self.packets_dropped.entry(reason).or_default() += count;
+        if count > 0 {
+            *self.packets_dropped.entry(reason).or_default() += count;
+        }
     }
 
     /// Counts a budget that ran out.

@@ -215,6 +215,7 @@ impl ShardCore {
 
     /// Forgets the datagrams that were sent.
     pub fn clear_outgoing(&mut self) {
+        self.counters.datagrams_generated += self.batch.generated();
         self.batch.clear();
     }
 

@@ -175,9 +175,11 @@ impl World {
         for index in 0..self.shards.len() {
             self.shards[index].handle_timeout(self.now);
             let source = shard_address(index);
+            let mut leaving = 0;
             for message in self.shards[index].outgoing() {
                 moved = true;
                 assert_eq!(message.source, source.ip());
+                leaving += message.datagram_count() as u64;
                 for datagram in message.datagrams() {
                     if let Some((client, all)) = &mut self.watched
                         && self.clients[*client].address == message.destination
@@ -195,6 +197,9 @@ impl World {
                 }
             }
             self.shards[index].clear_outgoing();
+            let counters = self.shards[index].counters_mut();
+            counters.datagrams_sent += leaving;
+            assert_eq!(counters.imbalance(), (0, 0), "what came and what became of it: {counters:?}");
             while let Some(event) = self.shards[index].poll_event() {
                 self.events.push(event);
             }

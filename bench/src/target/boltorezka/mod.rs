@@ -3,6 +3,7 @@
 pub mod gateway;
 pub mod server;
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use boltorezka_proto::{DisplayName, RoomSlug, RoomTitle};
 use boltorezka_sdk::Client;
 use tokio::sync::oneshot;
 
-use super::{Participation, Processes, Target, TargetError};
+use super::{Lobby, Participation, Processes, Target, TargetError};
 use crate::link::Link;
 use crate::media::{Sections, Transport, Transports};
 use crate::options::{LoadOptions, TargetKind};
@@ -130,19 +131,17 @@ impl Target for Boltorezka {
         Ok(())
     }
 
-    async fn join(&self, seat: &Seat, transports: &Transports) -> Result<Box<dyn Participation>, TargetError> {
+    async fn connect(&self, seat: &Seat) -> Result<Box<dyn Lobby>, TargetError> {
         let rooms = self.rooms.get().and_then(|rooms| rooms.get(seat.room as usize));
-        let room = rooms.ok_or_else(|| TargetError::refused("joining", "there is no such room"))?;
-        let ticket = self.access.ticket(&self.access.join_token(room, seat.index).await?).await?;
-        let mut gateway = Gateway::open(&self.access.url, &ticket).await?;
-        gateway.join(room).await?;
-        let mut transport = transports.open()?;
-        let offer = transport.offer(&self.sections(seat));
-        let answer = gateway.call(room, offer).await?;
-        transport.accept_answer(&answer)?;
-        let (leave, left) = oneshot::channel();
-        tokio::spawn(gateway.stay(room.clone(), left));
-        Ok(Box::new(Inside { transport, receives: seat.receives(), leave: Some(leave) }))
+        let room = rooms.ok_or_else(|| TargetError::refused("joining", "there is no such room"))?.clone();
+        let ticket = self.access.ticket(&self.access.join_token(&room, seat.index).await?).await?;
+        let gateway = Gateway::open(&self.access.url, &ticket).await?;
+        Ok(Box::new(Connected { gateway, room, sections: self.sections(seat), receives: seat.receives() }))
+    }
+
+    async fn counters(&self) -> Option<BTreeMap<String, u64>> {
+        let answer = self.access.http.get(format!("{}/metrics", self.access.url)).send().await.ok()?;
+        Some(media_counters(&answer.error_for_status().ok()?.text().await.ok()?))
     }
 
     fn processes(&self) -> Processes {
@@ -168,6 +167,38 @@ impl Boltorezka {
     }
 }
 
+/// The media node's counters in Prometheus' text, without what all their names have in common.
+fn media_counters(text: &str) -> BTreeMap<String, u64> {
+    let counters = text.lines().filter_map(|line| {
+        let (name, value) = line.strip_prefix("boltorezka_media_")?.rsplit_once(' ')?;
+        Some((name.replace("_total", ""), value.parse().ok()?))
+    });
+    counters.collect()
+}
+
+/// A client with its socket open.
+struct Connected {
+    gateway: Gateway,
+    room: RoomSlug,
+    sections: Sections,
+    receives: bool,
+}
+
+#[async_trait]
+impl Lobby for Connected {
+    async fn join(self: Box<Self>, transports: &Transports) -> Result<Box<dyn Participation>, TargetError> {
+        let Self { mut gateway, room, sections, receives } = *self;
+        let mut transport = transports.open()?;
+        let offer = transport.offer(&sections);
+        gateway.join(&room).await?;
+        let answer = gateway.call(&room, offer).await?;
+        transport.accept_answer(&answer)?;
+        let (leave, left) = oneshot::channel();
+        tokio::spawn(gateway.stay(room, left));
+        Ok(Box::new(Inside { transport, receives, leave: Some(leave) }))
+    }
+}
+
 struct Inside {
     transport: Transport,
     receives: bool,
@@ -188,5 +219,18 @@ impl Participation for Inside {
             let _ = is_done.await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_read_from_prometheus_text() {
+        let text = "# TYPE boltorezka_media_packets_sent_total counter\nboltorezka_media_packets_sent_total 12\n\
+                    boltorezka_media_packets_dropped_total{reason=\"muted\"} 3\nother_total 1\n";
+        let expected = [("packets_dropped{reason=\"muted\"}".to_owned(), 3), ("packets_sent".to_owned(), 12)];
+        assert_eq!(media_counters(text), expected.into());
     }
 }

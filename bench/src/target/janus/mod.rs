@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use self::api::Api;
 use self::process::Process;
-use super::{JOIN_TIMEOUT, Participation, Processes, Target, TargetError};
+use super::{JOIN_TIMEOUT, Lobby, Participation, Processes, Target, TargetError};
 use crate::link::Link;
 use crate::media::{Sections, Transport, Transports};
 use crate::options::{LoadOptions, TargetKind};
@@ -112,22 +112,14 @@ impl Target for Janus {
         Ok(())
     }
 
-    async fn join(&self, seat: &Seat, transports: &Transports) -> Result<Box<dyn Participation>, TargetError> {
-        let mut client = Client {
+    async fn connect(&self, seat: &Seat) -> Result<Box<dyn Lobby>, TargetError> {
+        // All clients share one socket and one session.
+        Ok(Box::new(Outside {
             api: self.api.clone(),
-            transports: transports.clone(),
-            room: seat.room,
+            seat: seat.clone(),
             feeds: self.plan.get().map(|plan| plan.sources(seat)).unwrap_or_default(),
             camera_encodings: self.camera_encodings,
-            sending: None,
-            receiving: None,
-        };
-        if seat.publishes() {
-            let encodings = if seat.camera { self.camera_encodings } else { 0 };
-            let sections = Sections { microphone: seat.microphone, camera_encodings: encodings, ..Sections::default() };
-            client.publish(seat.index, &sections).await?;
-        }
-        Ok(Box::new(client))
+        }))
     }
 
     fn processes(&self) -> Processes {
@@ -138,6 +130,30 @@ impl Target for Janus {
         if let Some(process) = self.process.lock().await.take() {
             process.stop().await;
         }
+    }
+}
+
+/// A client without a connection.
+struct Outside {
+    api: Api,
+    seat: Seat,
+    feeds: Vec<u32>,
+    camera_encodings: u8,
+}
+
+#[async_trait]
+impl Lobby for Outside {
+    async fn join(self: Box<Self>, transports: &Transports) -> Result<Box<dyn Participation>, TargetError> {
+        let Self { api, seat, feeds, camera_encodings } = *self;
+        let transports = transports.clone();
+        let mut client =
+            Client { api, transports, room: seat.room, feeds, camera_encodings, sending: None, receiving: None };
+        if seat.publishes() {
+            let encodings = if seat.camera { camera_encodings } else { 0 };
+            let sections = Sections { microphone: seat.microphone, camera_encodings: encodings, ..Sections::default() };
+            client.publish(seat.index, &sections).await?;
+        }
+        Ok(Box::new(client))
     }
 }
 
