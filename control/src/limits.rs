@@ -110,6 +110,9 @@ limits! {
     body_bytes = 64 * 1024;
     /// Participants that the media node serves at the same time.
     participants_in_calls = 10_000;
+    /// Voices of a room that are heard at the same time, the loudest. Nobody follows more than three, and listeners' cost
+    /// does not grow with the microphones. Off: all are heard.
+    voices_heard = 3;
     /// Silence after which a socket is closed, in milliseconds: two heartbeats and some.
     socket_idle_ms = 45_000;
     /// Time between the server's pings, in milliseconds.

@@ -236,6 +236,22 @@ fn only_the_loudest_three_are_heard() {
 }
 
 #[test]
+fn all_are_heard_where_nothing_limits_it() {
+    for shards in [1, 3] {
+        let mut world = World::with_heard(shards, usize::MAX);
+        let clients: Vec<_> = (0..5).map(|n| join(&mut world, n % usize::from(shards), FULL)).collect();
+        for (&client, level) in clients.iter().zip([-60, -20, -58, -24, -28]) {
+            world.clients[client].speak(10 + client as u8, level);
+        }
+        world.run(5 * SECOND);
+        for &client in &clients {
+            let heard = marks(&world, client, SECOND);
+            assert_eq!(heard.len(), 4, "client {client} hears {heard:?}, {shards} shards");
+        }
+    }
+}
+
+#[test]
 fn a_revoked_participant_neither_sends_nor_receives() {
     for shards in [1, 2] {
         let mut world = World::new(shards);

@@ -77,12 +77,13 @@ impl Ready {
 }
 
 fn config(settings: &Settings) -> NodeConfig {
+    let heard_max = settings.limits.voices_heard.map_or(usize::MAX, |heard| heard as usize);
     NodeConfig {
         udp_port: settings.udp_port,
         shards: settings.shards,
         public_ips: settings.public_ips.clone(),
         bind_ip: settings.bind_ip,
-        limits: MediaLimits::default(),
+        limits: MediaLimits { heard_max, ..MediaLimits::default() },
     }
 }
 

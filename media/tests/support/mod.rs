@@ -41,6 +41,10 @@ pub fn shard_address(shard: usize) -> SocketAddr {
 
 impl World {
     pub fn new(shard_count: u8) -> Self {
+        Self::with_heard(shard_count, 3)
+    }
+
+    pub fn with_heard(shard_count: u8, heard_max: usize) -> Self {
         let now = Instant::now();
         let crypto = crypto_provider();
         let certificate = crypto.dtls_provider.generate_certificate().unwrap();
@@ -60,7 +64,7 @@ impl World {
                 }
             });
             let config =
-                ShardConfig { shard, shard_count, epoch: 1, heard_max: 3, connections_max: 100, transport, entropy };
+                ShardConfig { shard, shard_count, epoch: 1, heard_max, connections_max: 100, transport, entropy };
             ShardCore::new(config, now)
         };
         Self {

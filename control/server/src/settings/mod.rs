@@ -129,11 +129,12 @@ impl Settings {
         flags
     }
 
-    /// What a node must agree in for `serve` to keep it: everything that decides how clients reach it.
+    /// What a node must agree in for `serve` to keep it: everything that decides how clients reach it, and its limits.
     pub fn node_identity(&self) -> Vec<String> {
         let mut identity = vec![format!("udp_port={}", self.udp_port), format!("shards={}", self.shards)];
         identity.extend(self.public_ips.iter().map(|ip| format!("public_ip={ip}")));
         identity.extend(self.bind_ip.iter().map(|ip| format!("bind_ip={ip}")));
+        identity.push(format!("limits.voices_heard={:?}", self.limits.voices_heard));
         identity
     }
 }

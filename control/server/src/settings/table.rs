@@ -10,6 +10,9 @@ use tracing_subscriber::EnvFilter;
 use super::parse::{choice, from_str, list, number, one};
 use super::{Key, LogFormat};
 
+/// The limits that the media node keeps.
+const NODE_LIMITS: [&str; 1] = ["limits.voices_heard"];
+
 /// Every setting, in the order of the documentation.
 pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     let limits = Limits::SETTINGS.iter().map(|&(name, default, meaning)| Key {
@@ -19,7 +22,7 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         values: "a whole number from 1, or off",
         meaning: meaning.trim(),
         many: false,
-        node: false,
+        node: NODE_LIMITS.contains(&name),
         set: |settings, name, values| {
             let limit = name.strip_prefix("limits.").unwrap_or(name);
             let wrong = |_| "it is neither `off` nor a whole number from 1. Give one of them.".to_owned();
