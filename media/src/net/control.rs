@@ -39,17 +39,15 @@ pub unsafe fn local_address(header: &libc::msghdr) -> Option<IpAddr> {
     None
 }
 
-/// Makes a message leave from `source`, where one is given, on a socket of the IP version that `is_ipv6` says, cut into
-/// segments of `segment_bytes`, where that is given. Returns the length used.
+/// Makes a message leave from `source`, where one is given, cut into segments of `segment_bytes`, where that is given.
+/// Returns the length used.
+///
+/// An IPv4 source is given as such on sockets of both versions too: the kernel takes it (`ip_cmsg_send`), and its 32 bytes
+/// fit where the 40 of IPv6 need an allocation for each message.
 ///
 /// # Safety
 /// `header` points to a [`ControlBuffer`] as its control buffer, with its full length.
-pub unsafe fn set_controls(
-    header: &mut libc::msghdr,
-    source: Option<IpAddr>,
-    is_ipv6: bool,
-    segment_bytes: Option<u16>,
-) -> usize {
+pub unsafe fn set_controls(header: &mut libc::msghdr, source: Option<IpAddr>, segment_bytes: Option<u16>) -> usize {
     let mut used = 0;
     if let Some(source) = source {
         let mut v4: libc::in_pktinfo = ipv4_info();
@@ -57,13 +55,9 @@ pub unsafe fn set_controls(
         // SAFETY: by the contract there are `CONTROL_BYTES` behind the header's pointer, of which nothing is used yet.
         used += unsafe {
             match source {
-                IpAddr::V4(address) if !is_ipv6 => {
+                IpAddr::V4(address) => {
                     v4.ipi_spec_dst.s_addr = u32::from(address).to_be();
                     append(header, used, libc::IPPROTO_IP, libc::IP_PKTINFO, v4)
-                }
-                IpAddr::V4(address) => {
-                    v6.ipi6_addr.s6_addr = address.to_ipv6_mapped().octets();
-                    append(header, used, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, v6)
                 }
                 IpAddr::V6(address) => {
                     v6.ipi6_addr.s6_addr = address.octets();

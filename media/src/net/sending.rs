@@ -130,7 +130,7 @@ impl UdpSocket {
                 header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
                 header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
                 // SAFETY: the header points to `control` with its full length.
-                let used = unsafe { set_controls(&mut header.msg_hdr, source, *is_ipv6, segment_bytes) };
+                let used = unsafe { set_controls(&mut header.msg_hdr, source, segment_bytes) };
                 header.msg_hdr.msg_controllen = used as _;
             }
         }
