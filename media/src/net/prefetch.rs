@@ -8,7 +8,8 @@ pub fn prefetch<T>(value: &T) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         const LINE_BYTES: usize = 64;
         let start = (&raw const *value).cast::<i8>();
-        for offset in (0..size_of::<T>()).step_by(LINE_BYTES) {
+        // A value need not begin with a line: its last byte may be on one more.
+        for offset in (0..size_of::<T>()).step_by(LINE_BYTES).chain([size_of::<T>().saturating_sub(1)]) {
             // SAFETY: the instruction is in every x86-64 (SSE), reads nothing that the program sees, and takes any address.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset)) };
         }
