@@ -12,7 +12,8 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use boltorezka_media::shard::Datagram;
+use boltorezka_media::shard::{Datagram, Offer, ShardCommand, ShardEvent};
+use boltorezka_proto::admission::Admitted;
 use boltorezka_proto::call::MediaPermissions;
 use support::client::Wants;
 use support::{Client, World, shard_address};
@@ -34,13 +35,16 @@ enum Case {
     Voice,
     /// A subscriber's reports: instructions a datagram.
     Reports,
+    /// A subscriber's way in, from its offer to the end of its handshake: instructions a join.
+    Join,
 }
 
-const CASES: [(&str, Case); 4] = [
+const CASES: [(&str, Case); 5] = [
     ("forward_video", Case::Video),
     ("forward_video_burst_of_4", Case::VideoBurst),
     ("forward_voice", Case::Voice),
     ("take_reports", Case::Reports),
+    ("join", Case::Join),
 ];
 
 fn main() {
@@ -55,6 +59,9 @@ fn main() {
         println!("{name} operations={operations} ns={:.0}", elapsed.as_nanos() as f64 / operations as f64);
     }
 }
+
+/// Subscribers who join one after the other for a case of so many turns: a join takes as long as a thousand packets.
+const TURNS_PER_JOIN: usize = 10;
 
 /// One publisher, [`SUBSCRIBERS`] subscribers, `turns` turns; how often the case's operation was done, and how long it took.
 fn run(case: Case, turns: usize) -> (u64, Duration) {
@@ -76,6 +83,10 @@ fn run(case: Case, turns: usize) -> (u64, Duration) {
         turn(&mut world, publisher, packets, |work| work(), |work| work());
     }
     let (mut operations, mut elapsed) = (0, Duration::ZERO);
+    if case == Case::Join {
+        let joins = turns.div_ceil(TURNS_PER_JOIN);
+        return (joins as u64, (0..joins).map(|_| counted_join(&mut world)).sum());
+    }
     for _ in 0..turns {
         let before = world.shards[0].counters_mut().packets_forwarded;
         let reports = if case == Case::Reports {
@@ -93,6 +104,37 @@ fn join(world: &mut World, wants: Wants) -> usize {
     let number = world.clients.len() as u8 + 1;
     let client = Client::new(number, world.now, wants);
     world.join(0, MediaPermissions::ALL, client)
+}
+
+/// Brings one more subscriber in and out again, and says how long the shard worked until it was in.
+fn counted_join(world: &mut World) -> Duration {
+    let wants = Wants { audio_slots: 1, video_slots: 1, channel: false, rids: &[] };
+    let index = world.clients.len();
+    world.clients.push(Client::new(index as u8 + 1, world.now, wants));
+    let (now, offer) = (world.now, world.clients[index].offer());
+    let participant_id = world.clients[index].participant_id;
+    let admitted = Admitted { participant_id, room: world.room, permissions: MediaPermissions::ALL };
+    let mut elapsed = collected(&mut || {
+        let (admitted, offer) = (admitted.clone(), Box::new(Offer::read(&offer).unwrap()));
+        world.shards[0].handle_command(now, ShardCommand::Admit { request_id: 0, admitted, offer });
+        world.shards[0].handle_timeout(now);
+    });
+    let events = std::iter::from_fn(|| world.shards[0].poll_event());
+    let answer = events.filter_map(|event| match event {
+        ShardEvent::Answer { sdp, .. } => Some(sdp),
+        _ => None,
+    });
+    let answer = answer.last().expect("an answer");
+    world.clients[index].accept(answer);
+    while !world.clients[index].is_connected {
+        world.now += STEP;
+        let (now, sent) = (world.now, datagrams_of(world, index));
+        elapsed += collected(&mut || take(world, now, &sent));
+        deliver(world);
+    }
+    world.revoke(0, participant_id);
+    world.clients.pop();
+    elapsed
 }
 
 /// One step of time: `forward` runs what the publisher's packets cause, `report` what comes back. Returns how many
@@ -142,11 +184,14 @@ fn take(world: &mut World, now: Instant, datagrams: &[(SocketAddr, Vec<u8>)]) {
 /// Gives the clients what the shard sent.
 fn deliver(world: &mut World) {
     let source = shard_address(0);
+    let mut sent = 0;
     for message in world.shards[0].outgoing() {
+        sent += message.datagram_count() as u64;
         let client = world.clients.iter_mut().find(|client| client.address == message.destination).unwrap();
         message.datagrams().for_each(|datagram| client.receive(world.now, source, datagram));
     }
     world.shards[0].clear_outgoing();
+    world.shards[0].counters_mut().datagrams_sent += sent;
 }
 
 /// Instructions are counted within this function, by its name.

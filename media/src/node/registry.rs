@@ -10,7 +10,7 @@ use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
 
 use crate::router::Revoked;
 use crate::router::placement::{ShardLoad, place};
-use crate::shard::{Counters, ShardCommand, ShardEvent};
+use crate::shard::{Counters, Offer, ShardCommand, ShardEvent};
 
 /// The participants of a node. Pure: messages go in, commands and messages come out.
 #[derive(Debug)]
@@ -118,7 +118,8 @@ impl Registry {
                 self.barrier(rev, output);
             }
             ControlMessage::SetPermissions { rev, participant_id, permissions } => {
-                self.send(participant_id, ShardCommand::SetPermissions { participant_id, permissions }, output);
+                let command = || ShardCommand::SetPermissions { participant_id, permissions };
+                self.send(participant_id, command, output);
                 self.barrier(rev, output);
             }
             ControlMessage::CloseRoom { rev, room, reason } => {
@@ -232,6 +233,13 @@ impl Registry {
             let (code, message) = refusal.unwrap_or((ErrorCode::MediaUnavailable, "the media node has no shards"));
             return output.messages.push(MediaMessage::Refused { request_id, code, message: message.to_owned() });
         };
+        let offer = match Offer::read(&offer) {
+            Ok(offer) => Box::new(offer),
+            Err(error) => {
+                let (code, message) = (ErrorCode::UnacceptableOffer, error.to_string());
+                return output.messages.push(MediaMessage::Refused { request_id, code, message });
+            }
+        };
         if known.is_none() {
             // Counted at once, so that joins at the same time spread as they should.
             let (room, state) = (admitted.room, ConnectionState::Connecting);
@@ -263,10 +271,10 @@ impl Registry {
     }
 
     /// Sends a command to a participant's shard; to all where that is not known, since it may just be coming or going.
-    fn send(&self, participant_id: ParticipantId, command: ShardCommand, output: &mut Output) {
+    fn send(&self, participant_id: ParticipantId, command: impl Fn() -> ShardCommand, output: &mut Output) {
         match self.participants.get(&participant_id) {
-            Some(entry) => output.commands.push((entry.shard, command)),
-            None => output.commands.extend((0..self.shard_count).map(|shard| (shard, command.clone()))),
+            Some(entry) => output.commands.push((entry.shard, command())),
+            None => output.commands.extend((0..self.shard_count).map(|shard| (shard, command()))),
         }
     }
 
@@ -339,7 +347,8 @@ mod tests {
     }
 
     fn admit(admitted: &Admitted) -> ControlMessage {
-        ControlMessage::Admit { request_id: 7, admitted: admitted.clone(), offer: "v=0".into() }
+        let offer = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n".into();
+        ControlMessage::Admit { request_id: 7, admitted: admitted.clone(), offer }
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use boltorezka_proto::admission::{Admitted, ConnectionState, ParticipantStatus, PublishedTrack};
 use boltorezka_proto::call::{EndReason, MediaPermissions, ServerCallMessage};
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
+use str0m::change::SdpOffer;
 
 use super::call::Call;
-use super::connection::{Connection, SECTIONS_MAX, offer_session};
+use super::connection::Connection;
 use super::demux::Reach;
 use super::messages::{PeerMessage, ShardEvent};
+use super::offer::Offer;
 use super::room::Room;
 use super::transport::{Transport, TransportError};
 use super::{ConnectionKey, ShardCore};
@@ -26,7 +28,7 @@ const ESTIMATE_START_BPS: u64 = 1_500_000;
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 impl ShardCore {
     /// Answers a client's offer: of a new connection, or of one that is there and changes.
-    pub(super) fn admit(&mut self, now: Instant, request_id: u64, admitted: &Admitted, offer: &str) {
+    pub(super) fn admit(&mut self, now: Instant, request_id: u64, admitted: &Admitted, offer: Offer) {
         let event = match self.try_admit(now, admitted, offer) {
             Ok(sdp) => ShardEvent::Answer { request_id, sdp },
             Err((code, message)) => ShardEvent::Refused { request_id, code, message },
@@ -34,27 +36,24 @@ impl ShardCore {
         self.events.push_back(event);
     }
 
-    fn try_admit(&mut self, now: Instant, admitted: &Admitted, offer: &str) -> Result<String, (ErrorCode, String)> {
+    fn try_admit(&mut self, now: Instant, admitted: &Admitted, offer: Offer) -> Result<String, (ErrorCode, String)> {
         let participant_id = admitted.participant_id;
-        let sections = offer.lines().filter(|line| line.starts_with("m=")).count();
-        if sections > SECTIONS_MAX {
-            let message = format!("the offer has {sections} sections, at most {SECTIONS_MAX} are allowed");
-            return Err((ErrorCode::UnacceptableOffer, message));
-        }
         let existing = self.participants.get(&participant_id).copied();
         if let Some(key) = existing
-            && self.connections.get(key).is_some_and(|known| known.offer_session == offer_session(offer))
+            && self.connections.get(key).is_some_and(|known| known.offer_session == offer.session)
         {
             self.set_permissions(now, participant_id, admitted.permissions);
-            return self.offer_again(now, key, offer);
+            return self.offer_again(now, key, offer.description);
         }
         if existing.is_none() && self.connections.len() >= self.config.connections_max {
             return Err((ErrorCode::MediaUnavailable, "this media node is full; try again later".to_owned()));
         }
         let credentials = self.demux.credentials(&mut self.config.entropy);
         let cname = participant_id.to_string();
-        let (mut transport, answer) = Transport::accept(&self.config.transport, credentials, cname.clone(), offer, now)
-            .map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))?;
+        let Offer { session, description } = offer;
+        let (mut transport, answer) =
+            Transport::accept(&self.config.transport, credentials, cname.clone(), description, now)
+                .map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))?;
         if let Some(key) = existing {
             self.remove(now, key, EndReason::Replaced);
         }
@@ -68,7 +67,7 @@ impl ShardCore {
             transport: Box::new(transport),
             sender: Sender::new(now, self.started, cname, ESTIMATE_START_BPS),
             reach: Reach::default(),
-            offer_session: offer_session(offer).to_owned(),
+            offer_session: session,
             sections: Vec::new(),
             slots: Vec::new(),
             publications: None,
@@ -89,7 +88,12 @@ impl ShardCore {
         Ok(answer)
     }
 
-    fn offer_again(&mut self, now: Instant, key: ConnectionKey, offer: &str) -> Result<String, (ErrorCode, String)> {
+    fn offer_again(
+        &mut self,
+        now: Instant,
+        key: ConnectionKey,
+        offer: SdpOffer,
+    ) -> Result<String, (ErrorCode, String)> {
         let Some(connection) = self.connections.get_mut(key) else {
             return Err((ErrorCode::NotFound, "the connection is gone; join again".to_owned()));
         };
@@ -100,7 +104,7 @@ impl ShardCore {
             self.demux.expect(after, key, &mut connection.reach);
         }
         self.mark_dirty(key);
-        if let Err(error @ TransportError::Panicked) = &answer {
+        if let Err(error @ TransportError::Panicked(_)) = &answer {
             self.connection_failed(now, key, error);
         }
         answer.map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))

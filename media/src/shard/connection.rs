@@ -163,23 +163,3 @@ impl Connection {
         self.slots.iter().position(|slot| slot.is_open && *slot.mid == *mid)
     }
 }
-
-/// The session id in an offer's `o=` line (RFC 8866, section 5.2), empty when there is none.
-pub fn offer_session(offer: &str) -> &str {
-    let origin = offer.lines().find_map(|line| line.strip_prefix("o="));
-    origin.and_then(|origin| origin.split_whitespace().nth(1)).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_session_id_of_an_offer() {
-        assert_eq!(
-            offer_session("v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\n"),
-            "4611731400430051336"
-        );
-        assert_eq!(offer_session("v=0\r\n"), "");
-    }
-}

@@ -7,10 +7,11 @@ use boltorezka_proto::admission::{Admitted, ParticipantStatus};
 use boltorezka_proto::call::{EndReason, MediaPermissions, TrackSource};
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId, TrackNumber};
 
+use super::offer::Offer;
 use crate::rtp::Packet;
 
 /// From the node to a shard.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum ShardCommand {
     /// Takes a participant in, or gives the one that is there a new connection or new sections.
     Admit {
@@ -19,7 +20,7 @@ pub enum ShardCommand {
         /// Who, where, with which rights.
         admitted: Admitted,
         /// The client's session description.
-        offer: String,
+        offer: Box<Offer>,
     },
     /// Ends a participant now.
     Revoke {

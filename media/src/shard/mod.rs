@@ -20,6 +20,7 @@ mod formats;
 mod housekeeping;
 mod ingress;
 mod messages;
+mod offer;
 mod publishing;
 mod relay;
 mod room;
@@ -47,6 +48,7 @@ use track::Track;
 
 pub use dtls::crypto_provider;
 pub use messages::{Counters, PeerMessage, ShardCommand, ShardEvent, TrackAnnouncement};
+pub use offer::{Offer, OfferError};
 pub use transport::TransportConfig;
 
 slotmap::new_key_type! {
@@ -159,7 +161,7 @@ impl ShardCore {
     /// Carries out a command of the node.
     pub fn handle_command(&mut self, now: Instant, command: ShardCommand) {
         match command {
-            ShardCommand::Admit { request_id, admitted, offer } => self.admit(now, request_id, &admitted, &offer),
+            ShardCommand::Admit { request_id, admitted, offer } => self.admit(now, request_id, &admitted, *offer),
             ShardCommand::Revoke { participant_id, reason } => self.revoke(now, participant_id, reason),
             ShardCommand::SetPermissions { participant_id, permissions } => {
                 self.set_permissions(now, participant_id, permissions);

@@ -19,7 +19,7 @@ use str0m::stats::PeerStats;
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcError};
 use thiserror::Error;
 
-use super::contain::contain;
+use super::contain::{Panicked, contain};
 use super::dtls::exported_keys;
 use super::formats::{destination_formats, format_of};
 use super::sources::Sources;
@@ -48,9 +48,6 @@ pub struct TransportConfig {
 /// Why an offer or a datagram was not taken.
 #[derive(Debug, Error)]
 pub enum TransportError {
-    /// The text is not a session description.
-    #[error("the offer is not a session description (RFC 8866)")]
-    Syntax,
     /// str0m refused it.
     #[error("the offer cannot be answered: {0}")]
     Offer(RtcError),
@@ -61,8 +58,8 @@ pub enum TransportError {
     #[error("the SRTP keys cannot be used: {0}")]
     Keys(#[from] SrtpError),
     /// str0m panicked over what the client sent. The transport is of no more use; the others are not touched.
-    #[error("the transport panicked")]
-    Panicked,
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 /// What a transport tells its connection.
@@ -118,15 +115,14 @@ impl Transport {
     /// Answers a client's first offer.
     ///
     /// # Errors
-    /// [`TransportError::Syntax`] or [`TransportError::Offer`].
+    /// [`TransportError::Offer`].
     pub fn accept(
         config: &TransportConfig,
         credentials: (String, String),
         cname: String,
-        offer: &str,
+        offer: SdpOffer,
         now: Instant,
     ) -> Result<(Self, String), TransportError> {
-        let offer = parse(offer)?;
         let (ufrag, pass) = credentials;
         let builder = Rtc::builder()
             .set_ice_lite(true)
@@ -151,7 +147,7 @@ impl Transport {
             }
             let mut sources = Sources::new(cname);
             let answer = sources.answer(&mut rtc, offer).map_err(TransportError::Offer)?;
-            Ok(((rtc, sources), answer))
+            Ok::<_, TransportError>(((rtc, sources), answer))
         })?;
         let (rtc, sources) = rtc;
         let transport = Self {
@@ -172,19 +168,18 @@ impl Transport {
     /// Answers a later offer of the same client connection.
     ///
     /// # Errors
-    /// [`TransportError::Syntax`] or [`TransportError::Offer`]; the connection goes on as it was.
-    pub fn accept_again(&mut self, offer: &str) -> Result<String, TransportError> {
-        let offer = parse(offer)?;
+    /// [`TransportError::Offer`]; the connection goes on as it was.
+    pub fn accept_again(&mut self, offer: SdpOffer) -> Result<String, TransportError> {
         self.guard(|Self { rtc, sources, .. }| sources.answer(rtc, offer).map_err(TransportError::Offer))
     }
 
     /// Runs something that str0m may panic over. After a panic nothing is run any more.
     fn guard<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, TransportError>) -> Result<T, TransportError> {
         if self.is_broken {
-            return Err(TransportError::Panicked);
+            return Err(Panicked.into());
         }
         let (outcome, keys) = exported_keys(|| contain(|| act(self)));
-        self.is_broken = matches!(outcome, Err(TransportError::Panicked));
+        self.is_broken = matches!(outcome, Err(TransportError::Panicked(_)));
         if let Some(keys) = keys? {
             self.keys = Some(keys);
         }
@@ -426,16 +421,6 @@ impl Transport {
         self.formats.push((pt, format));
         format
     }
-}
-
-fn parse(offer: &str) -> Result<SdpOffer, TransportError> {
-    contain(|| {
-        SdpOffer::from_sdp_string(offer).map_err(|error| {
-            // str0m names an address in memory instead of a line: nothing for a client.
-            tracing::debug!(%error, "an offer could not be read");
-            TransportError::Syntax
-        })
-    })
 }
 
 /// The source of an RTP packet (RFC 3550, section 5.1, told from other datagrams by RFC 7983, from RTCP by RFC 5761).

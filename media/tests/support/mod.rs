@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use boltorezka_media::shard::{
-    Datagram, ShardCommand, ShardConfig, ShardCore, ShardEvent, TransportConfig, crypto_provider,
+    Datagram, Offer, ShardCommand, ShardConfig, ShardCore, ShardEvent, TransportConfig, crypto_provider,
 };
 use boltorezka_proto::admission::Admitted;
 use boltorezka_proto::call::{EndReason, MediaPermissions};
@@ -109,6 +109,7 @@ impl World {
     ) -> Result<String, String> {
         self.request_id += 1;
         let admitted = Admitted { participant_id, room: self.room, permissions };
+        let offer = Box::new(Offer::read(&offer).map_err(|error| error.to_string())?);
         self.command(shard, ShardCommand::Admit { request_id: self.request_id, admitted, offer });
         let position = self.events.iter().position(|event| {
             matches!(event, ShardEvent::Answer { request_id, .. } | ShardEvent::Refused { request_id, .. }
