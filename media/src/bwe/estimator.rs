@@ -4,6 +4,7 @@
 //! the acknowledged rate says to what. What differs is made for a forwarder, which mostly sends less than it could, on
 //! machines that stop for moments: see [`Estimator`].
 
+use std::any::Any;
 use std::time::{Duration, Instant};
 
 use super::delay::Delay;
@@ -12,7 +13,6 @@ use super::history::{History, State};
 use super::loss::{Loss, Verdict};
 use super::probe::{Probe, ProbeId, Prober};
 use super::rate::AckedRate;
-use crate::net::prefetch;
 
 /// The estimate's limits. The least is enough for one voice: with less nothing would ever be measured.
 const ESTIMATE_BPS_MIN: f64 = 50_000.0;
@@ -124,10 +124,10 @@ impl Estimator {
         }
     }
 
-    /// Fetches what [`Estimator::sent`] needs for a packet.
-    pub fn prefetch(&self, sequence: u64) {
-        prefetch(&self.unreported_packets);
-        self.history.prefetch(sequence);
+    /// What [`Estimator::sent`] touches for a packet, so that it can be fetched ahead.
+    pub fn touched(&self, sequence: u64) -> impl Iterator<Item = &dyn Any> {
+        let place = self.history.place(sequence).map(|place| place as &dyn Any);
+        [&self.unreported_packets as &dyn Any].into_iter().chain(place)
     }
 
     /// Takes an RTCP transport-wide feedback packet (type 205, format 15), header included: one packet of a compound.

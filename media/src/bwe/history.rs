@@ -1,7 +1,6 @@
 //! What was sent, until it is reported.
 
 use super::probe::ProbeId;
-use crate::net::prefetch;
 
 /// Packets that are remembered at first; a power of two.
 const PACKETS_AT_FIRST: usize = 128;
@@ -68,11 +67,9 @@ impl History {
         self.newest = Some(sequence);
     }
 
-    /// Fetches the place of a packet.
-    pub fn prefetch(&self, sequence: u64) {
-        if let Some(place) = self.ring.get(sequence as usize & self.mask()) {
-            prefetch(place);
-        }
+    /// Where a packet will be noted.
+    pub fn place(&self, sequence: u64) -> Option<&Sent> {
+        self.ring.get(sequence as usize & self.mask())
     }
 
     /// The whole number that a report means by its low 16 bits: the newest of that name.

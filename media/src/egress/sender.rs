@@ -1,5 +1,6 @@
 //! What one connection is sent.
 
+use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,6 @@ use super::rtcp::{self, Feedback};
 use super::srtp::{Opener, Sealer, SrtpError};
 use super::stream::{Stream, StreamConfig};
 use crate::bwe::{Estimator, Probe};
-use crate::net::prefetch;
 use crate::router::Munged;
 use crate::rtp::{Codec, Packet, vp8, vp9};
 
@@ -208,14 +208,11 @@ impl Sender {
         true
     }
 
-    /// Fetches what [`Sender::send`] needs for a slot.
-    pub fn prefetch(&self, slot: usize) {
-        if let Some(stream) = self.streams.get(slot) {
-            prefetch(stream);
-        }
-        prefetch(&self.association);
-        prefetch(&self.path);
-        self.estimator.prefetch(self.transport_wide);
+    /// What [`Sender::send`] touches for a slot, so that it can be fetched ahead.
+    pub fn touched(&self, slot: usize) -> impl Iterator<Item = &dyn Any> {
+        let stream = self.streams.get(slot).map(|stream| stream as &dyn Any);
+        let own = [&self.association as &dyn Any, &self.path];
+        own.into_iter().chain(stream).chain(self.estimator.touched(self.transport_wide))
     }
 
     /// Writes and seals packets of a slot, and its report when that is due. `queue` names them among `packets`.

@@ -1,15 +1,17 @@
 //! Fetching memory before it is needed.
 
+use std::any::Any;
+
 /// Asks the processor to fetch what a value occupies (not what it points to), while other work goes on. A hint: nothing is
 /// read, and where the processor has no such instruction nothing happens.
-pub fn prefetch<T>(value: &T) {
+pub fn prefetch(value: &dyn Any) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         const LINE_BYTES: usize = 64;
-        let start = (&raw const *value).cast::<i8>();
+        let (start, bytes) = ((&raw const *value).cast::<i8>(), size_of_val(value));
         // A value need not begin with a line: its last byte may be on one more.
-        for offset in (0..size_of::<T>()).step_by(LINE_BYTES).chain([size_of::<T>().saturating_sub(1)]) {
+        for offset in (0..bytes).step_by(LINE_BYTES).chain([bytes.saturating_sub(1)]) {
             // SAFETY: the instruction is in every x86-64 (SSE), reads nothing that the program sees, and takes any address.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset)) };
         }

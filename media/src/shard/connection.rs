@@ -139,7 +139,7 @@ impl Connection {
         if let Some(slot) = self.slots.get(slot) {
             prefetch(slot);
         }
-        self.sender.prefetch(slot);
+        self.sender.touched(slot).for_each(prefetch);
     }
 
     /// Enters `state`; says whether it is a new one.
