@@ -101,7 +101,7 @@ fn dimension(load: &Load) -> Result<(&'static str, u32, u32), BenchError> {
         )),
         Scenario::Meeting => Ok(("participants", load.participants.unwrap_or(10), SEATS_MAX)),
         Scenario::Rooms => Ok(("rooms", load.rooms.unwrap_or(10), SEATS_MAX / load.participants.unwrap_or(4).max(1))),
-        Scenario::Churn | Scenario::Mixed => {
+        Scenario::Churn | Scenario::Mixed | Scenario::Idle => {
             Err(BenchError::Options("find-limit searches in webinar, voice, meeting and rooms".into()))
         }
     }
@@ -109,7 +109,9 @@ fn dimension(load: &Load) -> Result<(&'static str, u32, u32), BenchError> {
 
 fn set_size(load: &mut Load, size: u32) {
     match load.scenario {
-        Scenario::Webinar | Scenario::Voice | Scenario::Churn | Scenario::Mixed => load.subscribers = Some(size),
+        Scenario::Webinar | Scenario::Voice | Scenario::Churn | Scenario::Mixed | Scenario::Idle => {
+            load.subscribers = Some(size)
+        }
         Scenario::Meeting => load.participants = Some(size),
         Scenario::Rooms => load.rooms = Some(size),
     }

@@ -63,6 +63,8 @@ pub enum Scenario {
     Churn,
     /// A webinar, a meeting and a voice room at the same time.
     Mixed,
+    /// `subscribers` are connected, with a slot for sound and one for a picture, and nobody sends.
+    Idle,
 }
 
 /// Options of `load`.

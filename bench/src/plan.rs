@@ -12,7 +12,7 @@ pub const SEATS_MAX: u32 = 20_000;
 const FIRST_CALL: u32 = 2;
 
 /// What one client does.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Default, Debug)]
 pub struct Seat {
     /// Its number in the whole run, from 0; unique also among those who come later.
     pub index: u32,
@@ -26,6 +26,8 @@ pub struct Seat {
     pub audio: u32,
     /// Pictures that it wants to receive.
     pub video: u32,
+    /// Nobody sends to it: it is in as soon as it is connected.
+    pub is_idle: bool,
 }
 
 impl Seat {
@@ -36,7 +38,7 @@ impl Seat {
 
     /// Whether it receives anything.
     pub fn receives(&self) -> bool {
-        self.audio > 0 || self.video > 0
+        !self.is_idle && (self.audio > 0 || self.video > 0)
     }
 }
 
@@ -73,6 +75,12 @@ impl Plan {
                     plan.meeting(load.participants.unwrap_or(4))?;
                 }
             }
+            Scenario::Idle => {
+                plan.rooms = 1;
+                for _ in 0..load.subscribers.unwrap_or(200) {
+                    plan.add(Seat { audio: 1, video: 1, is_idle: true, ..Seat::default() })?;
+                }
+            }
             Scenario::Mixed => {
                 plan.stage(1, load.subscribers.unwrap_or(100), true)?;
                 plan.meeting(load.participants.unwrap_or(10))?;
@@ -82,7 +90,7 @@ impl Plan {
         if !(0.0..=1000.0).contains(&plan.churn_per_s) {
             return Err(BenchError::Options("--rate is between 0 and 1000 a second".into()));
         }
-        if !plan.seats.iter().any(Seat::publishes) {
+        if load.scenario != Scenario::Idle && !plan.seats.iter().any(Seat::publishes) {
             return Err(BenchError::Options("nobody would send: ask for one publisher at least".into()));
         }
         plan.seats.sort_by_key(|seat| (!seat.publishes(), seat.index));
@@ -93,7 +101,10 @@ impl Plan {
     /// measured: what a server loads and sets up once belongs to none of the clients.
     pub fn with_first_call(&self) -> (Self, Self) {
         let index = self.seats.len() as u32;
-        let seat = |n| Seat { index: index + n, room: self.rooms, microphone: true, camera: true, audio: 1, video: 1 };
+        let seat = |n| {
+            let (index, room) = (index + n, self.rooms);
+            Seat { index, room, microphone: true, camera: true, audio: 1, video: 1, is_idle: false }
+        };
         let mut whole = Self { rooms: self.rooms + 1, ..self.clone() };
         let first = Self { seats: (0..FIRST_CALL).map(seat).collect(), churn_per_s: 0.0, ..whole.clone() };
         whole.seats.extend(first.seats.iter().cloned());
@@ -129,12 +140,12 @@ impl Plan {
         let room = self.rooms;
         self.rooms += 1;
         for _ in 0..publishers {
-            self.add(Seat { index: 0, room, microphone: true, camera, audio: 0, video: 0 })?;
+            self.add(Seat { room, microphone: true, camera, ..Seat::default() })?;
         }
         let video = if camera { publishers } else { 0 };
         let heard = if camera { publishers } else { self.load.heard.unwrap_or(publishers).min(publishers) };
         for _ in 0..subscribers {
-            self.add(Seat { index: 0, room, microphone: false, camera: false, audio: heard, video })?;
+            self.add(Seat { room, audio: heard, video, ..Seat::default() })?;
         }
         Ok(())
     }
@@ -144,7 +155,8 @@ impl Plan {
         self.rooms += 1;
         let others = participants.saturating_sub(1);
         for _ in 0..participants {
-            self.add(Seat { index: 0, room, microphone: true, camera: true, audio: others, video: others })?;
+            let seat = Seat { room, microphone: true, camera: true, audio: others, video: others, ..Seat::default() };
+            self.add(seat)?;
         }
         Ok(())
     }
@@ -197,6 +209,13 @@ mod tests {
         let first_listener = plan.seats.iter().position(|seat| !seat.publishes()).unwrap();
         assert!(plan.seats[first_listener..].iter().all(|seat| !seat.publishes()));
         assert_eq!(plan.seats.len(), 1 + 20 + 10 + 10 + 20);
+    }
+
+    #[test]
+    fn idle_people_wait_for_nothing() {
+        let plan = plan("--scenario idle --subscribers 3").unwrap();
+        assert_eq!(plan.seats.len(), 3);
+        assert!(plan.seats.iter().all(|seat| !seat.publishes() && !seat.receives() && seat.audio == 1));
     }
 
     #[test]

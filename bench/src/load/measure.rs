@@ -176,6 +176,7 @@ impl Window {
             join_ms_p50: join_ms(0.5),
             join_ms_p95: join_ms(0.95),
             sfu_cpu_ratio: known(media_cpu / seconds),
+            cpu_us_per_participant_s: known(media_cpu * 1e6 / seconds / participants.max(1) as f64),
             generator_cpu_ratio,
             generator_dropped_packets,
             generator_was_bottleneck: generator_cpu_ratio > BUSY_RATIO_MAX || generator_dropped_packets > 0,

@@ -32,6 +32,7 @@ pub fn title(load: &Load) -> String {
     let count = |value: Option<u32>, default: u32| value.unwrap_or(default);
     let burst = if load.burst { ", bursts" } else { "" };
     let shape = match load.scenario {
+        Scenario::Idle => format!("of {}", count(load.subscribers, 200)),
         Scenario::Webinar => format!("{} → {}", count(load.publishers, 1), count(load.subscribers, 200)),
         Scenario::Churn => {
             let rate = plain(load.rate.unwrap_or(10.0));

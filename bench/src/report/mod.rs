@@ -56,6 +56,9 @@ pub struct RunResult {
     pub join_ms_p95: Option<f64>,
     /// Cores that the media processes kept busy: 1 is one core.
     pub sfu_cpu_ratio: Option<f64>,
+    /// Processor time of the media processes for each participant and second, in µs.
+    #[serde(default)]
+    pub cpu_us_per_participant_s: Option<f64>,
     /// Share of its core that the thread of all clients kept busy, 0 to 1.
     pub generator_cpu_ratio: f64,
     /// Datagrams that the kernel dropped because the generator did not take them in time.

@@ -19,6 +19,7 @@ pub fn run(target: TargetKind) -> RunResult {
         rss_bytes_per_participant: Some(90_000.0),
         join_ms_p50: Some(120.0),
         join_ms_p95: Some(210.0),
+        cpu_us_per_participant_s: None,
         sfu_cpu_ratio: Some(0.2),
         generator_cpu_ratio: 0.1,
         generator_dropped_packets: 0,

@@ -88,6 +88,7 @@ pub fn summary(result: &RunResult) -> String {
     line("join p50/p95", format!("{} / {}", known(result.join_ms_p50, "ms"), known(result.join_ms_p95, "ms")));
     line("joins", format!("{:.0} a second, CPU {} each", result.joins_per_s, known(result.join_cpu_ms, "ms")));
     line("SFU", known(result.sfu_cpu_ratio, "cores"));
+    line("SFU a participant", known(result.cpu_us_per_participant_s, "µs a second"));
     line("control", known(result.control_cpu_ratio, "cores"));
     line("run length", format!("{:.2} datagrams", result.received_run_length));
     if let Some(account) = &result.account {
