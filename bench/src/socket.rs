@@ -20,6 +20,8 @@ const RUN_BYTES: usize = 65_536;
 const DATAGRAM_BYTES: usize = 9_216;
 /// Room for the control messages of a datagram: three, of 72 bytes together, are in use.
 const CONTROL_BYTES: usize = 128;
+/// Length of an address.
+const NAME_BYTES: libc::socklen_t = mem::size_of::<libc::sockaddr_in>() as libc::socklen_t;
 /// Receive buffer; the kernel doubles it. 128 MiB hold about 50,000 packets, a seventh of a second of what the generator is
 /// to take.
 const RECEIVE_BUFFER_BYTES: libc::c_int = 64 << 20;
@@ -72,47 +74,58 @@ pub struct Received<'a> {
     pub contents: &'a [u8],
 }
 
-/// Receives.
-pub struct Inbox {
-    socket: Arc<Socket>,
+/// Memory for a batch of messages: for each a stretch of the buffer, an address and control messages, which its header
+/// points to.
+struct Batch {
     stride: usize,
     buffer: Box<[u8]>,
     names: Box<[libc::sockaddr_in]>,
-    controls: Box<[Control]>,
+    // Reached through the headers alone.
+    _controls: Box<[Control]>,
     vectors: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
+    /// Messages in use.
     count: usize,
 }
 
 // SAFETY: the pointers in `vectors` and `headers` point into boxes of the same value, which do not move with it.
-unsafe impl Send for Inbox {}
+unsafe impl Send for Batch {}
 
-impl Inbox {
-    fn new(socket: Arc<Socket>, stride: usize) -> Self {
-        let mut inbox = Self {
-            socket,
-            stride,
-            buffer: vec![0; stride * BATCH_MAX].into_boxed_slice(),
-            // SAFETY: these are plain C structures for which all zeros is a valid value.
-            names: vec![unsafe { mem::zeroed() }; BATCH_MAX].into_boxed_slice(),
-            controls: vec![Control([0; CONTROL_BYTES]); BATCH_MAX].into_boxed_slice(),
-            // SAFETY: as above.
-            vectors: vec![unsafe { mem::zeroed() }; BATCH_MAX].into_boxed_slice(),
-            // SAFETY: as above.
-            headers: vec![unsafe { mem::zeroed() }; BATCH_MAX].into_boxed_slice(),
-            count: 0,
-        };
-        let places = inbox.buffer.chunks_mut(stride).zip(&mut inbox.names).zip(&mut inbox.controls);
-        let arrays = inbox.headers.iter_mut().zip(&mut inbox.vectors);
-        for ((header, vector), ((buffer, name), control)) in arrays.zip(places) {
+impl Batch {
+    /// For messages of up to `stride` bytes.
+    fn new(stride: usize) -> Self {
+        let mut buffer = vec![0_u8; stride * BATCH_MAX].into_boxed_slice();
+        // SAFETY: this and the next two are plain C structures for which all zeros is a valid value.
+        let mut names: Box<[libc::sockaddr_in]> = vec![unsafe { mem::zeroed() }; BATCH_MAX].into_boxed_slice();
+        // SAFETY: as above.
+        let mut vectors: Box<[libc::iovec]> = vec![unsafe { mem::zeroed() }; BATCH_MAX].into_boxed_slice();
+        // SAFETY: as above.
+        let mut headers: Box<[libc::mmsghdr]> = vec![unsafe { mem::zeroed() }; BATCH_MAX].into_boxed_slice();
+        let mut controls = vec![Control([0; CONTROL_BYTES]); BATCH_MAX].into_boxed_slice();
+        let places = buffer.chunks_mut(stride).zip(&mut names).zip(&mut controls);
+        for ((header, vector), ((buffer, name), control)) in headers.iter_mut().zip(&mut vectors).zip(places) {
+            name.sin_family = libc::AF_INET as libc::sa_family_t;
             *vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: stride };
             header.msg_hdr.msg_iov = vector;
             header.msg_hdr.msg_iovlen = 1;
             header.msg_hdr.msg_name = (&raw mut *name).cast();
+            header.msg_hdr.msg_namelen = NAME_BYTES;
             header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
         }
-        inbox.count = BATCH_MAX;
-        inbox
+        Self { stride, buffer, names, _controls: controls, vectors, headers, count: 0 }
+    }
+}
+
+/// Receives.
+pub struct Inbox {
+    socket: Arc<Socket>,
+    batch: Batch,
+}
+
+impl Inbox {
+    fn new(socket: Arc<Socket>, stride: usize) -> Self {
+        Self { socket, batch: Batch::new(stride) }
     }
 
     /// Takes what has arrived, at most one batch, and says how much that is.
@@ -120,36 +133,39 @@ impl Inbox {
     /// # Errors
     /// What the kernel says.
     pub fn receive(&mut self) -> io::Result<usize> {
-        for header in self.headers.iter_mut().take(self.count) {
-            header.msg_hdr.msg_namelen = mem::size_of::<libc::sockaddr_in>() as libc::socklen_t;
+        let Batch { headers, count, .. } = &mut self.batch;
+        // The kernel has put the lengths of what it wrote there.
+        for header in headers.iter_mut().take(*count) {
+            header.msg_hdr.msg_namelen = NAME_BYTES;
             header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
         }
         // SAFETY: the headers point into boxes of `self`, which stay alive and are not used otherwise during the call.
-        let count = unsafe {
+        let taken = unsafe {
             libc::recvmmsg(
                 self.socket.as_raw_fd(),
-                self.headers.as_mut_ptr(),
+                headers.as_mut_ptr(),
                 BATCH_MAX as libc::c_uint,
                 libc::MSG_DONTWAIT as _,
                 std::ptr::null_mut(),
             )
         };
-        self.count = match usize::try_from(count) {
-            Ok(count) => count,
+        *count = match usize::try_from(taken) {
+            Ok(taken) => taken,
             Err(_) => match io::Error::last_os_error() {
                 error if is_transient(&error) => 0,
                 error => return Err(error),
             },
         };
-        Ok(self.count)
+        Ok(*count)
     }
 
     /// One of what the last [`Inbox::receive`] took.
     pub fn get(&self, index: usize) -> Option<Received<'_>> {
-        let header = self.headers.get(index).filter(|_| index < self.count)?;
-        let name = self.names.get(index)?;
-        let start = index * self.stride;
-        let contents = self.buffer.get(start..start + header.msg_len as usize)?;
+        let Batch { stride, buffer, names, headers, count, .. } = &self.batch;
+        let header = headers.get(index).filter(|_| index < *count)?;
+        let name = names.get(index)?;
+        let start = index * stride;
+        let contents = buffer.get(start..start + header.msg_len as usize)?;
         let mut received = Received {
             source: SocketAddrV4::new(Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr)), u16::from_be(name.sin_port)),
             destination: Ipv4Addr::UNSPECIFIED,
@@ -196,48 +212,14 @@ impl AsFd for Inbox {
 /// Sends. Datagrams are written into its slots and leave when it is full or flushed.
 pub struct Outbox {
     socket: Arc<Socket>,
-    stride: usize,
-    buffer: Box<[u8]>,
-    names: Box<[libc::sockaddr_in]>,
-    controls: Box<[Control]>,
-    vectors: Box<[libc::iovec]>,
-    headers: Box<[libc::mmsghdr]>,
-    count: usize,
+    batch: Batch,
     /// Datagrams, or runs, that the kernel did not take: its buffer was full, or there was no way.
     pub refused: u64,
 }
 
-// SAFETY: the pointers in `vectors` and `headers` point into boxes of the same value, which do not move with it.
-unsafe impl Send for Outbox {}
-
 impl Outbox {
     fn new(socket: Arc<Socket>, stride: usize) -> Self {
-        let mut outbox = Self {
-            socket,
-            stride,
-            buffer: vec![0; stride * BATCH_MAX].into_boxed_slice(),
-            // SAFETY: these are plain C structures for which all zeros is a valid value.
-            names: vec![unsafe { mem::zeroed() }; BATCH_MAX].into_boxed_slice(),
-            controls: vec![Control([0; CONTROL_BYTES]); BATCH_MAX].into_boxed_slice(),
-            // SAFETY: as above.
-            vectors: vec![unsafe { mem::zeroed() }; BATCH_MAX].into_boxed_slice(),
-            // SAFETY: as above.
-            headers: vec![unsafe { mem::zeroed() }; BATCH_MAX].into_boxed_slice(),
-            count: 0,
-            refused: 0,
-        };
-        let places = outbox.buffer.chunks_mut(stride).zip(&mut outbox.names).zip(&mut outbox.controls);
-        let arrays = outbox.headers.iter_mut().zip(&mut outbox.vectors);
-        for ((header, vector), ((buffer, name), control)) in arrays.zip(places) {
-            name.sin_family = libc::AF_INET as libc::sa_family_t;
-            *vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: 0 };
-            header.msg_hdr.msg_iov = vector;
-            header.msg_hdr.msg_iovlen = 1;
-            header.msg_hdr.msg_name = (&raw mut *name).cast();
-            header.msg_hdr.msg_namelen = mem::size_of::<libc::sockaddr_in>() as libc::socklen_t;
-            header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
-        }
-        outbox
+        Self { socket, batch: Batch::new(stride), refused: 0 }
     }
 
     /// The port that it is bound to.
@@ -250,11 +232,12 @@ impl Outbox {
 
     /// Room for the next datagram.
     pub fn slot(&mut self) -> &mut [u8] {
-        if self.count >= BATCH_MAX {
+        if self.batch.count >= BATCH_MAX {
             self.flush();
         }
-        let start = self.count * self.stride;
-        self.buffer.get_mut(start..start + self.stride).unwrap_or_default()
+        let Batch { stride, buffer, count, .. } = &mut self.batch;
+        let start = *count * *stride;
+        buffer.get_mut(start..start + *stride).unwrap_or_default()
     }
 
     /// Puts what was written into [`Outbox::slot`] in line: `length` bytes from `source`, or from wherever the kernel
@@ -267,12 +250,13 @@ impl Outbox {
         destination: SocketAddrV4,
         datagram_bytes: Option<u16>,
     ) {
+        let Batch { stride, names, vectors, headers, count, .. } = &mut self.batch;
         let (Some(header), Some(vector), Some(name)) =
-            (self.headers.get_mut(self.count), self.vectors.get_mut(self.count), self.names.get_mut(self.count))
+            (headers.get_mut(*count), vectors.get_mut(*count), names.get_mut(*count))
         else {
             return;
         };
-        if length == 0 || length > self.stride {
+        if length == 0 || length > *stride {
             return;
         }
         name.sin_addr.s_addr = u32::from(*destination.ip()).to_be();
@@ -297,14 +281,14 @@ impl Outbox {
             }
             header.msg_hdr.msg_controllen = used as _;
         }
-        self.count += 1;
+        *count += 1;
     }
 
     /// Sends what is in line. What the kernel does not take is lost, as on any network, and counted.
     pub fn flush(&mut self) {
-        let count = mem::take(&mut self.count);
+        let count = mem::take(&mut self.batch.count);
         let mut sent = 0;
-        while let Some(rest) = self.headers.get_mut(sent..count).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = self.batch.headers.get_mut(sent..count).filter(|rest| !rest.is_empty()) {
             // SAFETY: the headers point into boxes of `self`, which stay alive and are not used otherwise during the
             // call.
             let result = unsafe {
