@@ -118,6 +118,7 @@ fn counted_join(world: &mut World) -> Duration {
         let (admitted, offer) = (admitted.clone(), Box::new(Offer::read(&offer).unwrap()));
         world.shards[0].handle_command(now, ShardCommand::Admit { request_id: 0, admitted, offer });
         world.shards[0].handle_timeout(now);
+        world.shards[0].poll_outgoing(now);
     });
     let events = std::iter::from_fn(|| world.shards[0].poll_event());
     let answer = events.filter_map(|event| match event {
@@ -179,18 +180,23 @@ fn take(world: &mut World, now: Instant, datagrams: &[(SocketAddr, Vec<u8>)]) {
     let datagrams = datagrams.iter().map(|(source, contents)| Datagram { source: *source, destination, contents });
     world.shards[0].handle_datagrams(now, datagrams);
     world.shards[0].handle_timeout(now);
+    world.shards[0].poll_outgoing(now);
 }
 
-/// Gives the clients what the shard sent.
+/// Gives the clients what the shard sends.
 fn deliver(world: &mut World) {
     let source = shard_address(0);
     let mut sent = 0;
-    for message in world.shards[0].outgoing() {
-        sent += message.datagram_count() as u64;
-        let client = world.clients.iter_mut().find(|client| client.address == message.destination).unwrap();
-        message.datagrams().for_each(|datagram| client.receive(world.now, source, datagram));
+    // The first part was made where it is counted; it is all of a turn here.
+    let mut is_part = true;
+    while is_part {
+        for message in world.shards[0].outgoing() {
+            sent += message.datagram_count() as u64;
+            let client = world.clients.iter_mut().find(|client| client.address == message.destination).unwrap();
+            message.datagrams().for_each(|datagram| client.receive(world.now, source, datagram));
+        }
+        is_part = world.shards[0].poll_outgoing(world.now);
     }
-    world.shards[0].clear_outgoing();
     world.shards[0].counters_mut().datagrams_sent += sent;
 }
 

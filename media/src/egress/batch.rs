@@ -84,6 +84,11 @@ impl SendBatch {
         self.generated
     }
 
+    /// How many messages there are.
+    pub fn message_count(&self) -> usize {
+        self.messages.len()
+    }
+
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()

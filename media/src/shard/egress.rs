@@ -1,5 +1,6 @@
 //! A packet's way out: from a track to the slots that carry it, and what their receivers say about it.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use boltorezka_proto::TrackNumber;
@@ -9,7 +10,8 @@ use str0m::media::{Mid, Pt};
 use super::connection::{Connection, Slot};
 use super::formats::payload_type;
 use super::messages::Counters;
-use super::{ConnectionKey, Datagram, ShardCore};
+use super::track::Subscription;
+use super::{ConnectionKey, Datagram, OUTGOING_MESSAGES, ShardCore};
 use crate::egress::{Path, Queued, Request, StreamConfig};
 use crate::rtp::{Format, Packet};
 
@@ -30,6 +32,18 @@ pub enum ReportsFor {
     Nobody,
 }
 
+/// What is left to be sent of a turn.
+#[derive(Debug, Default)]
+pub struct Sending {
+    /// Tracks of which something came in.
+    tracks: VecDeque<TrackNumber>,
+    /// Subscriptions of the first of them that were visited.
+    subscriptions_done: usize,
+    /// Those whose slot now plays another source. They are acted on when the track is done: that may change its
+    /// subscriptions.
+    switched: Vec<Subscription>,
+}
+
 impl ShardCore {
     /// Keeps a packet for the end of the turn, where anybody may be sent it.
     pub(super) fn fan_out(&mut self, packet: Packet) {
@@ -38,63 +52,68 @@ impl ShardCore {
             return;
         };
         if track.turn.is_empty() {
-            self.sending.push(packet.track);
+            self.sending.tracks.push_back(packet.track);
         }
         track.keep(&packet);
         track.turn.push(packet);
     }
 
-    /// Sends what came in during the turn, track by track: each receiver is visited once for all packets of a track.
+    /// Sends what came in during the turn, track by track, until there is enough to hand out: each receiver is visited once
+    /// for all packets of a track.
     pub(super) fn send_turn(&mut self, now: Instant) {
-        let mut sending = std::mem::take(&mut self.sending);
-        for number in sending.drain(..) {
-            let Some(track) = self.tracks.get_mut(&number) else { continue };
-            let mut packets = std::mem::take(&mut track.turn);
-            self.send_packets(now, number, &packets);
-            packets.clear();
+        while self.batch.message_count() < OUTGOING_MESSAGES
+            && let Some(&number) = self.sending.tracks.front()
+        {
+            if self.send_some(now, number) {
+                continue;
+            }
+            self.sending.tracks.pop_front();
+            self.sending.subscriptions_done = 0;
             if let Some(track) = self.tracks.get_mut(&number) {
-                track.turn = packets;
+                track.turn.clear();
+            }
+            for subscription in std::mem::take(&mut self.sending.switched) {
+                self.slot_switched(subscription);
             }
         }
-        self.sending = sending;
     }
 
-    fn send_packets(&mut self, now: Instant, number: TrackNumber, packets: &[Packet]) {
-        let Self { tracks, connections, counters, batch, queue, .. } = self;
-        let Some(track) = tracks.get(&number) else { return };
-        let mut switched = Vec::new();
-        for subscriptions in track.subscriptions.chunks(PREFETCHED) {
-            for subscription in subscriptions {
-                if let Some(connection) = connections.get(subscription.connection) {
-                    connection.prefetch(subscription.slot);
-                }
-            }
-            for &subscription in subscriptions {
-                let Some(connection) = connections.get_mut(subscription.connection) else { continue };
-                let Some(slot) = connection.slots.get_mut(subscription.slot) else { continue };
-                counters.packets_offered += packets.len() as u64;
-                if connection.state == ConnectionState::Suspended {
-                    counters.drop_many("suspended", packets.len() as u64);
-                    continue;
-                }
-                let before = slot.forwarder.current();
-                slot.choose(packets, queue, counters);
-                if before != slot.forwarder.current() {
-                    switched.push(subscription);
-                }
-                if queue.is_empty() {
-                    continue;
-                }
-                let written = connection.sender.send(now, subscription.slot, queue, packets, batch);
-                counters.packets_forwarded += written.packets;
-                if written.refused > 0 {
-                    counters.drop_many("not_sendable", written.refused);
-                }
+    /// Visits the next receivers of a track; `false` when there are none.
+    fn send_some(&mut self, now: Instant, number: TrackNumber) -> bool {
+        let Self { tracks, connections, counters, batch, queue, sending, .. } = self;
+        let Some(track) = tracks.get(&number) else { return false };
+        let packets = track.turn.as_slice();
+        let rest = track.subscriptions.get(sending.subscriptions_done..).unwrap_or_default();
+        let subscriptions = rest.get(..PREFETCHED.min(rest.len())).unwrap_or_default();
+        sending.subscriptions_done += subscriptions.len();
+        for subscription in subscriptions {
+            if let Some(connection) = connections.get(subscription.connection) {
+                connection.prefetch(subscription.slot);
             }
         }
-        for subscription in switched {
-            self.slot_switched(subscription);
+        for &subscription in subscriptions {
+            let Some(connection) = connections.get_mut(subscription.connection) else { continue };
+            let Some(slot) = connection.slots.get_mut(subscription.slot) else { continue };
+            counters.packets_offered += packets.len() as u64;
+            if connection.state == ConnectionState::Suspended {
+                counters.drop_many("suspended", packets.len() as u64);
+                continue;
+            }
+            let before = slot.forwarder.current();
+            slot.choose(packets, queue, counters);
+            if before != slot.forwarder.current() {
+                sending.switched.push(subscription);
+            }
+            if queue.is_empty() {
+                continue;
+            }
+            let written = connection.sender.send(now, subscription.slot, queue, packets, batch);
+            counters.packets_forwarded += written.packets;
+            if written.refused > 0 {
+                counters.drop_many("not_sendable", written.refused);
+            }
         }
+        !subscriptions.is_empty()
     }
 
     /// Takes what a client reports about what it is sent.

@@ -39,6 +39,7 @@ use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
 use slotmap::SlotMap;
 
 use crate::egress::{Outgoing, Queued, Request, SendBatch};
+use crate::net::BATCH_MAX;
 use crate::router::Revoked;
 use connection::Connection;
 use demux::Demux;
@@ -88,6 +89,10 @@ pub struct Datagram<'a> {
     pub contents: &'a [u8],
 }
 
+/// Messages that are handed out together: as many as one system call sends. While they are sent their bytes are still in the
+/// cache, the first receivers need not wait for the last, and a large turn takes no more memory than a small one.
+const OUTGOING_MESSAGES: usize = BATCH_MAX;
+
 /// Passes over dirty connections in one turn. Polling one may make others dirty, by a keyframe request or a message; what
 /// is left then waits for the next turn.
 const FLUSH_PASSES_MAX: usize = 4;
@@ -106,8 +111,8 @@ pub struct ShardCore {
     track_counter: u32,
     timers: TimerWheel<ConnectionKey>,
     dirty: Vec<ConnectionKey>,
-    /// Tracks of which something came in during this turn.
-    sending: Vec<TrackNumber>,
+    /// What is left to be sent of this turn.
+    sending: egress::Sending,
     /// What one slot is sent; kept for its memory.
     queue: Vec<Queued>,
     /// The zero of the clock in sender reports.
@@ -115,6 +120,8 @@ pub struct ShardCore {
     clock: housekeeping::Intervals,
     revoked: Revoked,
     batch: SendBatch,
+    /// The batch was handed out.
+    is_handed_out: bool,
     events: VecDeque<ShardEvent>,
     peer_messages: Vec<(u8, PeerMessage)>,
     counters: Counters,
@@ -136,12 +143,13 @@ impl ShardCore {
             track_counter: 0,
             timers: TimerWheel::new(now),
             dirty: Vec::new(),
-            sending: Vec::new(),
+            sending: egress::Sending::default(),
             queue: Vec::new(),
             started: now,
             clock: housekeeping::Intervals::new(now),
             revoked: Revoked::default(),
             batch: SendBatch::default(),
+            is_handed_out: false,
             events: VecDeque::new(),
             peer_messages: Vec::new(),
             counters: Counters::default(),
@@ -170,8 +178,8 @@ impl ShardCore {
         }
     }
 
-    /// Does what is due, polls every connection that something happened to, and so ends a turn. Call it after each batch
-    /// of input and when [`ShardCore::poll_timeout`] says so.
+    /// Does what is due and polls every connection that something happened to. Call it after each batch of input and when
+    /// [`ShardCore::poll_timeout`] says so, and send what [`ShardCore::poll_outgoing`] gives before there is more input.
     pub fn handle_timeout(&mut self, now: Instant) {
         let mut due = Vec::new();
         self.timers.expire(now, &mut due);
@@ -184,7 +192,6 @@ impl ShardCore {
         }
         self.keep_house(now);
         self.poll_dirty(now);
-        self.send_turn(now);
     }
 
     fn poll_dirty(&mut self, now: Instant) {
@@ -210,15 +217,21 @@ impl ShardCore {
         self.timers.next().map_or(housekeeping, |timer| timer.min(housekeeping))
     }
 
-    /// The datagrams to send. They stay until [`ShardCore::clear_outgoing`].
-    pub fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
-        self.batch.iter()
+    /// Makes the next part of what the turn sends, and forgets the one before; `false` when there is no more. The part is
+    /// [`ShardCore::outgoing`].
+    pub fn poll_outgoing(&mut self, now: Instant) -> bool {
+        if std::mem::take(&mut self.is_handed_out) {
+            self.counters.datagrams_generated += self.batch.generated();
+            self.batch.clear();
+        }
+        self.send_turn(now);
+        self.is_handed_out = !self.batch.is_empty();
+        self.is_handed_out
     }
 
-    /// Forgets the datagrams that were sent.
-    pub fn clear_outgoing(&mut self) {
-        self.counters.datagrams_generated += self.batch.generated();
-        self.batch.clear();
+    /// The datagrams to send now.
+    pub fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
+        self.batch.iter()
     }
 
     /// Takes the next event for the node.

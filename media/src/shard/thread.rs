@@ -191,7 +191,9 @@ impl ShardLoop {
             state.reports_held_until = Some(now + REPORTS_HELD);
         }
         self.core.handle_timeout(now);
-        self.send()?;
+        while self.core.poll_outgoing(now) {
+            self.send()?;
+        }
         state.outbox.collect(&mut self.core);
         state.outbox.deliver(self.shard, &self.shards, &self.events, &mut self.core);
         Ok(true)
@@ -224,7 +226,6 @@ impl ShardLoop {
             segment_bytes: outgoing.segment_bytes,
         });
         let sent = self.socket.send(messages)?;
-        self.core.clear_outgoing();
         let counters = self.core.counters_mut();
         counters.bytes_sent += sent.bytes;
         counters.datagrams_sent += sent.datagrams;

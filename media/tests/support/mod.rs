@@ -181,27 +181,28 @@ impl World {
             self.shards[index].handle_timeout(self.now);
             let source = shard_address(index);
             let mut leaving = 0;
-            for message in self.shards[index].outgoing() {
-                moved = true;
-                assert_eq!(message.source, source.ip());
-                leaving += message.datagram_count() as u64;
-                for datagram in message.datagrams() {
-                    if let Some((client, all)) = &mut self.watched
-                        && self.clients[*client].address == message.destination
-                    {
-                        all.push(datagram.to_vec());
-                    }
-                    self.sent += 1;
-                    if self.lost_each.is_some_and(|each| self.sent.is_multiple_of(each)) {
-                        continue;
-                    }
-                    match self.clients.iter_mut().find(|client| client.address == message.destination) {
-                        Some(client) => client.receive(self.now, source, datagram),
-                        None => self.sent_to_strangers.push((message.destination, datagram.to_vec())),
+            while self.shards[index].poll_outgoing(self.now) {
+                for message in self.shards[index].outgoing() {
+                    moved = true;
+                    assert_eq!(message.source, source.ip());
+                    leaving += message.datagram_count() as u64;
+                    for datagram in message.datagrams() {
+                        if let Some((client, all)) = &mut self.watched
+                            && self.clients[*client].address == message.destination
+                        {
+                            all.push(datagram.to_vec());
+                        }
+                        self.sent += 1;
+                        if self.lost_each.is_some_and(|each| self.sent.is_multiple_of(each)) {
+                            continue;
+                        }
+                        match self.clients.iter_mut().find(|client| client.address == message.destination) {
+                            Some(client) => client.receive(self.now, source, datagram),
+                            None => self.sent_to_strangers.push((message.destination, datagram.to_vec())),
+                        }
                     }
                 }
             }
-            self.shards[index].clear_outgoing();
             let counters = self.shards[index].counters_mut();
             counters.datagrams_sent += leaving;
             assert_eq!(counters.imbalance(), (0, 0), "what came and what became of it: {counters:?}");
