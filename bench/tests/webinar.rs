@@ -4,11 +4,13 @@
 //! they measure on a machine with few cores.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use boltorezka_bench::report::RunResult;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// Held by each test while it runs.
@@ -36,6 +38,35 @@ fn load(arguments: &str) -> (Option<i32>, Value) {
         .unwrap();
     let json = serde_json::from_slice(&output.stdout);
     (output.status.code(), json.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr))))
+}
+
+/// Processes whose command line has a text.
+fn processes_with(text: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines.filter(|line| String::from_utf8_lossy(line).contains(text)).count()
+}
+
+#[test]
+fn who_is_interrupted_leaves_no_server_behind() {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    // A limit that no other server has: it names ours.
+    let flag = format!("--limits-rooms-total={}", 1_000_000 + std::process::id());
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_boltorezka-bench"))
+        .args(["load", "--subscribers", "3", "--duration", "60s", "--server"])
+        .arg(server())
+        .arg(format!("--server-flag={flag}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(bench.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("clients join")), "it never came so far");
+    // The generator names the flag, and the server has it.
+    assert_eq!(processes_with(&flag), 2);
+    kill_process(Pid::from_child(&bench), Signal::INT).unwrap();
+    assert_ne!(bench.wait().unwrap().code(), Some(0));
+    assert_eq!(processes_with(&flag), 0);
 }
 
 #[test]
@@ -72,6 +103,9 @@ fn a_webinar_of_fifty_loses_nothing() {
     assert!((45.0..70.0).contains(&result.forwarded_mbps), "{result:#?}");
     let median_ms = result.latency_us_p50 / 1000.0;
     assert!(result.latency_samples > 1_000 && median_ms > 0.01 && median_ms < 50.0, "{result:#?}");
+    let account = result.account.as_ref().unwrap();
+    assert_eq!((account.imbalance_before_slots, account.imbalance_after_slots), (0, 0), "{account:#?}");
+    assert_eq!(account.not_at_server_packets, 0, "{account:#?}");
     let (cpu, floor) = (result.cpu_ns_per_forwarded_packet.unwrap(), result.floor_ns_per_packet.unwrap());
     assert!(floor > 500.0 && cpu > floor, "nothing is cheaper than the floor: {cpu} and {floor} ns");
 }

@@ -109,7 +109,11 @@ async fn run(options: &LoadOptions, link: &Link, cores: &Cores, show: Show<'_>) 
     show(Event::Phase(format!("starting {:?}", options.target).to_lowercase()));
     let result = match target::start(options, link).await {
         Ok(target) => {
-            let result = with_target(options, link, &plan, &target, &engine, show).await;
+            // Told to end, it still ends what it started.
+            let result = tokio::select! {
+                result = with_target(options, link, &plan, &target, &engine, show) => result,
+                _ = tokio::signal::ctrl_c() => Err(BenchError::Interrupted),
+            };
             target.stop().await;
             result
         }
