@@ -9,7 +9,7 @@ pub struct Counters {
     pub received_audio: u64,
     /// Packets of pictures that arrived, without retransmissions.
     pub received_video: u64,
-    /// Bytes of all media packets that arrived, without UDP.
+    /// Bytes of their payloads, sealed. What a server writes into headers, or sends again, is not in it.
     pub received_bytes: u64,
     /// Retransmissions and probes that arrived.
     pub received_repair: u64,

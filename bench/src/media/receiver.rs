@@ -89,11 +89,15 @@ impl Receiver {
         let Some(index) = self.stream(&header, arrival.at_ns) else { return false };
         let Some(stream) = self.streams.get_mut(index) else { return false };
         let (extended, is_gap) = stream.count(header.sequence, arrival.at_ns);
-        counters.received_bytes += packet.len() as u64;
+        let payload_bytes = packet.len().saturating_sub(header.bytes) as u64;
         match stream.kind {
-            Received::Audio => counters.received_audio += 1,
+            Received::Audio => {
+                counters.received_audio += 1;
+                counters.received_bytes += payload_bytes;
+            }
             Received::Video => {
                 counters.received_video += 1;
+                counters.received_bytes += payload_bytes;
                 self.has_new_missing |= is_gap;
                 if arrival.sample || stream.needs_keyframe {
                     stream.look(packet, &header, extended, arrival, keys, scratch, counters);

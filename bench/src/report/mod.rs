@@ -73,7 +73,7 @@ pub struct RunResult {
     pub repaired_packets: u64,
     /// Samples behind the latencies.
     pub latency_samples: u64,
-    /// Bits a second that arrived at clients, in millions.
+    /// Bits of payload a second that arrived at clients, in millions.
     pub forwarded_mbps: f64,
     /// Media packets that clients sent, a second.
     pub sent_packets_per_s: f64,
