@@ -149,7 +149,7 @@ impl Window {
         let generator_dropped_packets =
             end.dropped.saturating_sub(start.dropped) + counts.of(|counters| counters.refused) as u64;
         let known = |value: f64| self.has_processes.then_some(value);
-        let joins = (crowd.times.len() as f64).max(1.0);
+        let joins = participants.max(1) as f64;
         let join_cpu = (full.media_cpu.saturating_sub(empty.media_cpu)).as_secs_f64();
         let during_joins = Difference { from: &empty.counters, to: &full.counters }.of(Counters::received);
         let mut times: Vec<f64> = crowd.times.iter().map(|time| time.as_secs_f64() * 1000.0).collect();
