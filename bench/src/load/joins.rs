@@ -30,8 +30,6 @@ pub struct Crowd {
     publishers: Vec<Inside>,
     /// Those who came first are in front.
     subscribers: VecDeque<Inside>,
-    /// Those who are in, while the others who send come.
-    waiting: Vec<(Seat, Inside)>,
     coming: JoinSet<Joined>,
     leaving: JoinSet<()>,
     /// How long each join of a seat that receives took.
@@ -59,7 +57,6 @@ impl Crowd {
             permits: Arc::new(Semaphore::new(parallel as usize)),
             publishers: Vec::new(),
             subscribers: VecDeque::new(),
-            waiting: Vec::new(),
             coming: JoinSet::new(),
             leaving: JoinSet::new(),
             times: Vec::new(),
@@ -82,13 +79,14 @@ impl Crowd {
     pub async fn admit(&mut self, plan: &Plan) -> Result<(), BenchError> {
         self.next_index = plan.next_index();
         let (publishers, subscribers): (Vec<&Seat>, Vec<&Seat>) = plan.seats.iter().partition(|seat| seat.publishes());
+        let mut publishing = Vec::new();
         for seats in publishers.chunks(LOBBY_MAX) {
             let connected = self.connect_all(seats).await;
             let began = Instant::now();
             let mut entering = JoinSet::from_iter(connected.into_iter().map(|(seat, lobby)| self.enter(seat, lobby)));
             while let Some(entered) = entering.join_next().await {
                 match entered {
-                    Ok((seat, Ok(inside))) => self.waiting.push((seat, inside)),
+                    Ok((seat, Ok(inside))) => publishing.push((seat, inside)),
                     Ok((_, Err(error))) => self.fail(&error),
                     Err(error) => self.fail(&TargetError::refused("joining", error)),
                 }
@@ -96,7 +94,7 @@ impl Crowd {
             self.took += began.elapsed();
         }
         let began = Instant::now();
-        for (seat, inside) in std::mem::take(&mut self.waiting) {
+        for (seat, inside) in publishing {
             self.coming.spawn(receive(seat, inside));
         }
         self.settle_all().await;

@@ -109,9 +109,7 @@ impl ShardCore {
             }
             let written = connection.sender.send(now, subscription.slot, queue, packets, batch);
             counters.packets_forwarded += written.packets;
-            if written.refused > 0 {
-                counters.drop_many("not_sendable", written.refused);
-            }
+            counters.drop_many("not_sendable", written.refused);
         }
         !subscriptions.is_empty()
     }

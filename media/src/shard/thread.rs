@@ -230,9 +230,7 @@ impl ShardLoop {
         counters.bytes_sent += sent.bytes;
         counters.datagrams_sent += sent.datagrams;
         counters.messages_sent += sent.messages;
-        if sent.dropped > 0 {
-            counters.drop_many("socket_full", sent.dropped);
-        }
+        counters.drop_many("socket_full", sent.dropped);
         Ok(())
     }
 }
