@@ -33,16 +33,19 @@ enum Case {
     VideoBurst,
     /// A packet of a voice: instructions a forward.
     Voice,
+    /// A picture's packet that nobody is sent: instructions a packet that comes in.
+    Receive,
     /// A subscriber's reports: instructions a datagram.
     Reports,
     /// A subscriber's way in, from its offer to the end of its handshake: instructions a join.
     Join,
 }
 
-const CASES: [(&str, Case); 5] = [
+const CASES: [(&str, Case); 6] = [
     ("forward_video", Case::Video),
     ("forward_video_burst_of_4", Case::VideoBurst),
     ("forward_voice", Case::Voice),
+    ("receive_video", Case::Receive),
     ("take_reports", Case::Reports),
     ("join", Case::Join),
 ];
@@ -63,11 +66,12 @@ fn main() {
 /// Subscribers who join one after the other for a case of so many turns: a join takes as long as a thousand packets.
 const TURNS_PER_JOIN: usize = 10;
 
-/// One publisher, [`SUBSCRIBERS`] subscribers, `turns` turns; how often the case's operation was done, and how long it took.
+/// One publisher, [`SUBSCRIBERS`] subscribers where the case has any, `turns` turns; how often the case's operation was done, and how long it took.
 fn run(case: Case, turns: usize) -> (u64, Duration) {
     let mut world = World::new(1);
     let publisher = join(&mut world, Wants { audio_slots: 0, video_slots: 0, channel: false, rids: &[] });
-    for _ in 0..SUBSCRIBERS {
+    let subscribers = if case == Case::Receive { 0 } else { SUBSCRIBERS };
+    for _ in 0..subscribers {
         join(&mut world, Wants { audio_slots: 1, video_slots: 1, channel: false, rids: &[] });
     }
     if case == Case::Voice {
@@ -88,14 +92,18 @@ fn run(case: Case, turns: usize) -> (u64, Duration) {
         return (joins as u64, (0..joins).map(|_| counted_join(&mut world)).sum());
     }
     for _ in 0..turns {
-        let before = world.shards[0].counters_mut().packets_forwarded;
+        let before = world.shards[0].counters_mut().clone();
         let reports = if case == Case::Reports {
             turn(&mut world, publisher, packets, |work| work(), |work| elapsed += collected(work))
         } else {
             turn(&mut world, publisher, packets, |work| elapsed += collected(work), |work| work())
         };
-        let forwarded = world.shards[0].counters_mut().packets_forwarded - before;
-        operations += if case == Case::Reports { reports as u64 } else { forwarded };
+        let after = world.shards[0].counters_mut();
+        operations += match case {
+            Case::Reports => reports as u64,
+            Case::Receive => after.packets_received - before.packets_received,
+            _ => after.packets_forwarded - before.packets_forwarded,
+        };
     }
     (operations, elapsed)
 }

@@ -123,13 +123,10 @@ impl ShardCore {
         if sender.receive_rtcp(now, path, datagram.contents, &mut self.report, &mut self.requests).is_err() {
             return ReportsFor::Nobody;
         }
-        if let Some(timeout) = sender.poll_timeout()
-            && connection.deadline.is_none_or(|deadline| timeout < deadline)
-        {
-            connection.deadline = Some(timeout);
-            self.timers.set(timeout, key);
-        }
         sender.send_probes(now, &mut self.batch);
+        if let Some(timeout) = sender.poll_timeout() {
+            self.wake_by(now, key, timeout);
+        }
         self.heard_of(now, key);
         self.look_at_estimate(now, key);
         let mut reports_for = ReportsFor::Us;

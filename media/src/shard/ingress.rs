@@ -70,7 +70,11 @@ impl ShardCore {
         if is_authentic || !events.is_empty() {
             self.heard_of(now, key);
         }
-        self.mark_dirty(key);
+        match drained {
+            // What media brings, its own timers tell; anything else may have more to say at once.
+            Ok(next) if is_media(contents) => self.wake_by(now, key, next),
+            _ => self.mark_dirty(key),
+        }
         self.handle_transport_events(now, key, &mut events);
         if let Err(error) = drained {
             self.connection_failed(now, key, &error);
@@ -199,4 +203,9 @@ impl ShardCore {
 /// Whether a datagram is RTCP (RFC 5761, section 4; RFC 7983).
 fn is_rtcp(datagram: &[u8]) -> bool {
     matches!(datagram, [128..192, 192..224, ..])
+}
+
+/// Whether a datagram is RTP.
+fn is_media(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..192, ..]) && !is_rtcp(datagram)
 }

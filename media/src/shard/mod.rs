@@ -257,6 +257,18 @@ impl ShardCore {
         }
     }
 
+    /// Has a connection polled at `at`, or at the end of the turn when that has passed. What was to come earlier still does.
+    fn wake_by(&mut self, now: Instant, key: ConnectionKey, at: Instant) {
+        if at <= now {
+            return self.mark_dirty(key);
+        }
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if at < now + TIMER_MAX && connection.deadline.is_none_or(|deadline| at < deadline) {
+            connection.deadline = Some(at);
+            self.timers.set(at, key);
+        }
+    }
+
     /// Lets a connection's transport catch up, and handles what it says.
     fn poll_connection(&mut self, now: Instant, key: ConnectionKey) {
         self.speak(now, key);
