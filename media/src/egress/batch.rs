@@ -7,7 +7,11 @@ pub const SEGMENTS_MAX: usize = 64;
 /// Bytes of one message: below what an IP packet holds.
 pub const MESSAGE_BYTES_MAX: usize = 60_000;
 
-/// Datagrams to send. It keeps its memory from turn to turn.
+/// Memory that a batch keeps: a keyframe of 30 kB for 64 receivers. Probes or handshakes of many clients at once may take
+/// more for a moment.
+const KEPT_BYTES: usize = 2 << 20;
+
+/// Datagrams to send. It keeps its memory from turn to turn, up to [`KEPT_BYTES`].
 #[derive(Debug, Default)]
 pub struct SendBatch {
     arena: Vec<u8>,
@@ -109,6 +113,7 @@ impl SendBatch {
     /// Forgets what was sent.
     pub fn clear(&mut self) {
         self.arena.clear();
+        self.arena.shrink_to(KEPT_BYTES);
         self.messages.clear();
         self.generated = 0;
     }
@@ -136,5 +141,8 @@ mod tests {
         assert_eq!(batch.iter().map(Outgoing::datagram_count).collect::<Vec<_>>(), [1, 3]);
         batch.clear();
         assert!(batch.is_empty());
+        batch.push(source, destination, &[0; 2 * KEPT_BYTES]);
+        batch.clear();
+        assert!(batch.arena.capacity() <= KEPT_BYTES, "memory of one large turn is not kept");
     }
 }

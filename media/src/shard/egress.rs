@@ -1,6 +1,6 @@
 //! A packet's way out: from a track to the slots that carry it, and what their receivers say about it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use boltorezka_proto::TrackNumber;
@@ -10,7 +10,7 @@ use str0m::media::{Mid, Pt};
 use super::connection::{Connection, Slot};
 use super::formats::payload_type;
 use super::messages::Counters;
-use super::track::Subscription;
+use super::track::{Subscription, Track};
 use super::{ConnectionKey, Datagram, OUTGOING_MESSAGES, ShardCore};
 use crate::egress::{Path, Queued, Request, StreamConfig};
 use crate::rtp::{Format, Packet};
@@ -35,6 +35,8 @@ pub enum ReportsFor {
 /// What is left to be sent of a turn.
 #[derive(Debug, Default)]
 pub struct Sending {
+    /// Packets that are sent again. What a client's share of its link allows bounds them.
+    resends: VecDeque<Resend>,
     /// Tracks of which something came in.
     tracks: VecDeque<TrackNumber>,
     /// Subscriptions of the first of them that were visited.
@@ -42,6 +44,14 @@ pub struct Sending {
     /// Those whose slot now plays another source. They are acted on when the track is done: that may change its
     /// subscriptions.
     switched: Vec<Subscription>,
+}
+
+/// A packet that a receiver asked for again.
+#[derive(Debug, Clone, Copy)]
+struct Resend {
+    connection: ConnectionKey,
+    slot: usize,
+    sequence: u64,
 }
 
 impl ShardCore {
@@ -58,9 +68,14 @@ impl ShardCore {
         track.turn.push(packet);
     }
 
-    /// Sends what came in during the turn, track by track, until there is enough to hand out: each receiver is visited once
-    /// for all packets of a track.
+    /// Sends what was asked for again, then what came in during the turn, track by track, until there is enough to hand out:
+    /// each receiver is visited once for all packets of a track.
     pub(super) fn send_turn(&mut self, now: Instant) {
+        while self.batch.message_count() < OUTGOING_MESSAGES
+            && let Some(resend) = self.sending.resends.pop_front()
+        {
+            self.resend(now, resend);
+        }
         while self.batch.message_count() < OUTGOING_MESSAGES
             && let Some(&number) = self.sending.tracks.front()
         {
@@ -132,7 +147,9 @@ impl ShardCore {
         let mut reports_for = ReportsFor::Us;
         for request in std::mem::take(&mut self.requests) {
             match request {
-                Request::Resend { slot, sequence } => self.resend(now, key, slot, sequence),
+                Request::Resend { slot, sequence } => {
+                    self.queue_resend(now, Resend { connection: key, slot, sequence })
+                }
                 Request::Keyframe { slot } => self.keyframe_requested(key, slot),
                 Request::PassOn => reports_for = ReportsFor::Both,
             }
@@ -148,23 +165,23 @@ impl ShardCore {
         }
     }
 
-    /// Queues a packet of a slot again, while it is kept and its track may be seen.
-    fn resend(&mut self, now: Instant, key: ConnectionKey, slot_index: usize, sequence: u64) {
-        let Self { tracks, connections, counters, batch, .. } = self;
-        let Some(connection) = connections.get_mut(key) else { return };
-        let Some(slot) = connection.slots.get_mut(slot_index) else { return };
-        let munger = slot.forwarder.munger();
-        let Some((source, source_sequence)) = munger.origin(sequence) else { return };
-        let Some(track) = tracks.get(&source.track).filter(|track| !track.muted) else { return };
-        let history = track.histories.get(usize::from(source.encoding));
-        let Some(packet) = history.and_then(|history| history.get(source_sequence)) else { return };
-        let Some(munged) = munger.numbers_again(sequence, packet) else { return };
-        let Some(pt) = slot.payload_type(packet.format) else { return };
-        if !connection.sender.may_resend(now, slot_index, sequence, packet.payload.len()) {
-            return;
+    /// Has a packet sent again, where it is kept and the client's share for that is not used up.
+    fn queue_resend(&mut self, now: Instant, resend: Resend) {
+        let Self { tracks, connections, sending, .. } = self;
+        let Some(connection) = connections.get_mut(resend.connection) else { return };
+        let Some(slot) = connection.slots.get_mut(resend.slot) else { return };
+        let Some((packet, _)) = slot.sent_before(tracks, resend.sequence) else { return };
+        if connection.sender.may_resend(now, resend.slot, resend.sequence, packet.payload.len()) {
+            sending.resends.push_back(resend);
         }
-        let queued = Queued { packet: 0, payload_type: *pt, munged, is_retransmission: true };
-        let written = connection.sender.send(now, slot_index, &[queued], std::slice::from_ref(packet), batch);
+    }
+
+    fn resend(&mut self, now: Instant, resend: Resend) {
+        let Self { tracks, connections, counters, batch, .. } = self;
+        let Some(connection) = connections.get_mut(resend.connection) else { return };
+        let Some(slot) = connection.slots.get_mut(resend.slot) else { return };
+        let Some((packet, queued)) = slot.sent_before(tracks, resend.sequence) else { return };
+        let written = connection.sender.send(now, resend.slot, &[queued], std::slice::from_ref(packet), batch);
         counters.packets_resent += written.packets;
     }
 
@@ -203,6 +220,21 @@ impl Slot {
         }
         counters.drop_many("codec_not_offered", without_codec);
         counters.drop_many("not_selected", packets.len() as u64 - queue.len() as u64 - without_codec);
+    }
+
+    /// A packet that left in the slot, while it is kept and its track may be seen, and what it leaves with once more.
+    fn sent_before<'a>(
+        &mut self,
+        tracks: &'a HashMap<TrackNumber, Track>,
+        sequence: u64,
+    ) -> Option<(&'a Packet, Queued)> {
+        let munger = self.forwarder.munger();
+        let (source, source_sequence) = munger.origin(sequence)?;
+        let track = tracks.get(&source.track).filter(|track| !track.muted)?;
+        let packet = track.histories.get(usize::from(source.encoding))?.get(source_sequence)?;
+        let munged = munger.numbers_again(sequence, packet)?;
+        let payload_type = *self.payload_type(packet.format)?;
+        Some((packet, Queued { packet: 0, payload_type, munged, is_retransmission: true }))
     }
 
     /// The payload type that the receiver has for a format.
