@@ -86,6 +86,8 @@ pub struct Estimator {
     /// Packets sent since the last report, and when silence began.
     unreported_packets: u32,
     silent_since_us: Option<i64>,
+    /// Reports stopped coming, for longer than they may.
+    is_cut_off: bool,
 }
 
 impl Estimator {
@@ -107,6 +109,7 @@ impl Estimator {
             capacity: None,
             unreported_packets: 0,
             silent_since_us: None,
+            is_cut_off: false,
         }
     }
 
@@ -145,6 +148,9 @@ impl Estimator {
         }
         self.unreported_packets = 0;
         self.silent_since_us = None;
+        if std::mem::take(&mut self.is_cut_off) {
+            self.prober.begin_anew(now_us);
+        }
         self.update(now_us);
         Ok(())
     }
@@ -191,6 +197,7 @@ impl Estimator {
             // The next packet that is sent starts the clock again: what is not used needs no timeouts.
             self.silent_since_us = None;
             if std::mem::take(&mut self.unreported_packets) >= SILENCE_PACKETS {
+                self.is_cut_off = true;
                 self.fall_to(self.estimate_bps * SILENCE_RATIO, now_us);
             }
         }

@@ -147,6 +147,16 @@ impl Prober {
         self.held_until_us = now_us + HELD_US;
     }
 
+    /// The way to the receiver is open again after a time in which nothing was heard: what was learned before, and how long
+    /// probes went unanswered, does not count any more.
+    pub fn begin_anew(&mut self, now_us: i64) {
+        self.cluster = None;
+        self.announced = false;
+        self.step = STEP_FIRST;
+        self.interval_us = INTERVAL_US;
+        self.next_us = now_us;
+    }
+
     /// The next probe, if it is time.
     pub fn poll(&mut self, now_us: i64, estimate_bps: f64) -> Option<Probe> {
         if self.cluster.is_some() || now_us < self.due_us(estimate_bps)? {
