@@ -111,6 +111,11 @@ impl Sender {
         self.path.get_or_insert(path);
     }
 
+    /// Sends everything there from now on.
+    pub fn follow(&mut self, path: Path) {
+        self.path = Some(path);
+    }
+
     /// Adds the stream of the next slot.
     pub fn add_stream(&mut self, stream: Stream) {
         self.streams.push(stream);
@@ -148,22 +153,19 @@ impl Sender {
         self.estimator.handle_timeout(now);
     }
 
-    /// Opens an RTCP datagram of the client and takes what concerns this sender; `requests` gets the rest. An authentic
-    /// one shows the path: media follows the client there.
+    /// Opens an RTCP datagram of the client and takes what concerns this sender; `requests` gets the rest.
     ///
     /// # Errors
     /// [`SrtpError`] when it is not the client's.
     pub fn receive_rtcp(
         &mut self,
         now: Instant,
-        path: Path,
         datagram: &[u8],
         opened: &mut Vec<u8>,
         requests: &mut Vec<Request>,
     ) -> Result<(), SrtpError> {
         let (_, opener) = self.association.as_mut().ok_or(SrtpError::Keys)?;
         opener.open_rtcp(datagram, opened)?;
-        self.path = Some(path);
         let ntp = ntp_of(self.started, now);
         let Self { streams, estimator, rtt, .. } = self;
         let slot_of = |ssrc: u32| streams.iter().position(|stream| stream.config().ssrc == ssrc);

@@ -10,7 +10,7 @@ use str0m::media::{Mid, Pt, Rid};
 use super::call::Call;
 use super::demux::Reach;
 use super::transport::Transport;
-use crate::egress::Sender;
+use crate::egress::{Path, Sender};
 use crate::net::prefetch;
 use crate::router::Forwarder;
 use crate::router::slots::Wish;
@@ -140,6 +140,13 @@ impl Connection {
             prefetch(slot);
         }
         self.sender.touched(slot).for_each(prefetch);
+    }
+
+    /// Sends everything to where an authentic record of the client came from: a client that changes its network is followed
+    /// with its first packet, and whoever only repeats its checks gets nothing.
+    pub fn follow(&mut self, path: Path) {
+        self.sender.follow(path);
+        self.transport.follow(path);
     }
 
     /// Enters `state`; says whether it is a new one.

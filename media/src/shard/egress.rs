@@ -135,9 +135,11 @@ impl ShardCore {
         let path = Path { source: datagram.destination.ip(), destination: datagram.source };
         self.requests.clear();
         let Connection { sender, .. } = connection;
-        if sender.receive_rtcp(now, path, datagram.contents, &mut self.report, &mut self.requests).is_err() {
+        if sender.receive_rtcp(now, datagram.contents, &mut self.report, &mut self.requests).is_err() {
             return ReportsFor::Nobody;
         }
+        connection.follow(path);
+        let Connection { sender, .. } = connection;
         sender.send_probes(now, &mut self.batch);
         if let Some(timeout) = sender.poll_timeout() {
             self.wake_by(now, key, timeout);
@@ -165,10 +167,13 @@ impl ShardCore {
         }
     }
 
-    /// Has a packet sent again, where it is kept and the client's share for that is not used up.
+    /// Has a packet sent again, where it is kept, the client may still receive, and its share for that is not used up.
     fn queue_resend(&mut self, now: Instant, resend: Resend) {
         let Self { tracks, connections, sending, .. } = self;
         let Some(connection) = connections.get_mut(resend.connection) else { return };
+        if !connection.permissions.subscribe {
+            return;
+        }
         let Some(slot) = connection.slots.get_mut(resend.slot) else { return };
         let Some((packet, _)) = slot.sent_before(tracks, resend.sequence) else { return };
         if connection.sender.may_resend(now, resend.slot, resend.sequence, packet.payload.len()) {

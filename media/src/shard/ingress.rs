@@ -15,6 +15,7 @@ use super::subscribing::INITIAL_SEQUENCE_MASK;
 use super::track::Origin;
 use super::transport::TransportEvent;
 use super::{ConnectionKey, Datagram, ShardCore};
+use crate::egress::Path;
 use crate::router::{Forwarder, Munger};
 use crate::rtp::Packet;
 
@@ -67,6 +68,9 @@ impl ShardCore {
         // str0m holds one packet at a time: each must be taken out before the next goes in.
         let mut events = std::mem::take(&mut self.transport_events);
         let drained = connection.transport.drain(&mut self.batch, &mut events);
+        if transaction.is_none() && !events.is_empty() {
+            connection.follow(Path { source: destination.ip(), destination: source });
+        }
         if is_authentic || !events.is_empty() {
             self.heard_of(now, key);
         }

@@ -103,6 +103,9 @@ pub struct Transport {
     sources: Sources,
     /// Where str0m sends to.
     path: Option<Path>,
+    /// Where an authentic record came from last. str0m itself stays with the pair that was nominated, up to 15 s after the
+    /// client has left it.
+    followed: Option<Path>,
     /// Keys that the last step exported.
     keys: Option<(Sealer, Opener)>,
     /// The sources that datagrams named, whether or not they could be decrypted: str0m remembers each.
@@ -157,6 +160,7 @@ impl Transport {
             streams: Vec::new(),
             sources,
             path: None,
+            followed: None,
             keys: None,
             ssrcs_seen: HashSet::new(),
             channels_opened: 0,
@@ -271,6 +275,8 @@ impl Transport {
                     if is_dtls(&transmit.contents) {
                         self.path = Some(path);
                     }
+                    // A check is answered to where it came from; everything else follows the client.
+                    let path = self.followed.filter(|_| !is_stun(&transmit.contents)).unwrap_or(path);
                     batch.push(path.source, path.destination, &transmit.contents);
                 }
                 Output::Event(event) => self.translate(event, events),
@@ -281,6 +287,11 @@ impl Transport {
     /// Where str0m's own datagrams go: to the client's address that passed its checks.
     pub fn path(&self) -> Option<Path> {
         self.path
+    }
+
+    /// Sends what str0m has to say to where an authentic record of the client came from.
+    pub fn follow(&mut self, path: Path) {
+        self.followed = Some(path);
     }
 
     /// Asks the client for a keyframe of an encoding.
@@ -428,6 +439,10 @@ fn rtp_ssrc(datagram: &[u8]) -> Option<u32> {
     let (&[first, second, _, _, _, _, _, _, s0, s1, s2, s3], _) = datagram.split_first_chunk::<12>()?;
     let is_rtp = (128..192).contains(&first) && !(64..96).contains(&(second & 0x7f));
     is_rtp.then_some(u32::from_be_bytes([s0, s1, s2, s3]))
+}
+
+fn is_stun(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| *first < 4)
 }
 
 fn is_dtls(datagram: &[u8]) -> bool {
