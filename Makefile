@@ -1,6 +1,6 @@
 # The two commands of the project, and their helpers. Everything else is cargo and npm.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench format deny
+.PHONY: help run test bench sim format deny
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -15,6 +15,9 @@ test: ## Install what is missing and check everything (ONLY="rust-test browser" 
 bench: ## Measure the server under load (ARGS="load --scenario meeting --floor"; bench/README.md has more)
 	@cargo build --workspace --bins
 	@target/debug/boltorezka-bench $(or $(ARGS),load --scenario webinar --floor)
+
+sim: ## Run seeds of the simulation (SEEDS=1000 SEED_START=0)
+	@cargo run --quiet --workspace --bin boltorezka-sim -- --seeds $(or $(SEEDS),100) --seed-start $(or $(SEED_START),0)
 
 format: ## Put Rust and TypeScript into form
 	@cargo fmt --all

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use str0m::crypto::dtls::{
-    DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, ProtocolVersion, SrtpProfile,
+    DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, KeyingMaterial, ProtocolVersion,
+    SrtpProfile,
 };
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
 
@@ -32,6 +33,14 @@ pub fn exported_keys<T>(run: impl FnOnce() -> T) -> (T, Result<Option<(Sealer, O
     let outcome = run();
     let keys = EXPORTED.take().map(|(profile, material, is_client)| association(profile, &material, is_client));
     (outcome, keys.transpose())
+}
+
+/// Notes what a DTLS instance exports on this thread. A provider of one's own must call it with what its instances give as
+/// [`DtlsOutput::KeyingMaterial`].
+pub fn export_keys(material: &KeyingMaterial, profile: SrtpProfile, is_client: bool) {
+    if let Some(profile) = profile_of(profile) {
+        EXPORTED.set(Some((profile, material.to_vec(), is_client)));
+    }
 }
 
 /// The crypto that shards hand to str0m: aws-lc-rs, with shared DTLS configuration.
@@ -108,11 +117,8 @@ impl DtlsInstance for Instance {
 
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
         let output = self.0.poll_output(buffer);
-        if let DtlsOutput::KeyingMaterial(material, profile) = &output
-            && let Some(profile) = profile_of(*profile)
-        {
-            let exported = (profile, material.to_vec(), self.0.is_active());
-            EXPORTED.set(Some(exported));
+        if let DtlsOutput::KeyingMaterial(material, profile) = &output {
+            export_keys(material, *profile, self.0.is_active());
         }
         output
     }

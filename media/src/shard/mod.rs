@@ -47,7 +47,7 @@ use room::Room;
 use timers::TimerWheel;
 use track::Track;
 
-pub use dtls::crypto_provider;
+pub use dtls::{crypto_provider, export_keys};
 pub use messages::{Counters, PeerMessage, ShardCommand, ShardEvent, TrackAnnouncement};
 pub use offer::{Offer, OfferError};
 pub use transport::TransportConfig;
@@ -247,6 +247,15 @@ impl ShardCore {
     /// The counters, for the loop to add what it sees.
     pub fn counters_mut(&mut self) -> &mut Counters {
         &mut self.counters
+    }
+
+    /// What the shard keeps of participants, in words; `None` when that is nothing, as after everybody has left.
+    pub fn leftovers(&self) -> Option<String> {
+        let Self { connections, participants, rooms, tracks, .. } = self;
+        let counts = [connections.len(), participants.len(), rooms.len(), tracks.len()];
+        let [connections, participants, rooms, tracks] = counts;
+        (counts != [0; 4])
+            .then(|| format!("{connections} connections, {participants} participants, {rooms} rooms, {tracks} tracks"))
     }
 
     fn mark_dirty(&mut self, key: ConnectionKey) {

@@ -1,0 +1,168 @@
+//! A whole media node, without threads and sockets: the registry and its shards.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use boltorezka_media::node::registry::{Output, Registry};
+use boltorezka_media::shard::{
+    Datagram, PeerMessage, ShardCommand, ShardConfig, ShardCore, TransportConfig, crypto_provider,
+};
+use boltorezka_proto::admission::{ControlMessage, MediaMessage};
+use str0m::crypto::CryptoProvider;
+
+use crate::network::Arrival;
+use crate::random::Random;
+
+/// Rounds of messages between shards in one turn. What is left waits for the next.
+const ROUNDS_MAX: usize = 8;
+
+/// What a node is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeConfig {
+    /// Its shards.
+    pub shards: u8,
+    /// Voices of a room that are heard at a time.
+    pub heard_max: usize,
+    /// DTLS as it is, not the one of fixed length.
+    pub real_dtls: bool,
+}
+
+/// A node.
+pub struct Node {
+    registry: Registry,
+    shards: Vec<Shard>,
+    /// What it told control.
+    pub messages: Vec<MediaMessage>,
+}
+
+struct Shard {
+    core: ShardCore,
+    commands: Vec<ShardCommand>,
+    peer_messages: Vec<(u8, PeerMessage)>,
+}
+
+/// The address of a shard.
+pub fn shard_address(shard: usize) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 7000 + shard as u16))
+}
+
+impl Node {
+    /// A node that control has just connected to.
+    pub fn new(config: NodeConfig, now: Instant, random: &mut Random) -> Self {
+        let crypto = match config.real_dtls {
+            true => crypto_provider(),
+            false => Arc::new(CryptoProvider { ..crate::dtls::crypto_provider() }),
+        };
+        let certificate = crypto.dtls_provider.generate_certificate().expect("a certificate");
+        let epoch = random.next_u64();
+        let shard = |shard: u8| {
+            let transport = TransportConfig {
+                candidates: vec![shard_address(usize::from(shard))],
+                certificate: certificate.clone(),
+                crypto: crypto.clone(),
+            };
+            let mut random = random.split();
+            let config = ShardConfig {
+                shard,
+                shard_count: config.shards,
+                epoch,
+                heard_max: config.heard_max,
+                connections_max: 1_000,
+                transport,
+                entropy: Box::new(move |bytes| random.fill(bytes)),
+            };
+            Shard { core: ShardCore::new(config, now), commands: Vec::new(), peer_messages: Vec::new() }
+        };
+        let shards = (0..config.shards).map(shard).collect();
+        let mut registry = Registry::new(epoch, usize::from(config.shards));
+        let hello = registry.control_connected();
+        let mut node = Self { registry, shards, messages: vec![hello] };
+        node.handle_control(ControlMessage::Snapshot { rev: 1, admitted: Vec::new() });
+        node
+    }
+
+    /// Carries out what control says.
+    pub fn handle_control(&mut self, message: ControlMessage) {
+        let mut output = Output::default();
+        self.registry.handle_control(message, &mut output);
+        self.take(output);
+    }
+
+    /// One turn of every shard: takes what has arrived, and hands out what leaves.
+    ///
+    /// # Panics
+    /// When a shard's counters do not balance: a packet came or went without a trace.
+    pub fn turn(&mut self, now: Instant, arrivals: &[Arrival], mut send: impl FnMut(SocketAddr, SocketAddr, &[u8])) {
+        for index in 0..self.shards.len() {
+            let address = shard_address(index);
+            let core = &mut self.shards[index].core;
+            let mine = arrivals.iter().filter(|arrival| arrival.destination == address);
+            core.handle_datagrams(
+                now,
+                mine.map(|arrival| Datagram {
+                    source: arrival.source,
+                    destination: address,
+                    contents: &arrival.contents,
+                }),
+            );
+        }
+        for _ in 0..ROUNDS_MAX {
+            let mut is_quiet = true;
+            for index in 0..self.shards.len() {
+                is_quiet &= self.run_shard(now, index, &mut send);
+            }
+            if is_quiet {
+                break;
+            }
+        }
+    }
+
+    /// Lets a shard work; says whether nothing of it concerns others.
+    fn run_shard(&mut self, now: Instant, index: usize, send: &mut impl FnMut(SocketAddr, SocketAddr, &[u8])) -> bool {
+        let Shard { core, commands, peer_messages } = &mut self.shards[index];
+        let is_idle = commands.is_empty() && peer_messages.is_empty();
+        commands.drain(..).for_each(|command| core.handle_command(now, command));
+        peer_messages.drain(..).for_each(|(from, message)| core.handle_peer(now, from, message));
+        core.handle_timeout(now);
+        let mut sent = 0;
+        while core.poll_outgoing(now) {
+            for message in core.outgoing() {
+                for datagram in message.datagrams() {
+                    sent += 1;
+                    send(shard_address(index), message.destination, datagram);
+                }
+            }
+        }
+        core.counters_mut().datagrams_sent += sent;
+        let counters = core.counters_mut();
+        assert_eq!(counters.imbalance(), (0, 0), "what came and what became of it: {counters:?}");
+        let events: Vec<_> = std::iter::from_fn(|| core.poll_event()).collect();
+        let messages: Vec<_> = core.take_peer_messages().collect();
+        let is_quiet = is_idle && events.is_empty() && messages.is_empty();
+        for (to, message) in messages {
+            self.shards[usize::from(to)].peer_messages.push((index as u8, message));
+        }
+        let mut output = Output::default();
+        for event in events {
+            self.registry.handle_shard(index as u8, event, &mut output);
+        }
+        self.take(output);
+        is_quiet
+    }
+
+    /// What the node still remembers of its participants: nothing, when all have left.
+    pub fn leftovers(&self) -> Vec<String> {
+        let shards = self.shards.iter().enumerate();
+        let of_shards =
+            shards.filter_map(|(index, shard)| shard.core.leftovers().map(|left| format!("shard {index}: {left}")));
+        of_shards.chain((!self.registry.is_empty()).then(|| "the registry has participants".to_owned())).collect()
+    }
+
+    fn take(&mut self, output: Output) {
+        self.messages.extend(output.messages);
+        for (shard, command) in output.commands {
+            self.shards[shard].commands.push(command);
+        }
+    }
+}

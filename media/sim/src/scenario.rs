@@ -1,0 +1,251 @@
+//! The story of a seed: who comes, over which links, what happens to them, and what must be true at the end.
+
+use std::time::Duration;
+
+use boltorezka_proto::call::{EndReason, MediaPermissions};
+
+use crate::client::Habits;
+use crate::client::decoder::SoundDecoder;
+use crate::link::{LinkConfig, Loss};
+use crate::node::NodeConfig;
+use crate::random::Random;
+use crate::trace::Trace;
+use crate::world::World;
+
+/// People of a room at least and at most; most rooms are small.
+const PEOPLE_MIN: f64 = 2.0;
+const PEOPLE_MAX: f64 = 60.0;
+/// Shape of the tail (Pareto): half of the rooms have up to four.
+const PEOPLE_SHAPE: f64 = 1.1;
+/// People come within this time; accidents last this long; then all is well for so long.
+const ARRIVALS: Duration = Duration::from_secs(8);
+const ACCIDENTS: Duration = Duration::from_secs(20);
+const CALM: Duration = Duration::from_secs(10);
+/// What was still on its way when all became well has come by then.
+const SETTLING: Duration = Duration::from_secs(5);
+/// After the last has gone, the node has so long to forget.
+const FORGETTING: Duration = Duration::from_secs(6);
+/// A picture that is shown was renewed within this time.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// Bits per second of a camera's encodings: small enough for rooms of 60, with packets of full size.
+const SIMULCAST_BPS: &[u64] = &[60_000, 200_000, 600_000];
+const SINGLE_BPS: &[u64] = &[300_000];
+const FPS: u32 = 10;
+
+/// One seed of so many has DTLS as it is; its decisions are not the same each time, since records differ in length.
+pub const REAL_DTLS_EACH: u64 = 16;
+
+/// How to run a seed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Shards of the node; the seed decides when absent.
+    pub shards: Option<u8>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The digest of all decisions.
+    pub digest: u64,
+    /// People who ever joined.
+    pub people: usize,
+    /// Shards.
+    pub shards: u8,
+    /// Time of the simulation.
+    pub time: Duration,
+    /// What was wrong.
+    pub wrong: Option<String>,
+}
+
+/// Runs a seed on this thread, which must be a simulated one.
+pub fn run(seed: u64, options: Options, trace: Trace) -> Outcome {
+    let mut random = Random::new(seed ^ 0x5ce9_a210);
+    let shards = options.shards.unwrap_or(random.below(1, 4) as u8);
+    let heard_max = *random.pick(&[3, 3, 3, 1, 5]).unwrap_or(&3);
+    let real_dtls = seed % REAL_DTLS_EACH == REAL_DTLS_EACH - 1;
+    let world = World::new(seed, NodeConfig { shards, heard_max, real_dtls }, trace);
+    let mut story = Story { world, random, heard_max, present: Vec::new() };
+    let wrong = story.play().err();
+    let Story { world, .. } = story;
+    Outcome { digest: world.trace.digest(), people: world.clients.len(), shards, time: world.elapsed(), wrong }
+}
+
+struct Story {
+    world: World,
+    random: Random,
+    heard_max: usize,
+    present: Vec<usize>,
+}
+
+impl Story {
+    fn play(&mut self) -> Result<(), String> {
+        self.arrive()?;
+        self.suffer()?;
+        self.recover()?;
+        self.part()
+    }
+
+    fn people(&mut self) -> usize {
+        let tail = PEOPLE_MIN / (1.0 - self.random.ratio()).powf(1.0 / PEOPLE_SHAPE);
+        tail.min(PEOPLE_MAX) as usize
+    }
+
+    fn arrive(&mut self) -> Result<(), String> {
+        let people = self.people();
+        for _ in 0..people {
+            self.world.run(self.random.duration(Duration::ZERO, ARRIVALS / people.max(1) as u32))?;
+            self.join();
+        }
+        Ok(())
+    }
+
+    fn join(&mut self) {
+        let random = &mut self.random;
+        let habits = Habits {
+            audio_slots: self.heard_max,
+            video_slots: random.below(1, 9) as usize,
+            channel: random.chance(0.85),
+            camera_bps: match random.below(0, 10) {
+                0..5 => SIMULCAST_BPS,
+                5..8 => SINGLE_BPS,
+                _ => &[],
+            },
+            fps: FPS,
+            voice_dbov: random.chance(0.9).then(|| -(random.below(15, 50) as i8)),
+        };
+        let (up, down) = (link(random, false), link(random, true));
+        let client = self.world.join(habits, MediaPermissions::ALL, up, down);
+        self.present.push(client);
+    }
+
+    fn suffer(&mut self) -> Result<(), String> {
+        let mut left = ACCIDENTS;
+        while !left.is_zero() {
+            let pause = self.random.duration(Duration::from_millis(200), Duration::from_secs(3)).min(left);
+            left -= pause;
+            self.world.run(pause)?;
+            self.accident();
+        }
+        Ok(())
+    }
+
+    fn accident(&mut self) {
+        let Some(&client) = self.random.pick(&self.present) else { return };
+        match self.random.below(0, 12) {
+            0 => self.leave(client, EndReason::Left),
+            1 => self.leave(client, EndReason::Kicked),
+            2 | 3 => self.join(),
+            4 => {
+                let permissions = MediaPermissions {
+                    microphone: self.random.chance(0.5),
+                    camera: self.random.chance(0.5),
+                    subscribe: self.random.chance(0.8),
+                    ..MediaPermissions::ALL
+                };
+                self.world.set_permissions(client, permissions);
+            }
+            5 => {
+                let (microphone_muted, camera_muted) = (self.random.chance(0.5), self.random.chance(0.5));
+                self.world.clients[client].publish(microphone_muted, camera_muted);
+            }
+            6 => self.world.rebind(client),
+            7 => {
+                let cut = LinkConfig { loss: Loss::Random(1.0), ..LinkConfig::default() };
+                self.change_links(client, cut, cut);
+            }
+            _ => {
+                let (up, down) = (link(&mut self.random, false), link(&mut self.random, true));
+                self.change_links(client, up, down);
+            }
+        }
+    }
+
+    fn change_links(&mut self, client: usize, up: LinkConfig, down: LinkConfig) {
+        let path = self.world.paths[client];
+        self.world.network.link(path.up).config = up;
+        self.world.network.link(path.down).config = down;
+        self.world.note(format_args!("client {client} has links {up:?}, {down:?}"));
+    }
+
+    fn leave(&mut self, client: usize, reason: EndReason) {
+        self.present.retain(|other| *other != client);
+        self.world.revoke(client, reason);
+    }
+
+    /// All links are good, everybody may everything and is unmuted: then everybody sees and hears as well as can be.
+    fn recover(&mut self) -> Result<(), String> {
+        let good = LinkConfig { delay: Duration::from_millis(20), ..LinkConfig::default() };
+        for client in self.present.clone() {
+            self.change_links(client, good, good);
+            self.world.set_permissions(client, MediaPermissions::ALL);
+            self.world.clients[client].publish(false, false);
+        }
+        self.world.run(SETTLING)?;
+        self.world.take_gaps();
+        let lost = self.sounds_lost();
+        self.world.run(CALM - SETTLING)?;
+        let (gaps, lost) = (self.world.take_gaps(), self.sounds_lost().saturating_sub(lost));
+        if gaps + lost > 0 {
+            return Err(format!(
+                "nothing was lost, and the node left out {gaps} numbers, listeners missed {lost} sounds"
+            ));
+        }
+        self.present.iter().try_for_each(|client| self.check_view(*client))
+    }
+
+    fn sounds_lost(&self) -> u64 {
+        let sounds = self.present.iter().flat_map(|client| self.world.clients[*client].sounds.values());
+        sounds.map(SoundDecoder::lost).sum()
+    }
+
+    /// Whether a client is shown as many cameras as it has room for, in their best encodings, and lately.
+    fn check_view(&self, client: usize) -> Result<(), String> {
+        let me = &self.world.clients[client];
+        if !me.is_connected || me.is_closed || me.ended.is_some() {
+            return Err(format!("client {client} is not in the call any more: {:?}", me.ended));
+        }
+        let others = self.present.iter().filter(|other| **other != client).map(|other| &self.world.clients[*other]);
+        let cameras = others.filter(|other| !other.habits.camera_bps.is_empty()).count();
+        let fresh = |at| self.world.now() - at < FRESH;
+        let pictures = me.last_shown.iter().filter(|((_, section), shown)| *section == 1 && fresh(shown.at));
+        let pictures: Vec<_> = pictures.map(|(_, shown)| shown.truth).collect();
+        let wanted = cameras.min(me.habits.video_slots);
+        if pictures.len() < wanted {
+            return Err(format!("client {client} is shown {} of {wanted} pictures: {pictures:?}", pictures.len()));
+        }
+        let is_best = |truth: &crate::client::truth::Truth| {
+            let encodings = self.world.clients[usize::from(truth.publisher)].habits.camera_bps.len();
+            usize::from(truth.encoding) + 1 == encodings
+        };
+        match pictures.iter().find(|truth| !is_best(truth)) {
+            Some(truth) => Err(format!("client {client} has a good link, and is shown {truth:?}")),
+            None => Ok(()),
+        }
+    }
+
+    fn part(&mut self) -> Result<(), String> {
+        for client in self.present.clone() {
+            self.leave(client, EndReason::Left);
+        }
+        self.world.run(FORGETTING)?;
+        match self.world.node.leftovers().as_slice() {
+            [] => Ok(()),
+            left => Err(format!("nobody is left, and the node remembers: {left:?}")),
+        }
+    }
+}
+
+/// A link as people have them: most are good.
+fn link(random: &mut Random, is_down: bool) -> LinkConfig {
+    let delay = random.duration(Duration::from_millis(2), Duration::from_millis(80));
+    let good = LinkConfig { delay, ..LinkConfig::default() };
+    match random.below(0, 10) {
+        0 => LinkConfig { loss: Loss::Random(0.1 * random.ratio()), ..good },
+        1 => LinkConfig { loss: Loss::Bursts { begin: 0.01, end: 0.3 }, ..good },
+        2 => LinkConfig { jitter: random.duration(Duration::from_millis(2), Duration::from_millis(60)), ..good },
+        3 => LinkConfig { reordered: 0.02, duplicated: 0.02, ..good },
+        4 if is_down => LinkConfig { rate_bps: Some(random.below(300_000, 3_000_000)), ..good },
+        _ => good,
+    }
+}

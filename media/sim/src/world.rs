@@ -1,0 +1,285 @@
+//! Everything together in virtual time: a node, its clients, the links between them, and what must never happen.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use boltorezka_proto::RoomId;
+use boltorezka_proto::admission::{Admitted, ControlMessage, MediaMessage};
+use boltorezka_proto::call::{EndReason, MediaPermissions, TrackSource};
+
+use crate::client::{Client, Habits};
+use crate::host;
+use crate::link::LinkConfig;
+use crate::network::{LinkId, Network};
+use crate::node::{Node, NodeConfig};
+use crate::random::Random;
+use crate::rights::Rights;
+use crate::trace::Trace;
+
+/// How far time moves at once: a shard's turn.
+const STEP: Duration = Duration::from_millis(1);
+/// Media may overtake the message that names its track by this much.
+const UNNAMED_MAX: Duration = Duration::from_secs(3);
+
+/// A client's two links.
+#[derive(Debug, Clone, Copy)]
+pub struct Path {
+    /// Towards the node.
+    pub up: LinkId,
+    /// Towards the client.
+    pub down: LinkId,
+}
+
+/// A simulation.
+pub struct World {
+    /// All clients that ever were.
+    pub clients: Vec<Client>,
+    /// Their links.
+    pub paths: Vec<Path>,
+    /// The links.
+    pub network: Network,
+    /// The node.
+    pub node: Node,
+    /// What happened.
+    pub trace: Trace,
+    /// The seed's numbers.
+    pub random: Random,
+    began: Instant,
+    now: Instant,
+    room: RoomId,
+    by_address: HashMap<SocketAddr, usize>,
+    /// The newest sequence number that left for each address and source, and the numbers that were left out since somebody
+    /// began to count.
+    sequences: HashMap<(SocketAddr, u32), u16>,
+    gaps: u64,
+    asked: BTreeMap<u64, usize>,
+    rev: u64,
+    rights: Rights,
+    real_dtls: bool,
+}
+
+impl World {
+    /// A node without clients. It must be called on a simulated thread (see [`host::simulate`]).
+    pub fn new(seed: u64, config: NodeConfig, trace: Trace) -> Self {
+        let mut random = Random::new(seed);
+        let began = Instant::now();
+        Self {
+            clients: Vec::new(),
+            paths: Vec::new(),
+            network: Network::new(random.split()),
+            node: Node::new(config, began, &mut random),
+            trace,
+            began,
+            now: began,
+            room: RoomId(random.uuid()),
+            by_address: HashMap::new(),
+            sequences: HashMap::new(),
+            gaps: 0,
+            asked: BTreeMap::new(),
+            rev: 1,
+            rights: Rights::default(),
+            real_dtls: config.real_dtls,
+            random,
+        }
+    }
+
+    /// The time that has passed.
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.began
+    }
+
+    /// Now.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Brings a client in; it will be connected when the handshake is through.
+    pub fn join(&mut self, habits: Habits, permissions: MediaPermissions, up: LinkConfig, down: LinkConfig) -> usize {
+        let index = self.clients.len();
+        let address = SocketAddr::from(([198, 51, (100 + index / 250) as u8, (index % 250) as u8 + 1], 40_000));
+        let crypto = match self.real_dtls {
+            true => (*boltorezka_media::shard::crypto_provider()).clone(),
+            false => crate::dtls::crypto_provider(),
+        };
+        let client = Client::new(index, address, habits, crypto, self.now, &mut self.random);
+        self.by_address.insert(address, index);
+        self.paths.push(Path { up: self.network.add_link(up), down: self.network.add_link(down) });
+        let request_id = index as u64;
+        self.asked.insert(request_id, index);
+        let (participant_id, room) = (client.participant_id, self.room);
+        let offer = client.offer().expect("a new client has an offer");
+        self.clients.push(client);
+        self.note(format_args!("client {index} joins"));
+        let admitted = Admitted { participant_id, room, permissions };
+        self.node.handle_control(ControlMessage::Admit { request_id, admitted, offer });
+        index
+    }
+
+    /// Ends a client's part.
+    pub fn revoke(&mut self, client: usize, reason: EndReason) {
+        self.rev += 1;
+        let participant_id = self.clients[client].participant_id;
+        self.clients[client].is_leaving = true;
+        self.note(format_args!("client {client} is revoked"));
+        self.rights.will_end(self.rev, client);
+        self.node.handle_control(ControlMessage::Revoke { rev: self.rev, participant_id, reason });
+    }
+
+    /// Changes what a client may do.
+    pub fn set_permissions(&mut self, client: usize, permissions: MediaPermissions) {
+        self.rev += 1;
+        let participant_id = self.clients[client].participant_id;
+        self.note(format_args!("client {client} may {permissions:?}"));
+        self.rights.will_change(self.rev, client, permissions);
+        self.node.handle_control(ControlMessage::SetPermissions { rev: self.rev, participant_id, permissions });
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// What should never have happened.
+    pub fn run(&mut self, duration: Duration) -> Result<(), String> {
+        let end = self.now + duration;
+        while self.now < end {
+            self.step().map_err(|wrong| format!("at {:.3} s: {wrong}", self.elapsed().as_secs_f64()))?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        self.now += STEP;
+        host::set_elapsed(self.elapsed());
+        let mut arrivals = Vec::new();
+        while let Some(arrival) = self.network.receive(self.now) {
+            let Some(&index) = self.by_address.get(&arrival.destination) else {
+                arrivals.push(arrival);
+                continue;
+            };
+            let client = &mut self.clients[index];
+            client.left_at = arrival.sent_at;
+            let received = client.receive(arrival.at, arrival.source, &arrival.contents);
+            received.map_err(|wrong| format!("client {index}: {wrong}"))?;
+        }
+        self.turn(&arrivals);
+        self.take_node_messages()?;
+        for index in 0..self.clients.len() {
+            self.poll_client(index)?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, arrivals: &[crate::network::Arrival]) {
+        let Self { node, network, by_address, sequences, gaps, paths, trace, now, began, .. } = self;
+        let (now, elapsed) = (*now, *now - *began);
+        node.turn(now, arrivals, |source, destination, contents| {
+            trace.note(elapsed, format_args!("{source} > {destination} {}", contents.len()));
+            if let Some((ssrc, sequence)) = rtp_numbers(contents) {
+                let newest = sequences.entry((destination, ssrc)).or_insert(sequence.wrapping_sub(1));
+                let step = sequence.wrapping_sub(*newest).cast_signed();
+                if step > 0 {
+                    *newest = sequence;
+                    *gaps += u64::from(step.cast_unsigned() - 1);
+                }
+            }
+            if let Some(index) = by_address.get(&destination) {
+                network.send(now, paths[*index].down, source, destination, contents);
+            }
+        });
+    }
+
+    fn take_node_messages(&mut self) -> Result<(), String> {
+        for message in std::mem::take(&mut self.node.messages) {
+            match message {
+                MediaMessage::Answer { request_id, sdp } => {
+                    if let Some(client) = self.asked.remove(&request_id) {
+                        self.clients[client].accept(&sdp);
+                    }
+                }
+                MediaMessage::Refused { request_id, message, .. } => {
+                    return Err(format!("client {request_id} was refused: {message}"));
+                }
+                MediaMessage::Applied { rev } => self.rights.applied(rev, self.now),
+                MediaMessage::Left { participant_id, reason, .. } => {
+                    self.note(format_args!("{participant_id} left: {reason:?}"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_client(&mut self, index: usize) -> Result<(), String> {
+        let (now, elapsed) = (self.now, self.elapsed());
+        let client = &mut self.clients[index];
+        let address = client.external;
+        let sent = client.poll(now, elapsed).map_err(|wrong| format!("client {index}: {wrong}"))?;
+        for (destination, contents) in sent {
+            self.network.send(now, self.paths[index].up, address, destination, &contents);
+        }
+        let client = &mut self.clients[index];
+        for message in client.heard.drain(..) {
+            self.trace.note(elapsed, format_args!("client {index} heard {message:?}"));
+        }
+        for arrived in std::mem::take(&mut self.clients[index].arrived) {
+            self.rights.check(index, arrived)?;
+        }
+        self.check_shown(index)
+    }
+
+    /// Whether what a client was shown is under the right name.
+    fn check_shown(&mut self, index: usize) -> Result<(), String> {
+        let elapsed = self.elapsed();
+        for (mid, shown) in std::mem::take(&mut self.clients[index].shown) {
+            let truth = shown.truth;
+            self.trace.note(
+                elapsed,
+                format_args!(
+                    "client {index} {mid} shows {}.{}.{}.{}",
+                    truth.publisher, truth.section, truth.encoding, truth.frame
+                ),
+            );
+            let publisher = &self.clients[usize::from(truth.publisher)];
+            let client = &self.clients[index];
+            let named = client.names.get(&boltorezka_proto::TrackNumber(shown.track));
+            let source = if truth.section == 0 { TrackSource::Microphone } else { TrackSource::Camera };
+            match named {
+                Some(track) if (track.participant_id, track.source) != (publisher.participant_id, source) => {
+                    return Err(format!("client {index} is shown {truth:?} under the name of {track:?}"));
+                }
+                None if client.habits.channel && client.connected_at.is_some_and(|at| at + UNNAMED_MAX < self.now) => {
+                    self.clients[index].unnamed += 1;
+                }
+                _ => {}
+            }
+            self.clients[index].last_shown.insert((truth.publisher, truth.section), shown);
+        }
+        Ok(())
+    }
+
+    /// Numbers that were left out of what the node sent since the last call.
+    pub fn take_gaps(&mut self) -> u64 {
+        std::mem::take(&mut self.gaps)
+    }
+
+    /// A client's NAT forgets it: from now on it is seen under another address, and the old one leads nowhere.
+    pub fn rebind(&mut self, client: usize) {
+        let before = self.clients[client].external;
+        let after = SocketAddr::new(before.ip(), before.port() + 1);
+        self.clients[client].external = after;
+        self.by_address.remove(&before);
+        self.by_address.insert(after, client);
+        self.note(format_args!("client {client} is {after} now"));
+    }
+
+    /// Notes a decision.
+    pub fn note(&mut self, line: std::fmt::Arguments<'_>) {
+        self.trace.note(self.now - self.began, line);
+    }
+}
+
+/// Source and sequence number of an RTP packet (RFC 3550, section 5.1; told apart by RFC 5761 and RFC 7983).
+fn rtp_numbers(datagram: &[u8]) -> Option<(u32, u16)> {
+    let &[128..192, second, s0, s1, _, _, _, _, a, b, c, d, ..] = datagram else { return None };
+    (!(192..224).contains(&second)).then(|| (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([s0, s1])))
+}
