@@ -20,6 +20,8 @@ missing_packages() {
   fi
   if [ "$1" = test ]; then
     wanted+=("chromium chromium" "firefox-esr firefox-esr" "ffmpeg ffmpeg" "valgrind valgrind" "shellcheck shellcheck" "fc-list fontconfig")
+    # Debian's python3 lacks what makes virtual environments.
+    python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   fi
   local pair
   for pair in "${wanted[@]}"; do
@@ -66,6 +68,17 @@ install_node_modules() {
   fi
 }
 
+# Media stacks of others, for tests that meet them: see tests/interop.
+install_python_packages() {
+  local folder=.tools/python list=tests/interop/requirements.txt
+  if ! cmp -s "$list" "$folder/installed.txt"; then
+    say "Fetching Python packages"
+    python3 -m venv --clear "$folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --requirement "$list"
+    cp "$list" "$folder/installed.txt"
+  fi
+}
+
 main() {
   local for_what="${1:-run}" packages
   check_toolchains "$for_what"
@@ -74,6 +87,9 @@ main() {
     install_packages "${packages[@]}"
   fi
   install_node_modules
+  if [ "$for_what" = test ]; then
+    install_python_packages
+  fi
 }
 
 main "$@"

@@ -35,6 +35,14 @@ const STAGES = [
     count: countNode,
     needs: 'server-build',
   },
+  // Media stacks of others against that same executable.
+  {
+    name: 'interop',
+    budget: 60,
+    run: ['node', '--test', '--test-concurrency=1', '--test-reporter=spec', 'tests/interop/cases/'],
+    count: countNode,
+    needs: 'server-build',
+  },
 ];
 
 /** Sums `pattern`'s groups over all lines of a runner's output. */

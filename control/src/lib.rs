@@ -11,7 +11,7 @@
 //! | [`calls`] | admission, and the link to the media node |
 //! | [`events`] | the outbox's way to the sockets |
 //! | [`admin`] | accounts as admins see them |
-//! | [`ws`], [`http`] | the two ways in |
+//! | [`ws`], [`whip`], [`http`] | the ways in |
 //!
 //! The database decides, memory shows: a change is committed with the outbox rows that tell it to others, then memory
 //! follows, under the gate of its room.
@@ -33,6 +33,7 @@ mod rooms;
 mod seed;
 mod store;
 mod sync;
+mod whip;
 mod ws;
 
 use std::sync::Arc;

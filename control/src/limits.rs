@@ -88,11 +88,11 @@ limits! {
     password_hashes_parallel = 2;
     /// Password hashes that wait for their turn; more are told to come back.
     password_hashes_waiting = 64;
-    /// Tickets issued to one user a minute; as many at once.
+    /// Tickets issued to one user, and sessions of WHIP and WHEP opened, a minute; as many at once.
     tickets_per_user_per_minute = 60;
     /// Join tokens issued to one API key a second; ten times as many at once.
     join_tokens_per_key_per_s = 100;
-    /// Open sockets of one user.
+    /// Open sockets of one user; beside them as many rooms with a session of WHIP or WHEP.
     sockets_per_user = 10;
     /// Open sockets in all. Below the 20,000 files that a process may commonly open.
     sockets_total = 15_000;

@@ -62,12 +62,18 @@ error_codes! {
     AlreadySetUp = 409, "The server is set up already";
     /// The participant has not joined the room.
     NotJoined = 409, "Join the room first";
+    /// What `If-Match` names is not the state of now.
+    PreconditionFailed = 412, "The resource has changed";
     /// The body is larger than the limit.
     TooLarge = 413, "The request is too large";
+    /// The body is of another type than the route takes.
+    UnsupportedMediaType = 415, "The body is of an unsupported type";
     /// The form is right, a value is not.
     Invalid = 422, "A value is not acceptable";
     /// The session description cannot be answered.
     UnacceptableOffer = 422, "The offer cannot be accepted";
+    /// The request has no `If-Match` and needs one.
+    PreconditionRequired = 428, "The request must name the state that it changes";
     /// Too many requests; try again later.
     RateLimited = 429, "Too many requests";
     /// The room has no free seat.

@@ -53,18 +53,37 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
-            let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
-            return match token {
-                Some(token) => bearer(app, token).await,
-                None => Err(ApiError::because(ErrorCode::InvalidToken, "Authorization must be `Bearer <token>`")),
-            };
+        if let Some(token) = bearer_token(parts)? {
+            return bearer(app, token).await;
         }
         match parts.extensions.get::<SessionUser>() {
             Some(session) if session.blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
             Some(session) => Ok(Self::User { user: session.user.clone(), session: session.hash }),
             None => Err(ApiError::new(ErrorCode::Unauthenticated)),
         }
+    }
+}
+
+/// The holder of a join token that may have expired meanwhile, for what it opened with it. The extractor answers 401.
+#[derive(Clone, Debug)]
+pub struct SignedBearer(pub JoinClaims);
+
+impl FromRequestParts<App> for SignedBearer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let token = bearer_token(parts)?.ok_or(ErrorCode::Unauthenticated)?;
+        app.join_tokens.verify_signature(token).map(Self)
+    }
+}
+
+/// What follows `Authorization: Bearer`, whose case does not count (RFC 9110, section 11.1).
+fn bearer_token(parts: &Parts) -> Result<Option<&str>, ApiError> {
+    let Some(value) = parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let words = value.to_str().ok().and_then(|value| value.trim().split_once(' '));
+    match words {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(ApiError::because(ErrorCode::InvalidToken, "Authorization must be `Bearer <token>`")),
     }
 }
 

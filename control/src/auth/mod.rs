@@ -9,14 +9,14 @@ mod routes;
 mod session;
 mod token;
 
-pub use caller::{ClientAddress, WorkspaceCaller};
-pub use join_token::JoinTokens;
+pub use caller::{Caller, ClientAddress, SignedBearer, WorkspaceCaller};
+pub use join_token::{JoinClaims, JoinTokens};
 pub use origin::{check_origin, is_foreign_upgrade};
 pub use owner::{owner_token, signing_key};
 pub use password::Passwords;
 pub use routes::routes;
 pub use session::session_layer;
-pub use token::{API_KEY_PREFIX, TokenHash, hash_token, new_token};
+pub use token::{API_KEY_PREFIX, TokenHash, hash_token, new_token, random_bytes};
 
 /// Name of the session cookie.
 pub const SESSION_COOKIE: &str = "boltorezka_session";

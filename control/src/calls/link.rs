@@ -63,7 +63,7 @@ pub struct Waiting {
     pub room: Arc<LiveRoom>,
     /// Who.
     pub participant_id: ParticipantId,
-    /// Which socket it came over.
+    /// Which socket it came over, or which session of WHIP or WHEP.
     pub socket: SessionId,
     /// Where the answer goes. Dropped when there will be none.
     pub answer: oneshot::Sender<Result<String, ApiError>>,

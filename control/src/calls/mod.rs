@@ -11,7 +11,7 @@ use boltorezka_proto::{ParticipantId, RoomId};
 use serde::{Deserialize, Serialize};
 
 pub use link::{Link, run_link};
-pub use offer::offer;
+pub use offer::{answer, begin, offer};
 pub use permissions::{PermissionBits, media_permissions};
 
 /// An order to the media node, as the outbox keeps it. The row's id is its revision.

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::presence::{CallOwner, LiveRoom};
+use crate::presence::{self, CallOwner, LiveRoom};
 use crate::store::{StoreError, Topic};
 use crate::ws::{SocketHandle, frame};
 
@@ -39,7 +39,7 @@ async fn handle(app: &App, event: NodeEvent) -> Result<(), StoreError> {
     match event {
         NodeEvent::Connected { participants, lost } => {
             for participant_id in lost {
-                lose(app, participant_id);
+                lose(app, participant_id).await?;
             }
             for status in &participants {
                 set_status(app, status);
@@ -47,7 +47,8 @@ async fn handle(app: &App, event: NodeEvent) -> Result<(), StoreError> {
         }
         NodeEvent::Message(MediaMessage::Answer { request_id, sdp }) => answer(app, request_id, Ok(sdp)),
         NodeEvent::Message(MediaMessage::Refused { request_id, code, message }) => {
-            answer(app, request_id, Err(ApiError::because(code, message)));
+            let retry_after_ms = media_unavailable().retry_after_ms.filter(|_| code == ErrorCode::MediaUnavailable);
+            answer(app, request_id, Err(ApiError { retry_after_ms, ..ApiError::because(code, message) }));
         }
         NodeEvent::Message(MediaMessage::Applied { rev }) => {
             app.store.delivered(Topic::Media, rev, app.clock.now_ms()).await?;
@@ -83,14 +84,32 @@ fn set_status(app: &App, status: &ParticipantStatus) {
 }
 
 /// The node came back without somebody who was in a call: it was restarted, or it gave the participant up meanwhile.
-fn lose(app: &App, participant_id: ParticipantId) {
+async fn lose(app: &App, participant_id: ParticipantId) -> Result<(), StoreError> {
     for room in app.hub.rooms() {
+        if room.state().seat(participant_id).is_none() {
+            continue;
+        }
+        let _gate = room.gate.lock().await;
         let told = room.state().end_call(participant_id);
         for socket in told {
             call_ended(&room, &socket, EndReason::Timeout);
         }
         app.hub.touch(room.id);
+        let offers_again = room.state().seat(participant_id).is_some_and(|seat| seat.offers > 0);
+        if !offers_again {
+            end_session(app, &room, participant_id).await?;
+        }
     }
+    Ok(())
+}
+
+/// Takes out a participant that is in the room for its media alone, now that it has none. False for all others.
+async fn end_session(app: &App, room: &LiveRoom, participant_id: ParticipantId) -> Result<bool, StoreError> {
+    let is_session = app.store.has_whip_session(participant_id).await?;
+    if is_session {
+        presence::remove(app, room, participant_id).await?;
+    }
+    Ok(is_session)
 }
 
 async fn left(app: &App, participant_id: ParticipantId, room_id: RoomId, reason: EndReason) -> Result<(), StoreError> {
@@ -108,7 +127,7 @@ async fn left(app: &App, participant_id: ParticipantId, room_id: RoomId, reason:
         (state.end_call(participant_id), offers_again)
     };
     app.hub.touch(room.id);
-    if !offers_again {
+    if !offers_again && !end_session(app, &room, participant_id).await? {
         app.store.unadmit(participant_id).await?;
     }
     for socket in told.iter().filter(|_| reason != EndReason::Left) {

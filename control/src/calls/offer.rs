@@ -1,10 +1,10 @@
-//! `call.offer`: permission, admission, answer.
+//! An offer, by whichever way it came: permission, admission, answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use boltorezka_proto::socket::ServerMessage;
-use boltorezka_proto::{ErrorCode, ParticipantId};
+use boltorezka_proto::{ErrorCode, ParticipantId, SessionId, UserId};
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -20,7 +20,8 @@ use crate::ws::{Reply, SocketHandle, frame, raw};
 /// A node answers in milliseconds; the client's own patience is 6 s.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-struct Pending {
+/// An admission that is on its way to the node.
+pub struct Pending {
     request_id: u64,
     participant_id: ParticipantId,
     answer: oneshot::Receiver<Result<String, ApiError>>,
@@ -29,7 +30,7 @@ struct Pending {
 /// Admits the socket's participant and answers: `ack` and `call.answer`, or `nack`. Returns when the admission is on
 /// its way; the node's answer is awaited beside.
 pub async fn offer(app: &App, socket: &SocketHandle, room: Arc<LiveRoom>, sdp: String, reply: Reply) {
-    match begin(app, socket, &room, sdp).await {
+    match begin(app, &room, socket.user_id(), socket.id(), sdp).await {
         Err(error) => reply.send(Err(error)),
         Ok(pending) => {
             tokio::spawn(finish(app.clone(), socket.clone(), room, pending, reply));
@@ -37,12 +38,22 @@ pub async fn offer(app: &App, socket: &SocketHandle, room: Arc<LiveRoom>, sdp: S
     }
 }
 
-async fn begin(app: &App, socket: &SocketHandle, room: &Arc<LiveRoom>, offer: String) -> Result<Pending, ApiError> {
+/// Admits a user's participant, for a call that `owner` is to carry. Returns when the admission is on its way.
+///
+/// # Errors
+/// `not_joined`, `forbidden`, `media_unavailable`.
+pub async fn begin(
+    app: &App,
+    room: &Arc<LiveRoom>,
+    user_id: UserId,
+    owner: SessionId,
+    offer: String,
+) -> Result<Pending, ApiError> {
     let place = app.link.reserve().ok_or_else(media_unavailable)?;
     // Rights are read and sent under the gate: an order that takes them away is committed before, and seen here, or
     // after, and then reaches the node after the admission.
     let _gate = room.gate.lock().await;
-    let admission = app.store.admit(room.id, socket.user_id(), app.config.limits.participants_in_calls).await?;
+    let admission = app.store.admit(room.id, user_id, app.config.limits.participants_in_calls).await?;
     let admitted = match admission {
         Admission::Admitted(admitted) => admitted,
         Admission::NotJoined => return Err(ErrorCode::NotJoined.into()),
@@ -55,12 +66,28 @@ async fn begin(app: &App, socket: &SocketHandle, room: &Arc<LiveRoom>, offer: St
     let request_id = app.link.next_request_id();
     let (sender, answer) = oneshot::channel();
     room.state().offer_begins(participant_id);
-    let waiting = link::Waiting { room: room.clone(), participant_id, socket: socket.id(), answer: sender };
+    let waiting = link::Waiting { room: room.clone(), participant_id, socket: owner, answer: sender };
     place.send(link::Admission { request_id, admitted, offer, waiting });
     Ok(Pending { request_id, participant_id, answer })
 }
 
 async fn finish(app: App, socket: SocketHandle, room: Arc<LiveRoom>, pending: Pending, reply: Reply) {
+    let participant_id = pending.participant_id;
+    match answer(&app, &room, pending).await {
+        Ok(sdp) => {
+            let slug = room.state().slug().clone();
+            reply.send(Ok(raw(&json!({ "room": slug, "participantId": participant_id }))));
+            socket.send(frame(&ServerMessage::CallAnswer { room: slug, sdp }));
+        }
+        Err(error) => reply.send(Err(error)),
+    }
+}
+
+/// The node's answer to an admission.
+///
+/// # Errors
+/// What the node says; `media_unavailable` when it says nothing in time.
+pub async fn answer(app: &App, room: &LiveRoom, pending: Pending) -> Result<String, ApiError> {
     let Pending { request_id, participant_id, mut answer } = pending;
     let outcome = match timeout(ANSWER_TIMEOUT, &mut answer).await {
         Ok(outcome) => outcome.ok(),
@@ -69,19 +96,15 @@ async fn finish(app: App, socket: SocketHandle, room: Arc<LiveRoom>, pending: Pe
         Err(_) => answer.await.ok(),
     };
     match outcome {
-        Some(Ok(sdp)) => {
-            let slug = room.state().slug().clone();
-            reply.send(Ok(raw(&json!({ "room": slug, "participantId": participant_id }))));
-            socket.send(frame(&ServerMessage::CallAnswer { room: slug, sdp }));
-        }
+        Some(Ok(sdp)) => Ok(sdp),
         Some(Err(refusal)) => {
-            refused(&app, &room, participant_id).await;
-            reply.send(Err(refusal));
+            refused(app, room, participant_id).await;
+            Err(refusal)
         }
         // Whether the node has taken the participant in is not known: it stays admitted, so that it can be revoked.
         None => {
             room.state().offer_failed(participant_id);
-            reply.send(Err(media_unavailable()));
+            Err(media_unavailable())
         }
     }
 }

@@ -82,6 +82,28 @@ pub fn id_in_path<T: FromStr>(text: &str) -> Result<T, ApiError> {
     text.parse().map_err(|_| ApiError::because(ErrorCode::NotFound, "ids are UUIDs, and this is none"))
 }
 
+/// A body of one type of text; `None` when there is none.
+///
+/// # Errors
+/// `unsupported_media_type`, `malformed`, `too_large`.
+pub async fn read_text<S: Send + Sync>(
+    request: Request,
+    state: &S,
+    content_type: &str,
+) -> Result<Option<String>, ApiError> {
+    let fits = has_type(&request, content_type);
+    let body = read_bytes(request, state).await?;
+    if body.is_empty() {
+        return Ok(None);
+    }
+    if !fits {
+        let detail = format!("send the body with Content-Type: {content_type}");
+        return Err(ApiError::because(ErrorCode::UnsupportedMediaType, detail));
+    }
+    let text = String::from_utf8(body.into());
+    text.map(Some).map_err(|_| ApiError::because(ErrorCode::Malformed, "the body is not UTF-8"))
+}
+
 async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     require_json(is_json(&request))?;
     read_bytes(request, state).await
@@ -89,9 +111,13 @@ async fn read_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes,
 
 /// Only this content type: a form of a foreign page cannot send it without asking first.
 fn is_json(request: &Request) -> bool {
+    has_type(request, "application/json")
+}
+
+fn has_type(request: &Request, wanted: &str) -> bool {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next()).map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(wanted))
 }
 
 fn require_json(is_json: bool) -> Result<(), ApiError> {

@@ -20,9 +20,9 @@ use crate::app::App;
 use crate::auth::{self, ClientAddress};
 use crate::error::ApiError;
 use crate::rate::address_key;
-use crate::{admin, chat, rooms, ws};
+use crate::{admin, chat, rooms, whip, ws};
 
-pub use extract::{Fields, Json, OptionalJson, Path, id_in_path};
+pub use extract::{Fields, Json, OptionalJson, Path, id_in_path, read_text};
 pub use metrics::Metrics;
 pub use page::PageQuery;
 
@@ -41,8 +41,12 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), auth::session_layer))
         .layer(from_fn(auth::check_origin))
-        .layer(from_fn_with_state(app.clone(), limit_requests))
-        .layer(from_fn(never_cached));
+        .layer(from_fn_with_state(app.clone(), limit_requests));
+    // No cookie counts here, so that no origin is foreign.
+    let whip = whip::routes()
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), limit_requests));
+    let v1 = v1.merge(whip::for_all_sites(whip)).layer(from_fn(never_cached));
     Router::new()
         .nest("/v1", v1)
         .merge(health::routes())

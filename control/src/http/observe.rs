@@ -10,16 +10,17 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::whip::SESSION_PARAMETER;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Middleware. The log has the path without its query: that is where tickets travel.
+/// Middleware. The log has the path without its query, where tickets travel, and without the secret that ends it.
 pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = Uuid::now_v7().to_string();
     let method = method_label(request.method());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let path = request.uri().path().to_owned();
+    let path = logged_path(request.uri().path(), route.as_deref()).to_owned();
     let span = tracing::info_span!("request", request_id, method, path);
     let mut response = next.run(request).instrument(span.clone()).await;
     let elapsed = started.elapsed();
@@ -34,6 +35,11 @@ pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Re
     response
 }
 
+fn logged_path<'a>(path: &'a str, route: Option<&str>) -> &'a str {
+    let ends_with_secret = route.is_some_and(|route| route.ends_with(SESSION_PARAMETER));
+    path.rsplit_once('/').filter(|_| ends_with_secret).map_or(path, |(before, _)| before)
+}
+
 /// Methods are chosen by strangers, labels must not be.
 fn method_label(method: &Method) -> &'static str {
     match *method {
@@ -45,5 +51,17 @@ fn method_label(method: &Method) -> &'static str {
         Method::HEAD => "HEAD",
         Method::OPTIONS => "OPTIONS",
         _ => "OTHER",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_of_a_session_is_not_logged() {
+        assert_eq!(logged_path("/v1/whip/talk/abc", Some("/v1/whip/{room}/{session}")), "/v1/whip/talk");
+        assert_eq!(logged_path("/v1/whip/talk", Some("/v1/whip/{room}")), "/v1/whip/talk");
+        assert_eq!(logged_path("/v1/whip/talk/abc/x", None), "/v1/whip/talk/abc/x");
     }
 }

@@ -9,4 +9,4 @@ mod service;
 
 pub use hub::{Hub, LiveRoom};
 pub use room::{CallOwner, Seat};
-pub use service::{flush_loop, join, leave, leave_call, load, socket_gone, sweep};
+pub use service::{flush_loop, join, join_without_socket, leave, leave_call, load, remove, socket_gone, sweep};

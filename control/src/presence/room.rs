@@ -98,6 +98,11 @@ impl RoomState {
         self.seats.values().find(|seat| seat.view.user_id == user_id).map(|seat| seat.view.participant_id)
     }
 
+    /// Whether a socket of a user is in the room.
+    pub fn has_socket_of(&self, user_id: UserId) -> bool {
+        self.sockets.values().any(|attached| attached.socket.user_id() == user_id)
+    }
+
     /// Whether nobody is here and nothing waits to be told.
     pub fn is_idle(&self) -> bool {
         self.seats.is_empty() && self.sockets.is_empty() && self.changes.is_empty()

@@ -48,40 +48,65 @@ pub async fn load(app: &App) -> Result<(), StoreError> {
 /// Enters a room. Returns the payload of the `ack`, a [`RoomJoined`](boltorezka_proto::socket::RoomJoined).
 ///
 /// # Errors
-/// `not_found`, `banned`, `room_full`.
+/// `not_found`, `banned`, `room_full`, `conflict`.
 pub async fn join(
     app: &App,
     socket: &SocketHandle,
     slug: &RoomSlug,
 ) -> Result<(Arc<LiveRoom>, Box<RawValue>), ApiError> {
-    let no_room = || ApiError::because(ErrorCode::NotFound, "there is no such room");
     let record = app.store.room(slug).await?.ok_or_else(no_room)?;
     let room = app.hub.room(record.id, slug);
     let _gate = room.gate.lock().await;
-    let now_ms = app.clock.now_ms();
     let request = JoinRequest {
         room_id: room.id,
         user_id: socket.user_id(),
         only_room: socket.only_room(),
         token_permissions: socket.permissions(),
-        now_ms,
+        whip: None,
+        now_ms: app.clock.now_ms(),
     };
+    let participant_id = enter(app, &room, request).await?;
+    let joined = room.state().attach(socket.clone(), participant_id);
+    Ok((room.clone(), joined))
+}
+
+/// Enters a room without a socket, for a session of WHIP or WHEP. Returns the participant.
+///
+/// # Errors
+/// As [`join`]; `conflict` when the user is in the room by a socket.
+pub async fn join_without_socket(app: &App, room: &LiveRoom, request: JoinRequest) -> Result<ParticipantId, ApiError> {
+    let _gate = room.gate.lock().await;
+    if room.state().has_socket_of(request.user_id) {
+        let detail = "this identity is in the room by a socket; leave first, or use a token for another identity";
+        return Err(ApiError::because(ErrorCode::Conflict, detail));
+    }
+    enter(app, room, request).await
+}
+
+/// Takes a seat, under the room's gate.
+async fn enter(app: &App, room: &LiveRoom, request: JoinRequest) -> Result<ParticipantId, ApiError> {
     match app.store.join(request).await? {
         Join::NoRoom => Err(no_room()),
         Join::Banned => Err(ApiError::new(ErrorCode::Banned)),
+        Join::Carried(kind) => {
+            let name = kind.name().to_uppercase();
+            let detail = format!("this identity is in the room by {name}; end that, or use a token for another one");
+            Err(ApiError::because(ErrorCode::Conflict, detail))
+        }
         Join::Full { capacity } => {
             let detail = format!("all {capacity} seats are taken; try again when somebody has left");
             Err(ApiError::because(ErrorCode::RoomFull, detail))
         }
         Join::In(participant) => {
-            let mut state = room.state();
-            state.enter(participant_view(&participant), participant.admitted, now_ms);
-            let joined = state.attach(socket.clone(), participant.participant_id);
-            drop(state);
+            room.state().enter(participant_view(&participant), participant.admitted, request.now_ms);
             app.hub.touch(room.id);
-            Ok((room.clone(), joined))
+            Ok(participant.participant_id)
         }
     }
+}
+
+fn no_room() -> ApiError {
+    ApiError::because(ErrorCode::NotFound, "there is no such room")
 }
 
 /// Leaves a room and its call. When another socket of the participant is in the room, the participant stays, and only
@@ -129,7 +154,10 @@ async fn renew(app: &App, room: &LiveRoom, old: ParticipantId) -> Result<Partici
 }
 
 /// Takes a participant out of a room, under the room's gate.
-async fn remove(app: &App, room: &LiveRoom, participant_id: ParticipantId) -> Result<(), StoreError> {
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove(app: &App, room: &LiveRoom, participant_id: ParticipantId) -> Result<(), StoreError> {
     app.store.leave(participant_id, app.clock.now_ms()).await?;
     room.state().remove(participant_id);
     app.hub.touch(room.id);
@@ -154,7 +182,9 @@ pub async fn sweep(app: &App) -> Result<(), StoreError> {
     for room in app.hub.rooms() {
         let before_ms = app.clock.now_ms() - i64::from(grace_ms);
         let is_over = |seat: &super::Seat| {
-            !seat.on_node && seat.alone_since_ms.is_some_and(|alone_since_ms| alone_since_ms <= before_ms)
+            !seat.on_node
+                && seat.offers == 0
+                && seat.alone_since_ms.is_some_and(|alone_since_ms| alone_since_ms <= before_ms)
         };
         let over: Vec<ParticipantId> =
             room.state().seats().filter(|seat| is_over(seat)).map(|seat| seat.view.participant_id).collect();

@@ -11,6 +11,7 @@ mod participants;
 mod rooms;
 mod sessions;
 mod sqlite;
+mod whip;
 
 use std::sync::Arc;
 
@@ -25,14 +26,22 @@ pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use rooms::{MemberRecord, NewRoom, RoomRecord, RoomStore, Standing};
 pub use sessions::{Grant, SessionStore};
+pub use whip::{NewWhipSession, WhipSessionRecord, WhipStore};
 
 /// Everything that the control plane keeps.
 pub trait Store:
-    AccountStore + SessionStore + RoomStore + ModerationStore + ParticipantStore + ChatStore + OutboxStore
+    AccountStore + SessionStore + RoomStore + ModerationStore + ParticipantStore + WhipStore + ChatStore + OutboxStore
 {
 }
-impl<T: AccountStore + SessionStore + RoomStore + ModerationStore + ParticipantStore + ChatStore + OutboxStore> Store
-    for T
+impl<T> Store for T where
+    T: AccountStore
+        + SessionStore
+        + RoomStore
+        + ModerationStore
+        + ParticipantStore
+        + WhipStore
+        + ChatStore
+        + OutboxStore
 {
 }
 

@@ -8,6 +8,7 @@ use boltorezka_proto::{DisplayName, ParticipantId, RoomId, RoomSlug, UserId};
 
 use super::StoreError;
 use crate::calls::PermissionBits;
+use crate::whip::Kind;
 
 /// A wish to enter a room.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ pub struct JoinRequest {
     pub only_room: Option<RoomId>,
     /// The most that the caller's ticket allows.
     pub token_permissions: PermissionBits,
+    /// What carries its call: a session of this kind, or a socket.
+    pub whip: Option<Kind>,
     /// When.
     pub now_ms: i64,
 }
@@ -54,6 +57,8 @@ pub enum Join {
     NoRoom,
     /// The room is closed to it.
     Banned,
+    /// It is in already, and a session of this kind carries its call.
+    Carried(Kind),
     /// No seat is free.
     Full {
         /// How many there are.

@@ -14,3 +14,4 @@ mod revocation;
 mod rights;
 mod rooms;
 mod tokens;
+mod whip;

@@ -8,7 +8,7 @@
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::crypto::dtls::{
     DtlsCert, DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, KeyingMaterial, ProtocolVersion,
@@ -17,6 +17,11 @@ use str0m::crypto::dtls::{
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
 
 use crate::egress::{Opener, Profile, Sealer, SrtpError, association};
+
+/// A flight that nothing answered is sent again after this, and then after twice as long. RFC 6347's second is for unknown
+/// paths; ICE has proven this one, browsers begin with 50 ms, and an encoder that is the DTLS server may not listen yet
+/// when the first hello comes.
+const RESEND_AFTER: Duration = Duration::from_millis(250);
 
 /// What a DTLS association gives to SRTP: a profile, the keying material, and whether this side is the DTLS client.
 type Exported = (Profile, Vec<u8>, bool);
@@ -68,7 +73,7 @@ impl SharedDtls {
             Some((cached_mtu, config)) if *cached_mtu == mtu => Ok(config.clone()),
             _ => {
                 // ICE has proven the address before DTLS starts, so that the server's cookie would only cost a round trip.
-                let builder = dimpl::Config::builder().use_server_cookie(false);
+                let builder = dimpl::Config::builder().use_server_cookie(false).flight_start_rto(RESEND_AFTER);
                 let builder = mtu.into_iter().fold(builder, |builder, mtu| builder.mtu(mtu));
                 let config = Arc::new(builder.build()?);
                 *cached = Some((mtu, config.clone()));

@@ -56,11 +56,13 @@ async function freeUdpPorts() {
 export class Server {
   log = '';
   #child;
+  #settings;
   #dataDir = mkdtempSync(join(tmpdir(), 'boltorezka-browser-'));
 
-  /** Takes ports, which stay the same over restarts, and starts. */
-  static async start() {
+  /** Takes ports, which stay the same over restarts, and starts; `settings` as on the command line. */
+  static async start(settings = []) {
     const server = new Server();
+    server.#settings = settings;
     server.origin = `http://127.0.0.1:${await freeTcpPort()}`;
     server.udpPort = await freeUdpPorts();
     await server.launch();
@@ -72,7 +74,7 @@ export class Server {
     const settings = ['--data-dir', this.#dataDir, '--http', new URL(this.origin).host];
     const media = ['--udp-port', String(this.udpPort), '--shards', String(SHARDS)];
     const environment = Object.entries(process.env).filter(([name]) => !name.startsWith('BOLTOREZKA_'));
-    this.#child = spawn(built('boltorezka'), ['serve', ...settings, ...media], {
+    this.#child = spawn(built('boltorezka'), ['serve', ...settings, ...media, ...this.#settings], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: Object.fromEntries(environment),
     });

@@ -4,6 +4,7 @@ use boltorezka_proto::rest::{Role, RoomKind, RoomRole};
 use boltorezka_proto::{DisplayName, MessageText, RoomSlug, RoomTitle};
 
 use crate::store::StoreError;
+use crate::whip::Kind;
 
 pub fn role_text(role: Role) -> &'static str {
     match role {
@@ -56,6 +57,10 @@ pub fn kind(text: &str) -> Result<RoomKind, StoreError> {
         "video" => Ok(RoomKind::Video),
         _ => Err(StoreError::Corrupt("rooms.kind")),
     }
+}
+
+pub fn whip_kind(text: &str) -> Result<Kind, StoreError> {
+    Kind::ALL.into_iter().find(|kind| kind.name() == text).ok_or(StoreError::Corrupt("whip_sessions.kind"))
 }
 
 pub fn slug(text: &str) -> Result<RoomSlug, StoreError> {

@@ -11,6 +11,7 @@ mod outbox;
 mod participants;
 mod rooms;
 mod sessions;
+mod whip;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,8 +33,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request waits for a connection before it fails.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "initial", include_str!("../../../migrations/sqlite/0001_initial.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("../../../migrations/sqlite/0001_initial.sql")),
+    (2, "whip sessions", include_str!("../../../migrations/sqlite/0002_whip_sessions.sql")),
+];
 
 /// A transaction that holds the write lock.
 type Tx = Transaction<'static, Sqlite>;

@@ -11,6 +11,7 @@ use super::rooms::standing_of;
 use super::{SqliteStore, Tx, codec};
 use crate::calls::{MediaOrder, PermissionBits, media_permissions};
 use crate::store::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Standing, StoreError, Topic};
+use crate::whip::Kind;
 
 /// A participant with all that decides over its rights.
 pub(super) struct Facts {
@@ -104,6 +105,15 @@ pub(super) async fn tell_permissions(
     Ok(())
 }
 
+/// The kind of the session that carries a participant's call, if it is one.
+async fn session_kind(tx: &mut Tx, participant_id: ParticipantId) -> Result<Option<Kind>, StoreError> {
+    let kind: Option<String> = sqlx::query_scalar("SELECT kind FROM whip_sessions WHERE participant_id = ?")
+        .bind(participant_id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    kind.as_deref().map(codec::whip_kind).transpose()
+}
+
 async fn set_told(tx: &mut Tx, participant_id: ParticipantId, permissions: MediaPermissions) -> Result<(), StoreError> {
     sqlx::query("UPDATE participants SET permissions = ? WHERE id = ?")
         .bind(PermissionBits::from(permissions).0)
@@ -157,7 +167,11 @@ impl ParticipantStore for SqliteStore {
             Some(standing) if standing.banned => return Ok(Join::Banned),
             Some(_) => {}
         }
-        if facts(&mut tx, room_id, request.user_id).await?.is_some() {
+        if let Some(facts) = facts(&mut tx, room_id, request.user_id).await? {
+            let carried_by = session_kind(&mut tx, facts.record.participant_id).await?;
+            if let Some(kind) = carried_by.filter(|kind| request.whip != Some(*kind)) {
+                return Ok(Join::Carried(kind));
+            }
             sqlx::query("UPDATE participants SET token_permissions = ? WHERE room_id = ? AND user_id = ?")
                 .bind(request.token_permissions.0)
                 .bind(room_id.0)

@@ -11,6 +11,8 @@
     clippy::print_stderr
 )]
 
+#[path = "../support/encoder.rs"]
+mod encoder;
 #[path = "../../fixtures/mod.rs"]
 mod fixtures;
 #[path = "../support/server.rs"]
@@ -22,6 +24,7 @@ mod flood;
 mod join_time;
 mod large_room;
 mod revocation;
+mod whip;
 
 use std::sync::Arc;
 use std::time::Duration;

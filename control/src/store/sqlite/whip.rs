@@ -1,0 +1,82 @@
+use async_trait::async_trait;
+use boltorezka_proto::{ParticipantId, RoomId, UserId};
+use sqlx::Row;
+
+use super::{SqliteStore, codec};
+use crate::auth::TokenHash;
+use crate::store::{NewWhipSession, StoreError, WhipSessionRecord, WhipStore};
+
+#[async_trait]
+impl WhipStore for SqliteStore {
+    async fn put_whip_session(&self, session: &NewWhipSession<'_>) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM whip_sessions WHERE participant_id = ?")
+            .bind(session.participant_id.0)
+            .execute(&mut *tx)
+            .await?;
+        let inserted = sqlx::query(
+            "INSERT INTO whip_sessions (token_hash, workspace_id, participant_id, kind, offer, created_at)
+             SELECT ?, workspace_id, id, ?, ?, ? FROM participants WHERE id = ?",
+        )
+        .bind(session.token_hash.as_slice())
+        .bind(session.kind.name())
+        .bind(session.offer)
+        .bind(session.now_ms)
+        .bind(session.participant_id.0)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(inserted.rows_affected() == 1)
+    }
+
+    async fn whip_session(&self, hash: TokenHash) -> Result<Option<WhipSessionRecord>, StoreError> {
+        let row = sqlx::query(
+            "SELECT p.id, p.room_id, p.user_id, s.kind, s.offer, s.generation
+             FROM whip_sessions s JOIN participants p ON p.id = s.participant_id WHERE s.token_hash = ?",
+        )
+        .bind(hash.as_slice())
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(WhipSessionRecord {
+            participant_id: ParticipantId(row.try_get(0)?),
+            room_id: RoomId(row.try_get(1)?),
+            user_id: UserId(row.try_get(2)?),
+            kind: codec::whip_kind(row.try_get(3)?)?,
+            offer: row.try_get(4)?,
+            generation: codec::count(row.try_get(5)?),
+        }))
+    }
+
+    async fn renew_whip_session(&self, hash: TokenHash, generation: u32, offer: &str) -> Result<bool, StoreError> {
+        let updated = sqlx::query(
+            "UPDATE whip_sessions SET offer = ?, generation = generation + 1 WHERE token_hash = ? AND generation = ?",
+        )
+        .bind(offer)
+        .bind(hash.as_slice())
+        .bind(generation)
+        .execute(&self.writer)
+        .await?;
+        Ok(updated.rows_affected() == 1)
+    }
+
+    async fn has_whip_session(&self, participant_id: ParticipantId) -> Result<bool, StoreError> {
+        let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM whip_sessions WHERE participant_id = ?)")
+            .bind(participant_id.0)
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(found)
+    }
+
+    async fn whip_sessions_elsewhere(&self, user_id: UserId, room_id: RoomId) -> Result<u32, StoreError> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM whip_sessions s JOIN participants p ON p.id = s.participant_id
+             WHERE p.user_id = ? AND p.room_id <> ?",
+        )
+        .bind(user_id.0)
+        .bind(room_id.0)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(codec::count(count))
+    }
+}
