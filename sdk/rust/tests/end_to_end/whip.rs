@@ -58,9 +58,8 @@ async fn an_encoder_publishes_simulcast_moves_and_ends() {
     assert_eq!((shown.call, shown.publishing.as_slice()), (Presence::Connected, [TrackSource::Camera].as_slice()));
 
     // From another address, under new credentials: the same connection and track.
-    let before = encoder.paths_found;
     encoder.change_network().await;
-    encoder.run_until("a path under the new credentials", |encoder| encoder.paths_found > before).await;
+    encoder.run_until("a path under the new credentials", |encoder| encoder.has_path).await;
     let came = packets(&watcher).await;
     encoder.run_for(Duration::from_secs(1)).await;
     assert!(packets(&watcher).await > came + 15, "media goes on");

@@ -33,8 +33,8 @@ pub struct Encoder {
     frames: u64,
     wants_keyframe: [bool; 3],
     pub is_connected: bool,
-    /// ICE sessions that found a path.
-    pub paths_found: usize,
+    /// Whether the ICE session of now has found a path.
+    pub has_path: bool,
 }
 
 impl Encoder {
@@ -62,7 +62,7 @@ impl Encoder {
             frames: 0,
             wants_keyframe: [true; 3],
             is_connected: false,
-            paths_found: 0,
+            has_path: false,
         };
         let url = format!("{base}/v1/whip/{room}");
         let offer = offer.to_sdp_string();
@@ -80,7 +80,6 @@ impl Encoder {
         let mut api = self.rtc.sdp_api();
         let credentials = api.ice_restart(false);
         let (_, pending) = api.apply().unwrap();
-        self.socket = open_socket(&mut self.rtc).await;
         let (ufrag, password) = (credentials.ufrag, credentials.pass);
         let fragment =
             format!("a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n");
@@ -100,6 +99,9 @@ impl Encoder {
         let answer: String = self.answer.lines().map(line).collect();
         assert_ne!(answer, self.answer);
         self.accept(pending, answer);
+        self.has_path = false;
+        // The restart takes effect with the answer, and forgets the candidates of before.
+        self.socket = open_socket(&mut self.rtc).await;
     }
 
     /// Deletes the session; the status.
@@ -163,7 +165,9 @@ impl Encoder {
                 // To an address of another family, or of a socket that is closed.
                 Output::Transmit(transmit) => drop(self.socket.send_to(&transmit.contents, transmit.destination).await),
                 Output::Event(Event::Connected) => self.is_connected = true,
-                Output::Event(Event::IceConnectionStateChange(IceConnectionState::Connected)) => self.paths_found += 1,
+                Output::Event(Event::IceConnectionStateChange(state)) => {
+                    self.has_path = matches!(state, IceConnectionState::Connected | IceConnectionState::Completed);
+                }
                 Output::Event(Event::KeyframeRequest(request)) => {
                     let wanted = |rid: &str| request.rid.is_none_or(|wanted| *wanted == *rid);
                     for (index, _) in RIDS.iter().enumerate().filter(|(_, rid)| wanted(rid)) {
