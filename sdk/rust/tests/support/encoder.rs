@@ -89,12 +89,16 @@ impl Encoder {
         let (status, headers, fragment) = sent.await;
         assert_eq!(status, StatusCode::OK, "{fragment}");
         assert_ne!(headers["etag"], self.etag.as_str());
-        // The answer of before, with the server's new credentials.
-        let line = |line: &str| {
-            let start = ["a=ice-ufrag:", "a=ice-pwd:"].into_iter().find(|start| line.starts_with(start));
-            let new =
-                start.map(|start| fragment.lines().find(|new| new.starts_with(start)).expect("it is in the fragment"));
-            format!("{}\r\n", new.unwrap_or(line))
+        // The answer of before, with the server's new credentials, and with candidates, which name them.
+        let new = |start: &str| -> String {
+            let lines = fragment.lines().filter(|line| line.starts_with(start));
+            lines.map(|line| format!("{line}\r\n")).collect()
+        };
+        let line = |line: &str| match line.split_once(':') {
+            Some(("a=candidate", _)) => String::new(),
+            Some(("a=ice-ufrag", _)) => new("a=ice-ufrag:") + &new("a=candidate:"),
+            Some(("a=ice-pwd", _)) => new("a=ice-pwd:"),
+            _ => format!("{line}\r\n"),
         };
         let answer: String = self.answer.lines().map(line).collect();
         assert_ne!(answer, self.answer);
