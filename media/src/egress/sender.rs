@@ -310,7 +310,7 @@ impl Sender {
         let Self { streams, association, estimator, transport_wide, .. } = self;
         let (Some((sealer, _)), Some(packet)) = (association, packets.get(queued.packet)) else { return false };
         let Some(stream) = streams.get_mut(slot) else { return false };
-        let Munged { sequence, timestamp, rewrite } = queued.munged;
+        let Munged { sequence, timestamp, rewrite, .. } = queued.munged;
         let mut header = header_of(packet, queued, padding_bytes, *transport_wide as u16);
         let (ssrc, index) = if queued.is_retransmission {
             let Some((ssrc, payload_type)) = stream.rtx(queued.payload_type) else { return false };
@@ -332,9 +332,9 @@ impl Sender {
         let payload_at = arena.len();
         arena.extend_from_slice(&packet.payload);
         let payload = arena.get_mut(payload_at..).unwrap_or_default();
-        match (packet.format.codec, rewrite.picture_id) {
-            (Codec::Vp8, _) => vp8::rewrite(payload, rewrite),
-            (Codec::Vp9, Some(picture_id)) => vp9::set_picture_id(payload, picture_id),
+        match packet.format.codec {
+            Codec::Vp8 => vp8::rewrite(payload, rewrite),
+            Codec::Vp9 => vp9::rewrite(payload, rewrite),
             _ => {}
         }
         pad(arena, padding_bytes);
@@ -426,7 +426,7 @@ struct Run {
 fn header_of(packet: &Packet, queued: &Queued, padding_bytes: u8, transport_wide: u16) -> Header {
     Header {
         payload_type: queued.payload_type,
-        marker: packet.marker,
+        marker: queued.munged.marker,
         sequence: queued.munged.sequence as u16,
         timestamp: queued.munged.timestamp,
         ssrc: 0,

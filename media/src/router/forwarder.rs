@@ -3,7 +3,8 @@
 use boltorezka_proto::TrackNumber;
 
 use super::munger::{Munged, Munger};
-use crate::rtp::Packet;
+use super::selector::Selector;
+use crate::rtp::{Layer, Packet};
 
 /// An encoding of a track.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,21 +26,28 @@ impl Source {
 #[derive(Debug)]
 pub struct Forwarder {
     munger: Munger,
+    selector: Selector,
     current: Option<Source>,
     target: Option<Source>,
+    /// What is wanted of the target.
+    layer: Layer,
 }
 
 impl Forwarder {
     /// A forwarder that forwards nothing yet.
     pub fn new(munger: Munger) -> Self {
-        Self { munger, current: None, target: None }
+        Self { munger, selector: Selector::default(), current: None, target: None, layer: Layer::ALL }
     }
 
-    /// Says what the slot should carry; `None` stops at once.
-    pub fn set_target(&mut self, target: Option<Source>) {
+    /// Says what the slot should carry, with the layers up to `layer`; `None` stops at once.
+    pub fn set_target(&mut self, target: Option<Source>, layer: Layer) {
         self.target = target;
+        self.layer = layer;
         if target.is_none() {
             self.current = None;
+        }
+        if self.current == target {
+            self.selector.set_wanted(layer);
         }
     }
 
@@ -64,9 +72,14 @@ impl Forwarder {
         self.target
     }
 
+    /// What is wanted of the target.
+    pub fn layer(&self) -> Layer {
+        self.layer
+    }
+
     /// The source that a keyframe is needed of.
     pub fn awaited(&self) -> Option<Source> {
-        self.target.filter(|_| self.current != self.target)
+        self.target.filter(|_| self.current != self.target || self.selector.awaits_keyframe())
     }
 
     /// The numbers under which packets left.
@@ -77,11 +90,22 @@ impl Forwarder {
     /// The numbers under which `packet` leaves, or `None` when it does not.
     pub fn forward(&mut self, packet: &Packet) -> Option<Munged> {
         let source = Source::of(packet);
-        if self.awaited() == Some(source) && packet.descriptor.keyframe_start {
-            self.munger.start(packet);
+        if self.current != Some(source) {
+            if self.target != Some(source) || !packet.descriptor.keyframe_start {
+                return None;
+            }
+            self.selector.start(packet, self.layer);
+            self.munger.start(packet, self.selector.selection());
             self.current = Some(source);
+        } else if self.munger.is_late(packet) {
+            return self.munger.pass_late(packet);
         }
-        if self.current == Some(source) { self.munger.rewrite(packet) } else { None }
+        let selection = self.selector.advance(packet);
+        if selection.includes(packet) {
+            return self.munger.pass(packet, selection);
+        }
+        self.munger.leave_out(packet);
+        None
     }
 }
 
@@ -108,7 +132,7 @@ mod tests {
     fn nothing_goes_out_before_a_keyframe() {
         let mut forwarder = Forwarder::new(Munger::new(0, 0));
         let low = source(1, 0);
-        forwarder.set_target(Some(low));
+        forwarder.set_target(Some(low), Layer::ALL);
         assert_eq!(forwarder.awaited(), Some(low));
         assert!(forwarder.forward(&of(low, 5, false)).is_none());
         assert!(forwarder.forward(&of(low, 6, true)).is_some());
@@ -120,9 +144,9 @@ mod tests {
     fn the_old_source_plays_until_the_new_one_can_start() {
         let mut forwarder = Forwarder::new(Munger::new(0, 0));
         let (old, new) = (source(1, 0), source(2, 1));
-        forwarder.set_target(Some(old));
+        forwarder.set_target(Some(old), Layer::ALL);
         let a = forwarder.forward(&of(old, 100, true)).unwrap();
-        forwarder.set_target(Some(new));
+        forwarder.set_target(Some(new), Layer::ALL);
         assert!(forwarder.forward(&of(new, 7, false)).is_none());
         let b = forwarder.forward(&of(old, 101, false)).unwrap();
         let c = forwarder.forward(&of(new, 8, true)).unwrap();
@@ -134,11 +158,11 @@ mod tests {
     fn a_stopped_slot_is_silent_at_once() {
         let mut forwarder = Forwarder::new(Munger::new(0, 0));
         let only = source(1, 0);
-        forwarder.set_target(Some(only));
+        forwarder.set_target(Some(only), Layer::ALL);
         forwarder.forward(&of(only, 1, true)).unwrap();
-        forwarder.set_target(None);
+        forwarder.set_target(None, Layer::ALL);
         assert!(forwarder.forward(&of(only, 2, true)).is_none());
-        forwarder.set_target(Some(only));
+        forwarder.set_target(Some(only), Layer::ALL);
         forwarder.forget(only.track);
         assert!(forwarder.forward(&of(only, 3, true)).is_none());
     }

@@ -5,6 +5,8 @@ mod keyframes;
 mod munger;
 pub mod placement;
 mod revoked;
+mod selection;
+mod selector;
 pub mod slots;
 mod speakers;
 

@@ -11,6 +11,8 @@ pub enum Codec {
     Vp9,
     /// RTP payload in RFC 6184.
     H264,
+    /// RTP payload in RFC 7798.
+    H265,
     /// The AOMedia RTP payload specification.
     Av1,
 }
@@ -20,7 +22,7 @@ impl Codec {
     pub fn clock_rate_hz(self) -> u32 {
         match self {
             Self::Opus => 48_000,
-            Self::Vp8 | Self::Vp9 | Self::H264 | Self::Av1 => 90_000,
+            Self::Vp8 | Self::Vp9 | Self::H264 | Self::H265 | Self::Av1 => 90_000,
         }
     }
 }
@@ -30,7 +32,7 @@ impl Codec {
 pub struct Format {
     /// The codec.
     pub codec: Codec,
-    /// H264: the two upper bytes of `profile-level-id`. VP9: `profile-id`. Else 0.
+    /// H264: the two upper bytes of `profile-level-id`. VP9 and H265: `profile-id`. Else 0.
     pub profile: u16,
     /// H264: `packetization-mode`. Else 0.
     pub packetization_mode: u8,
@@ -52,7 +54,8 @@ impl Format {
         }
         let same_mode = u8::from(self.packetization_mode == source.packetization_mode);
         let same_profile = u8::from(self.profile == source.profile);
-        if self.codec == Codec::Vp9 && same_profile == 0 { None } else { Some(same_mode + 2 * same_profile) }
+        let profiles_differ = matches!(self.codec, Codec::Vp9 | Codec::H265) && same_profile == 0;
+        if profiles_differ { None } else { Some(same_mode + 2 * same_profile) }
     }
 }
 
@@ -73,8 +76,11 @@ mod tests {
     }
 
     #[test]
-    fn vp9_profiles_do_not_mix() {
-        let profile_2 = Format { profile: 2, ..Format::plain(Codec::Vp9) };
-        assert_eq!(Format::plain(Codec::Vp9).fit(profile_2), None);
+    fn profiles_of_vp9_and_h265_do_not_mix() {
+        for codec in [Codec::Vp9, Codec::H265] {
+            let profile_2 = Format { profile: 2, ..Format::plain(codec) };
+            assert_eq!(Format::plain(codec).fit(profile_2), None);
+            assert!(profile_2.fit(profile_2).is_some());
+        }
     }
 }

@@ -1,18 +1,24 @@
 //! H264 NAL unit headers (RFC 6184). Only headers are read, never slice data.
 
 const TYPE_MASK: u8 = 0x1f;
+const IDR: u8 = 5;
 const SPS: u8 = 7;
 const STAP_A: u8 = 24;
+const FU_A: u8 = 28;
+/// `S` of the FU header (section 5.8): the first fragment.
+const FRAGMENT_START: u8 = 0x80;
 
-/// Whether a decoder can start here: the packet holds a sequence parameter set.
+/// Whether a decoder can start here: the packet holds a sequence parameter set, or an IDR picture begins in it.
 ///
-/// Browsers repeat the parameter sets before each IDR picture. A switch at the IDR itself would leave the decoder
-/// without them and freeze it.
+/// Browsers repeat the parameter sets before each IDR picture, and the start is found there. Encoders that send them in
+/// the session description only have nothing but the picture itself.
 pub fn starts_keyframe(payload: &[u8]) -> bool {
-    match payload.split_first() {
-        Some((header, rest)) if header & TYPE_MASK == STAP_A => aggregated_types(rest).any(|kind| kind == SPS),
-        Some((header, _)) => header & TYPE_MASK == SPS,
-        None => false,
+    let is_start = |kind: u8| kind == SPS || kind == IDR;
+    let Some((header, rest)) = payload.split_first() else { return false };
+    match (header & TYPE_MASK, rest) {
+        (STAP_A, units) => aggregated_types(units).any(is_start),
+        (FU_A, [fragment, ..]) => fragment & FRAGMENT_START != 0 && is_start(fragment & TYPE_MASK),
+        (kind, _) => is_start(kind),
     }
 }
 
@@ -35,8 +41,17 @@ mod tests {
         assert!(starts_keyframe(&[0x67, 1, 2]));
         assert!(starts_keyframe(&[0x78, 0, 2, 0x06, 0, 0, 2, 0x67, 1]), "SEI, then SPS");
         assert!(!starts_keyframe(&[0x78, 0, 2, 0x06, 0]), "SEI alone");
-        assert!(!starts_keyframe(&[0x65, 1, 2]), "IDR");
-        assert!(!starts_keyframe(&[0x7c, 0x85, 2]), "fragment of an IDR");
+    }
+
+    #[test]
+    fn an_idr_picture_starts_one_without_parameter_sets() {
+        assert!(starts_keyframe(&[0x65, 1, 2]));
+        assert!(starts_keyframe(&[0x78, 0, 2, 0x68, 0, 0, 2, 0x65, 1]), "PPS, then IDR");
+        assert!(starts_keyframe(&[0x7c, 0x85, 2]), "its first fragment");
+        assert!(!starts_keyframe(&[0x7c, 0x05, 2]), "a later fragment");
+        assert!(!starts_keyframe(&[0x7c, 0x81, 2]), "the first fragment of another picture");
+        assert!(!starts_keyframe(&[0x41, 1, 2]));
+        assert!(!starts_keyframe(&[0x7c]));
     }
 
     proptest::proptest! {

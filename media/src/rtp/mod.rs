@@ -3,9 +3,12 @@
 pub mod av1;
 mod format;
 pub mod h264;
+pub mod h265;
+mod layer;
 mod packet;
 pub mod vp8;
 pub mod vp9;
 
 pub use format::{Codec, Format};
+pub use layer::{Layer, SPATIAL_LAYERS, TEMPORAL_LAYERS, TemporalSwitch};
 pub use packet::{Descriptor, Packet, Rewrite};

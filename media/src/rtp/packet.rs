@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use boltorezka_proto::TrackNumber;
 
-use super::{Codec, Format, av1, h264, vp8, vp9};
+use super::layer::{Layer, TemporalSwitch};
+use super::{Codec, Format, av1, h264, h265, vp8, vp9};
 
 /// A received RTP packet on its way to its track's subscribers.
 #[derive(Clone, Debug)]
@@ -36,14 +37,25 @@ pub struct Packet {
     pub payload: Arc<[u8]>,
 }
 
-/// The parts of a payload that forwarding needs.
+/// The parts of a payload that forwarding needs. A frame is one spatial layer of a picture; without spatial layers it is
+/// the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Descriptor {
     /// A decoder can start here.
     pub keyframe_start: bool,
+    /// First packet of a frame, where the payload tells.
+    pub starts_frame: bool,
+    /// Last packet of a frame, where the payload tells.
+    pub ends_frame: bool,
+    /// The frame uses no earlier picture (VP9; also upper spatial layers of a key picture do not).
+    pub is_independent: bool,
+    /// The layer that it belongs to.
+    pub layer: Layer,
+    /// Whether temporal layers may be added here.
+    pub temporal_switch: TemporalSwitch,
     /// Number of the picture, and whether its field has 15 bits (VP8, VP9).
     pub picture_id: Option<(u16, bool)>,
-    /// `TL0PICIDX` of VP8.
+    /// `TL0PICIDX` of VP8 and VP9.
     pub tl0_pic_idx: Option<u8>,
 }
 
@@ -56,6 +68,7 @@ impl Descriptor {
             Codec::Vp8 => vp8::parse(payload).unwrap_or_default(),
             Codec::Vp9 => vp9::parse(payload).unwrap_or_default(),
             Codec::H264 => Self { keyframe_start: h264::starts_keyframe(payload), ..Self::default() },
+            Codec::H265 => Self { keyframe_start: h265::starts_keyframe(payload), ..Self::default() },
             Codec::Av1 => Self { keyframe_start: av1::starts_keyframe(payload), ..Self::default() },
         }
     }

@@ -1,6 +1,6 @@
 //! VP8 payload descriptor (RFC 7741, section 4.2).
 
-use super::{Descriptor, Rewrite};
+use super::{Descriptor, Rewrite, TemporalSwitch};
 
 const EXTENDED: u8 = 0x80;
 const START_OF_PARTITION: u8 = 0x10;
@@ -10,6 +10,8 @@ const HAS_TL0_PIC_IDX: u8 = 0x40;
 const HAS_TID: u8 = 0x20;
 const HAS_KEY_IDX: u8 = 0x10;
 const PICTURE_ID_15_BITS: u8 = 0x80;
+/// `Y`: the picture uses the base layer only.
+const LAYER_SYNC: u8 = 0x20;
 /// `P` of the payload header (section 4.3): set on all but key frames.
 const INTER_FRAME: u8 = 0x01;
 
@@ -30,12 +32,18 @@ pub fn parse(payload: &[u8]) -> Option<Descriptor> {
             descriptor.tl0_pic_idx = Some(bytes.next()?);
         }
         if extension & (HAS_TID | HAS_KEY_IDX) != 0 {
-            bytes.next()?;
+            let layer = bytes.next()?;
+            if extension & HAS_TID != 0 {
+                descriptor.layer.temporal = layer >> 6;
+                if layer & LAYER_SYNC != 0 {
+                    descriptor.temporal_switch = TemporalSwitch::Into;
+                }
+            }
         }
     }
     let header = bytes.next()?;
-    let starts_frame = first & START_OF_PARTITION != 0 && first & PARTITION_INDEX == 0;
-    descriptor.keyframe_start = starts_frame && header & INTER_FRAME == 0;
+    descriptor.starts_frame = first & START_OF_PARTITION != 0 && first & PARTITION_INDEX == 0;
+    descriptor.keyframe_start = descriptor.starts_frame && header & INTER_FRAME == 0;
     Some(descriptor)
 }
 
@@ -75,8 +83,26 @@ mod tests {
         let descriptor = parse(&[0x90, 0xf0, 0x81, 0x02, 7, 0x20, 0x10, 0, 0]).unwrap();
         assert_eq!(
             descriptor,
-            Descriptor { keyframe_start: true, picture_id: Some((0x102, true)), tl0_pic_idx: Some(7) }
+            Descriptor {
+                keyframe_start: true,
+                starts_frame: true,
+                temporal_switch: TemporalSwitch::Into,
+                picture_id: Some((0x102, true)),
+                tl0_pic_idx: Some(7),
+                ..Descriptor::default()
+            }
         );
+    }
+
+    #[test]
+    fn the_temporal_layer_counts_only_where_it_is_said() {
+        let with = |extension, layer| parse(&[0x90, extension, layer, 0x01]).unwrap();
+        let synced = with(0x20, 0xa0);
+        assert_eq!((synced.layer.temporal, synced.temporal_switch), (2, TemporalSwitch::Into));
+        let plain = with(0x20, 0x40);
+        assert_eq!((plain.layer.temporal, plain.temporal_switch), (1, TemporalSwitch::None));
+        let only_key_idx = with(0x10, 0xff);
+        assert_eq!((only_key_idx.layer.temporal, only_key_idx.temporal_switch), (0, TemporalSwitch::None));
     }
 
     #[test]

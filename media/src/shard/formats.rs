@@ -14,6 +14,7 @@ pub fn format_of(params: &PayloadParams) -> Option<Format> {
         NegotiatedCodec::Vp8 => Codec::Vp8,
         NegotiatedCodec::Vp9 => Codec::Vp9,
         NegotiatedCodec::H264 => Codec::H264,
+        NegotiatedCodec::H265 => Codec::H265,
         NegotiatedCodec::Av1 => Codec::Av1,
         _ => return None,
     };
@@ -21,6 +22,8 @@ pub fn format_of(params: &PayloadParams) -> Option<Format> {
     let profile = match codec {
         Codec::Vp9 => parameters.profile_id.and_then(|id| u16::try_from(id).ok()).unwrap_or(0),
         Codec::H264 => parameters.profile_level_id.map_or(0, |id| (id >> 8) as u16),
+        // Absent means the main profile (RFC 7798, section 7.1).
+        Codec::H265 => parameters.h265_profile_tier_level.map_or(1, |ptl| u16::from(ptl.profile_id())),
         Codec::Opus | Codec::Vp8 | Codec::Av1 => 0,
     };
     let packetization_mode = parameters.packetization_mode.unwrap_or(0);

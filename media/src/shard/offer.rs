@@ -12,7 +12,7 @@ use super::connection::SECTIONS_MAX;
 use super::contain::{Panicked, contain};
 
 /// Codecs that are forwarded, as `a=rtpmap` names them.
-const CODECS: [&str; 5] = ["opus", "VP8", "VP9", "H264", "AV1"];
+const CODECS: [&str; 6] = ["opus", "VP8", "VP9", "H264", "H265", "AV1"];
 /// Retransmissions (RFC 4588).
 const RTX: &str = "rtx";
 /// Feedback that is sent or understood (RFC 4585, draft-holmer-rmcat-transport-wide-cc-extensions).
@@ -149,26 +149,26 @@ mod tests {
     use super::*;
 
     const BROWSER: &str = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
-        m=video 9 UDP/TLS/RTP/SAVPF 96 97 103 104 35 36 116\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendrecv\r\na=rtcp-mux\r\n\
+        m=video 9 UDP/TLS/RTP/SAVPF 96 97 103 104 35 36 116 117\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendrecv\r\na=rtcp-mux\r\n\
         a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=setup:actpass\r\n\
         a=extmap:1 urn:ietf:params:rtp-hdrext:toffset\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
         a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 goog-remb\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 ccm fir\r\n\
         a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\na=rtpmap:103 H265/90000\r\na=rtcp-fb:103 nack\r\na=rtpmap:104 rtx/90000\r\n\
-        a=fmtp:104 apt=103\r\na=rtpmap:35 av1/90000\r\na=rtpmap:36 rtx/90000\r\na=fmtp:36 apt=35\r\na=rtpmap:116 red/90000\r\n\
+        a=fmtp:104 apt=103\r\na=rtpmap:35 av1/90000\r\na=rtpmap:36 rtx/90000\r\na=fmtp:36 apt=35\r\na=rtpmap:116 red/90000\r\na=rtpmap:117 H266/90000\r\n\
         a=ssrc:7 cname:x\r\na=ssrc:7 msid:y z\r\n";
 
     #[test]
     fn only_what_is_used_is_read() {
         let text = trimmed(BROWSER);
         let has = |line: &str| text.lines().any(|known| known == line);
-        assert!(has("m=video 9 UDP/TLS/RTP/SAVPF 96 97 35 36"), "{text}");
+        assert!(has("m=video 9 UDP/TLS/RTP/SAVPF 96 97 103 104 35 36"), "{text}");
         for kept in ["a=rtcp-fb:96 nack", "a=rtcp-fb:96 nack pli", "a=rtpmap:35 av1/90000", "a=fmtp:97 apt=96"] {
             assert!(has(kept), "{kept}");
         }
         for kept in ["a=ssrc:7 cname:x", "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid", "a=rtcp-mux"] {
             assert!(has(kept), "{kept}");
         }
-        let gone = ["goog-remb", "ccm", "H265", "red", "apt=103", "toffset", "msid:"];
+        let gone = ["goog-remb", "ccm", "H266", "red", "toffset", "msid:"];
         assert!(gone.iter().all(|word| !text.contains(word)), "{text}");
     }
 

@@ -14,6 +14,7 @@ use crate::bwe::{Allocation, Demand, allocate};
 use crate::egress::{Stream, StreamConfig};
 use crate::router::slots::{Wish, assign};
 use crate::router::{Forwarder, Source};
+use crate::rtp::Layer;
 
 /// Sequence numbers begin below 2^15, so that a receiver that misses the first packets still guesses the rollover counter.
 pub const INITIAL_SEQUENCE_MASK: u32 = 0x7fff;
@@ -121,8 +122,10 @@ impl ShardCore {
         slot.upgrade_after = None;
         // Sound starts at once; a picture waits for the allocator to choose its encoding.
         match track {
-            None => slot.forwarder.set_target(None),
-            Some(track) if !slot.is_video => slot.forwarder.set_target(Some(Source { track, encoding: 0 })),
+            None => slot.forwarder.set_target(None, Layer::ALL),
+            Some(track) if !slot.is_video => {
+                slot.forwarder.set_target(Some(Source { track, encoding: 0 }), Layer::ALL);
+            }
             Some(_) => {}
         }
         connection.call.slots_changed();
@@ -178,7 +181,7 @@ impl ShardCore {
     pub(super) fn unsubscribe_all(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         for slot in &mut connection.slots {
-            slot.forwarder.set_target(None);
+            slot.forwarder.set_target(None, Layer::ALL);
         }
         for index in 0..connection.slots.len() {
             self.subscribe(key, index);
@@ -289,7 +292,7 @@ impl ShardCore {
         if slot.forwarder.target() == target || is_quiet {
             return;
         }
-        slot.forwarder.set_target(target);
+        slot.forwarder.set_target(target, Layer::ALL);
         connection.call.slots_changed();
         self.subscribe(key, index);
         if let Some(source) = target {

@@ -140,6 +140,7 @@ impl Transport {
             .enable_vp8(true)
             .enable_vp9(true)
             .enable_h264(true)
+            .enable_h265(true)
             .enable_av1(true);
         let (rtc, answer) = contain(|| {
             let mut rtc = builder.build(now);
