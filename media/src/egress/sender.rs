@@ -5,12 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::batch::{MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch};
-use super::header::Header;
+use super::header::{ExtensionIds, Header};
 use super::rtcp::{self, Feedback};
 use super::srtp::{Opener, Sealer, SrtpError};
 use super::stream::{Stream, StreamConfig};
 use crate::bwe::{Estimator, Probe};
 use crate::router::Munged;
+use crate::rtp::dependency::DESCRIPTOR_BYTES_MAX;
 use crate::rtp::{Codec, Packet, vp8, vp9};
 
 /// Packets of about the same size leave as one message when padding makes them equal. More than this would cost more
@@ -287,7 +288,16 @@ impl Sender {
         let Some(stream) = self.streams.get(slot) else { return 0 };
         let tag = self.association.as_ref().map_or(0, |(sealer, _)| sealer.tag_bytes());
         let original = if queued.is_retransmission { ORIGINAL_SEQUENCE_BYTES } else { 0 };
-        header_of(packet, queued, 0, 0).length(&stream.config().extensions) + original + packet.payload.len() + tag
+        let ids = &stream.config().extensions;
+        let mut room;
+        let dependency = match is_described(packet, ids) {
+            true => {
+                room = [0; DESCRIPTOR_BYTES_MAX];
+                descriptor(packet, queued, &mut room)
+            }
+            false => &[],
+        };
+        header_of(packet, queued, dependency, 0, 0).length(ids) + original + packet.payload.len() + tag
     }
 
     /// Appends one sealed packet to the arena, padded to a length where it is shorter. `false`: it was not written, as its
@@ -311,7 +321,15 @@ impl Sender {
         let (Some((sealer, _)), Some(packet)) = (association, packets.get(queued.packet)) else { return false };
         let Some(stream) = streams.get_mut(slot) else { return false };
         let Munged { sequence, timestamp, rewrite, .. } = queued.munged;
-        let mut header = header_of(packet, queued, padding_bytes, *transport_wide as u16);
+        let mut room;
+        let dependency = match is_described(packet, &stream.config().extensions) {
+            true => {
+                room = [0; DESCRIPTOR_BYTES_MAX];
+                descriptor(packet, queued, &mut room)
+            }
+            false => &[],
+        };
+        let mut header = header_of(packet, queued, dependency, padding_bytes, *transport_wide as u16);
         let (ssrc, index) = if queued.is_retransmission {
             let Some((ssrc, payload_type)) = stream.rtx(queued.payload_type) else { return false };
             header.payload_type = payload_type;
@@ -388,6 +406,7 @@ impl Sender {
                 transport_wide: *transport_wide as u16,
                 audio_level: None,
                 video_orientation: None,
+                dependency: &[],
                 padding_bytes: PADDING_BYTES,
             };
             let packet_start = batch.arena().len();
@@ -423,7 +442,25 @@ struct Run {
     segment_bytes: usize,
 }
 
-fn header_of(packet: &Packet, queued: &Queued, padding_bytes: u8, transport_wide: u16) -> Header {
+/// Whether a packet has a Dependency Descriptor, and its receiver takes them.
+fn is_described(packet: &Packet, ids: &ExtensionIds) -> bool {
+    packet.dependency.is_some() && ids.dependency.is_some()
+}
+
+/// The Dependency Descriptor that a packet leaves with.
+fn descriptor<'a>(packet: &Packet, queued: &Queued, room: &'a mut [u8; DESCRIPTOR_BYTES_MAX]) -> &'a [u8] {
+    let rewritten = packet.dependency.as_ref().zip(queued.munged.rewrite.dependency);
+    let length = rewritten.map_or(0, |(dependency, rewrite)| dependency.write(rewrite, room));
+    room.get(..length).unwrap_or_default()
+}
+
+fn header_of<'a>(
+    packet: &Packet,
+    queued: &Queued,
+    dependency: &'a [u8],
+    padding_bytes: u8,
+    transport_wide: u16,
+) -> Header<'a> {
     Header {
         payload_type: queued.payload_type,
         marker: queued.munged.marker,
@@ -434,6 +471,7 @@ fn header_of(packet: &Packet, queued: &Queued, padding_bytes: u8, transport_wide
         transport_wide,
         audio_level: packet.audio_level_dbov.map(|level| (level, packet.voice.unwrap_or(false))),
         video_orientation: packet.rotation,
+        dependency,
         padding_bytes,
     }
 }

@@ -98,7 +98,7 @@ impl Forwarder {
             self.munger.start(packet, self.selector.selection());
             self.current = Some(source);
         } else if self.munger.is_late(packet) {
-            return self.munger.pass_late(packet);
+            return self.munger.pass_late(packet).inspect(|_| self.selector.sent_late(packet));
         }
         let selection = self.selector.advance(packet);
         if selection.includes(packet) {

@@ -9,6 +9,7 @@ mod selection;
 mod selector;
 pub mod slots;
 mod speakers;
+mod targets;
 
 pub use forwarder::{Forwarder, Source};
 pub use keyframes::KeyframeThrottle;
@@ -38,6 +39,7 @@ pub mod testing {
             audio_level_dbov: None,
             voice: None,
             rotation: None,
+            dependency: None,
             arrival,
             payload: Vec::new().into(),
         }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Source;
 use super::selection::Selection;
+use crate::rtp::dependency::DependencyRewrite;
 use crate::rtp::{Codec, Packet, Rewrite};
 
 /// Stretches that late packets may belong to, and that packets may be asked for again from: at 60 pictures in a second of
@@ -47,6 +48,7 @@ struct Last {
     arrival: Option<Instant>,
     picture_id: u16,
     tl0_pic_idx: u8,
+    frame_number: u16,
 }
 
 /// A stretch of packets from one encoder of which nothing is left out. The offsets are added, wrapping.
@@ -62,6 +64,7 @@ struct Stretch {
     timestamp: u32,
     picture_id: u16,
     tl0_pic_idx: u8,
+    frame_number: u16,
 }
 
 /// What was left out since the running stretch was interrupted.
@@ -80,7 +83,14 @@ impl Munger {
     /// `sequence` and `timestamp` come before the first ones that are sent. They should be random (RFC 3550, section
     /// 5.1); the receiver starts with rollover counter zero, so that `sequence` has 16 bits.
     pub fn new(sequence: u16, timestamp: u32) -> Self {
-        let last = Last { sequence: u64::from(sequence), timestamp, arrival: None, picture_id: 0, tl0_pic_idx: 0 };
+        let last = Last {
+            sequence: u64::from(sequence),
+            timestamp,
+            arrival: None,
+            picture_id: 0,
+            tl0_pic_idx: 0,
+            frame_number: 0,
+        };
         let left_out = LeftOut::default();
         Self { last, stretch: None, past: VecDeque::new(), source_began: 0, highest: 0, left_out }
     }
@@ -95,6 +105,7 @@ impl Munger {
         let timestamp = last.timestamp.wrapping_add(ticks.max(1));
         let picture_id = packet.descriptor.picture_id.map_or(0, |(id, _)| id);
         let tl0_pic_idx = packet.descriptor.tl0_pic_idx.unwrap_or(0);
+        let frame_number = packet.dependency.as_ref().map_or(0, |dependency| dependency.frame_number);
         let stretch = Stretch {
             source: Source::of(packet),
             selection,
@@ -104,6 +115,7 @@ impl Munger {
             timestamp: timestamp.wrapping_sub(packet.timestamp),
             picture_id: last.picture_id.wrapping_add(1).wrapping_sub(picture_id),
             tl0_pic_idx: last.tl0_pic_idx.wrapping_add(1).wrapping_sub(tl0_pic_idx),
+            frame_number: last.frame_number.wrapping_add(1).wrapping_sub(frame_number),
         };
         let ended = self.highest.saturating_add(1);
         self.replace(stretch, ended);
@@ -136,6 +148,7 @@ impl Munger {
             arrival: Some(packet.arrival),
             picture_id: munged.rewrite.picture_id.unwrap_or(self.last.picture_id),
             tl0_pic_idx: munged.rewrite.tl0_pic_idx.unwrap_or(self.last.tl0_pic_idx),
+            frame_number: munged.rewrite.dependency.map_or(self.last.frame_number, |new| new.frame_number),
         };
         Some(munged)
     }
@@ -237,11 +250,15 @@ impl Stretch {
             id.wrapping_add(self.picture_id) & mask
         });
         let tl0_pic_idx = packet.descriptor.tl0_pic_idx.map(|id| id.wrapping_add(self.tl0_pic_idx));
+        let dependency = packet.dependency.as_ref().map(|dependency| DependencyRewrite {
+            frame_number: dependency.frame_number.wrapping_add(self.frame_number),
+            active_targets: self.selection.active_targets(dependency),
+        });
         Munged {
             sequence: packet.sequence.wrapping_add(self.sequence),
             timestamp: packet.timestamp.wrapping_add(self.timestamp),
             marker: self.selection.ends_picture(packet),
-            rewrite: Rewrite { picture_id, tl0_pic_idx },
+            rewrite: Rewrite { picture_id, tl0_pic_idx, dependency },
         }
     }
 }
@@ -254,8 +271,8 @@ mod tests {
     use super::*;
     use crate::rtp::Layer;
 
-    const WHOLE: Selection = Selection { layer: Layer::ALL };
-    const BASE: Selection = Selection { layer: Layer { spatial: Layer::TOP, temporal: 0 } };
+    const WHOLE: Selection = Selection::up_to(Layer::ALL);
+    const BASE: Selection = Selection::up_to(Layer { spatial: Layer::TOP, temporal: 0 });
 
     impl Munger {
         /// What a forwarder does with a packet of the running source.

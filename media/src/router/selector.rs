@@ -1,6 +1,7 @@
 //! Changes the part of an encoding that a slot forwards, at places where a decoder can follow.
 
 use super::selection::Selection;
+use super::targets::Targets;
 use crate::rtp::{Layer, Packet, TemporalSwitch};
 
 /// What is wanted of an encoding, and what can be decoded of it now.
@@ -12,11 +13,13 @@ pub struct Selector {
     picture: u32,
     /// Highest spatial layer of the newest picture so far, and of the one before it.
     spatial_tops: [u8; 2],
+    targets: Targets,
 }
 
 impl Default for Selector {
     fn default() -> Self {
-        Self { wanted: Layer::ALL, selection: Selection { layer: Layer::ALL }, picture: 0, spatial_tops: [0; 2] }
+        let (wanted, selection) = (Layer::ALL, Selection::up_to(Layer::ALL));
+        Self { wanted, selection, picture: 0, spatial_tops: [0; 2], targets: Targets::default() }
     }
 }
 
@@ -28,8 +31,10 @@ impl Selector {
 
     /// Begins with a packet where a decoder can start: all of `wanted` can be decoded.
     pub fn start(&mut self, packet: &Packet, wanted: Layer) {
-        *self =
-            Self { wanted, picture: packet.timestamp, selection: Selection { layer: wanted }, spatial_tops: [0; 2] };
+        *self = Self { wanted, picture: packet.timestamp, selection: Selection::up_to(wanted), ..Self::default() };
+        if let Some(dependency) = &packet.dependency {
+            self.selection = self.targets.start(dependency, wanted).unwrap_or(self.selection);
+        }
     }
 
     /// What is forwarded now.
@@ -39,6 +44,9 @@ impl Selector {
 
     /// Whether a spatial layer is wanted that is sent, but can begin only with a keyframe.
     pub fn awaits_keyframe(&self) -> bool {
+        if self.selection.target.is_some() {
+            return self.targets.awaits_keyframe();
+        }
         let [now, before] = self.spatial_tops;
         self.selection.layer.spatial < self.wanted.spatial.min(now.max(before))
     }
@@ -47,14 +55,22 @@ impl Selector {
     ///
     /// Less takes effect with the next picture. More: at a keyframe; a temporal layer where the descriptor says that
     /// nothing of what was left out is used ([`TemporalSwitch`]); a spatial layer with a frame that uses no earlier picture
-    /// (`P` = 0, RFC 9628, section 4.2), above one that is forwarded.
+    /// (`P` = 0, RFC 9628, section 4.2), above one that is forwarded. With a Dependency Descriptor, [`Targets`] decides.
     pub fn advance(&mut self, packet: &Packet) -> Selection {
         let descriptor = &packet.descriptor;
-        if packet.timestamp != self.picture {
-            self.picture = packet.timestamp;
+        let is_new_picture = std::mem::replace(&mut self.picture, packet.timestamp) != packet.timestamp;
+        if let Some(dependency) = &packet.dependency {
+            if dependency.starts_frame {
+                self.selection = self.targets.advance(dependency, self.wanted, self.selection, is_new_picture);
+            }
+            if self.selection.target.is_some() {
+                return self.selection;
+            }
+        }
+        if is_new_picture {
             let [now, _] = self.spatial_tops;
             self.spatial_tops = [0, now];
-            self.selection.layer = self.selection.layer.lower(self.wanted);
+            self.selection = Selection::up_to(self.selection.layer.lower(self.wanted));
         }
         let [top, _] = &mut self.spatial_tops;
         *top = (*top).max(descriptor.layer.spatial);
@@ -64,8 +80,15 @@ impl Selector {
         self.selection
     }
 
+    /// A packet came late and was forwarded.
+    pub fn sent_late(&mut self, packet: &Packet) {
+        if let Some(dependency) = packet.dependency.as_ref().filter(|dependency| dependency.starts_frame) {
+            self.targets.sent_late(dependency);
+        }
+    }
+
     fn rise(&mut self, packet: &Packet) {
-        let Self { wanted, selection: Selection { layer: now }, .. } = self;
+        let Self { wanted, selection: Selection { layer: now, .. }, .. } = self;
         let descriptor = &packet.descriptor;
         let of = descriptor.layer;
         if descriptor.keyframe_start {
@@ -197,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_last_forwarded_frame_ends_the_picture() {
-        let selection = Selection { layer: Layer { spatial: 1, temporal: 0 } };
+        let selection = Selection::up_to(Layer { spatial: 1, temporal: 0 });
         let mut packet = frame(1, 1, 0);
         assert!(!selection.ends_picture(&packet));
         packet.descriptor.ends_frame = true;

@@ -1,6 +1,7 @@
 //! RTP as the router sees it: an envelope for each packet, and the payload descriptors that decisions are made from.
 
 pub mod av1;
+pub mod dependency;
 mod format;
 pub mod h264;
 pub mod h265;

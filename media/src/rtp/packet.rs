@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use boltorezka_proto::TrackNumber;
 
+use super::dependency::{Dependency, DependencyRewrite};
 use super::layer::{Layer, TemporalSwitch};
 use super::{Codec, Format, av1, h264, h265, vp8, vp9};
 
@@ -31,6 +32,9 @@ pub struct Packet {
     pub voice: Option<bool>,
     /// How the picture must be turned, where the sender tells: the two rotation bits of 3GPP TS 26.114, section 7.4.5.
     pub rotation: Option<u8>,
+    /// What its Dependency Descriptor says, where it has one. Then it, not the payload, has told `descriptor` about frames,
+    /// layers and keyframes: the payload may be encrypted.
+    pub dependency: Option<Dependency>,
     /// When it came in.
     pub arrival: Instant,
     /// The payload, shared by all subscriptions.
@@ -60,6 +64,18 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    /// The same with what a Dependency Descriptor says.
+    #[must_use]
+    pub fn described_by(self, dependency: &Dependency) -> Self {
+        Self {
+            keyframe_start: dependency.starts_sequence(),
+            starts_frame: dependency.starts_frame,
+            ends_frame: dependency.ends_frame,
+            layer: dependency.layer,
+            ..self
+        }
+    }
+
     /// Reads what `codec` puts in front of, or at the start of, its payload. A malformed payload gives the default: it
     /// is forwarded as it is, and never starts a picture.
     pub fn parse(codec: Codec, payload: &[u8]) -> Self {
@@ -81,4 +97,6 @@ pub struct Rewrite {
     pub picture_id: Option<u16>,
     /// New `TL0PICIDX`.
     pub tl0_pic_idx: Option<u8>,
+    /// New values for the Dependency Descriptor.
+    pub dependency: Option<DependencyRewrite>,
 }

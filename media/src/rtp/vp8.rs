@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn numbers_are_rewritten_in_their_width() {
-        let numbers = Rewrite { picture_id: Some(0x1234), tl0_pic_idx: Some(9) };
+        let numbers = Rewrite { picture_id: Some(0x1234), tl0_pic_idx: Some(9), ..Rewrite::default() };
         let mut wide = [0x90, 0xf0, 0x81, 0x02, 7, 0x20, 0x10, 0, 0];
         rewrite(&mut wide, numbers);
         assert_eq!(wide, [0x90, 0xf0, 0x92, 0x34, 9, 0x20, 0x10, 0, 0]);
@@ -137,7 +137,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_panic(mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..12)) {
             let before = parse(&bytes);
-            rewrite(&mut bytes, Rewrite { picture_id: Some(0x7fff), tl0_pic_idx: Some(1) });
+            rewrite(&mut bytes, Rewrite { picture_id: Some(0x7fff), tl0_pic_idx: Some(1), ..Rewrite::default() });
             proptest::prop_assert_eq!(before.map(|d| d.keyframe_start), parse(&bytes).map(|d| d.keyframe_start));
         }
     }

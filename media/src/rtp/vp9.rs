@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn numbers_are_rewritten_in_their_width() {
-        let numbers = Rewrite { picture_id: Some(0x1234), tl0_pic_idx: Some(7) };
+        let numbers = Rewrite { picture_id: Some(0x1234), tl0_pic_idx: Some(7), ..Rewrite::default() };
         let mut wide = [0xa8, 0x80, 0x05, 0x00, 0x01, 0xff];
         rewrite(&mut wide, numbers);
         assert_eq!(wide, [0xa8, 0x92, 0x34, 0x00, 7, 0xff]);
@@ -116,7 +116,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_and_written_without_panic(mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..8)) {
             let before = parse(&bytes);
-            rewrite(&mut bytes, Rewrite { picture_id: Some(0x7fff), tl0_pic_idx: Some(1) });
+            rewrite(&mut bytes, Rewrite { picture_id: Some(0x7fff), tl0_pic_idx: Some(1), ..Rewrite::default() });
             proptest::prop_assert_eq!(before.map(|d| (d.keyframe_start, d.layer)), parse(&bytes).map(|d| (d.keyframe_start, d.layer)));
         }
     }

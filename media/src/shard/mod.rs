@@ -16,6 +16,7 @@ mod conversation;
 mod demux;
 mod dtls;
 mod egress;
+mod extensions;
 mod formats;
 mod housekeeping;
 mod ingress;

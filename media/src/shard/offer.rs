@@ -18,13 +18,14 @@ const RTX: &str = "rtx";
 /// Feedback that is sent or understood (RFC 4585, draft-holmer-rmcat-transport-wide-cc-extensions).
 const FEEDBACK: [&str; 3] = ["nack", "nack pli", "transport-cc"];
 /// Header extensions that are used, by the end of their names.
-const EXTENSIONS: [&str; 6] = [
+const EXTENSIONS: [&str; 7] = [
     "ssrc-audio-level",
     "draft-holmer-rmcat-transport-wide-cc-extensions-01",
     "sdes:mid",
     "sdes:rtp-stream-id",
     "sdes:repaired-rtp-stream-id",
     "video-orientation",
+    "dependency-descriptor-rtp-header-extension",
 ];
 
 /// An offer that can be answered.

@@ -9,6 +9,7 @@ use str0m::media::Mid;
 use str0m::rtp::{Extension, Ssrc};
 use str0m::{Rtc, RtcError};
 
+use super::extensions::dependency_extension;
 use crate::egress::{ExtensionIds, StreamConfig};
 
 /// The sources of one connection, one or two a section.
@@ -57,6 +58,7 @@ impl Sources {
             transport_wide: id(Extension::TransportSequenceNumber),
             audio_level: id(Extension::AudioLevel),
             video_orientation: id(Extension::VideoOrientation),
+            dependency: id(dependency_extension()),
         };
         let params = rtc.codec_config().params().iter().filter(|params| media.remote_pts().contains(&params.pt()));
         let rtx_payload_types = params.filter_map(|params| Some((*params.pt(), *params.resend()?))).collect();

@@ -21,9 +21,11 @@ use thiserror::Error;
 
 use super::contain::{Panicked, contain};
 use super::dtls::exported_keys;
+use super::extensions::{DEPENDENCY_ID_LOCAL, Received, dependency_extension};
 use super::formats::{destination_formats, format_of};
 use super::sources::Sources;
 use crate::egress::{Opener, Path, Sealer, SendBatch, SrtpError, StreamConfig};
+use crate::rtp::dependency::DependencyState;
 use crate::rtp::{Descriptor, Format, Packet};
 
 /// How often loss and round-trip time are reported.
@@ -91,6 +93,15 @@ pub enum TransportEvent {
     UplinkLoss { ratio: Option<f32> },
 }
 
+/// A source that the client sends under.
+#[derive(Debug)]
+struct Stream {
+    ssrc: Ssrc,
+    mid: Mid,
+    rid: Option<Rid>,
+    dependency: DependencyState,
+}
+
 /// An ICE-lite, DTLS and SRTP endpoint for one connection.
 #[derive(Debug)]
 pub struct Transport {
@@ -98,7 +109,11 @@ pub struct Transport {
     /// str0m's clock. It never goes back; ours may be a little behind it.
     clock: Instant,
     formats: Vec<(Pt, Option<Format>)>,
-    streams: Vec<(Ssrc, Mid, Option<Rid>)>,
+    streams: Vec<Stream>,
+    /// The identifier that the client gave to the Dependency Descriptor.
+    dependency_id: Option<u8>,
+    /// The Dependency Descriptor of the datagram that str0m has now.
+    received: Received,
     /// The sources that we send under.
     sources: Sources,
     /// Where str0m sends to.
@@ -134,6 +149,7 @@ impl Transport {
             .set_crypto_provider(config.crypto.clone())
             .set_dtls_cert(config.certificate.clone())
             .set_stats_interval(Some(STATS_INTERVAL))
+            .set_extension(DEPENDENCY_ID_LOCAL, dependency_extension())
             .set_sctp_max_message_size(boltorezka_proto::call::MESSAGE_BYTES_MAX as u32)
             .clear_codecs()
             .enable_opus(true, false)
@@ -159,6 +175,8 @@ impl Transport {
             clock: now,
             formats: Vec::new(),
             streams: Vec::new(),
+            dependency_id: None,
+            received: Received::default(),
             sources,
             path: None,
             followed: None,
@@ -209,8 +227,11 @@ impl Transport {
         datagram: &[u8],
         is_check: bool,
     ) -> Result<bool, TransportError> {
-        if rtp_ssrc(datagram).is_some_and(|ssrc| !self.may_send(ssrc)) {
-            return Ok(false);
+        if let Some(ssrc) = rtp_ssrc(datagram) {
+            if !self.may_send(ssrc) {
+                return Ok(false);
+            }
+            self.received.take(self.dependency_id, datagram);
         }
         let now = self.advance(now);
         self.guard(|transport| {
@@ -354,6 +375,8 @@ impl Transport {
                 events.push(TransportEvent::SectionAdded { mid, is_video, rids });
                 let formats = destination_formats(&self.rtc, mid);
                 let stream = self.sources.config(&self.rtc, mid);
+                // One transport has one identifier for all its sections (RFC 9143, section 9.2).
+                self.dependency_id = self.dependency_id.or(stream.extensions.dependency);
                 events.push(TransportEvent::SlotAdded { mid, is_video, formats, stream });
                 events.push(self.direction_changed(mid, media.direction));
             }
@@ -392,8 +415,15 @@ impl Transport {
 
     /// The envelope of a packet; `None` for a stream or a codec that was not agreed on.
     fn envelope(&mut self, packet: RtpPacket) -> Option<TransportEvent> {
-        let (mid, rid) = self.stream(packet.header.ssrc)?;
         let format = self.format(packet.header.payload_type)?;
+        let place = self.stream(packet.header.ssrc)?;
+        let Self { streams, received, .. } = self;
+        let Stream { mid, rid, dependency, .. } = streams.get_mut(place)?;
+        let dependency = received.descriptor().and_then(|bytes| dependency.read(bytes));
+        let mut descriptor = Descriptor::parse(format.codec, &packet.payload);
+        if let Some(dependency) = &dependency {
+            descriptor = descriptor.described_by(dependency);
+        }
         let extensions = &packet.header.ext_vals;
         let envelope = Packet {
             track: boltorezka_proto::TrackNumber(0),
@@ -402,27 +432,29 @@ impl Transport {
             sequence: *packet.seq_no,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
-            descriptor: Descriptor::parse(format.codec, &packet.payload),
+            descriptor,
             audio_level_dbov: extensions.audio_level,
             voice: extensions.voice_activity,
             rotation: extensions.video_orientation.map(|orientation| orientation as u8),
+            dependency,
             arrival: packet.timestamp,
             payload: packet.payload,
         };
-        Some(TransportEvent::Packet { mid, rid, packet: envelope })
+        Some(TransportEvent::Packet { mid: *mid, rid: *rid, packet: envelope })
     }
 
-    fn stream(&mut self, ssrc: Ssrc) -> Option<(Mid, Option<Rid>)> {
-        if let Some((_, mid, rid)) = self.streams.iter().find(|(known, ..)| *known == ssrc) {
-            return Some((*mid, *rid));
+    /// The place of a source in the list.
+    fn stream(&mut self, ssrc: Ssrc) -> Option<usize> {
+        if let Some(place) = self.streams.iter().position(|stream| stream.ssrc == ssrc) {
+            return Some(place);
         }
         let mut direct = self.rtc.direct_api();
         let stream = direct.stream_rx(&ssrc)?;
         let (mid, rid) = (stream.mid(), stream.rid());
         // A stream that starts anew with another SSRC replaces its predecessor, so that the list stays short.
-        self.streams.retain(|(_, old_mid, old_rid)| (*old_mid, *old_rid) != (mid, rid));
-        self.streams.push((ssrc, mid, rid));
-        Some((mid, rid))
+        self.streams.retain(|old| (old.mid, old.rid) != (mid, rid));
+        self.streams.push(Stream { ssrc, mid, rid, dependency: DependencyState::default() });
+        self.streams.len().checked_sub(1)
     }
 
     fn format(&mut self, pt: Pt) -> Option<Format> {
