@@ -1,6 +1,10 @@
 //! Shares a subscriber's estimated bandwidth over its video slots.
+//!
+//! What a track offers is a ladder: its encodings, and of each its layers, the cheapest first.
 
 use boltorezka_proto::call::LayerReason;
+
+use crate::rtp::Layer;
 
 /// Share of the estimate that is given out: the rest absorbs what an encoder's rate varies by, and RTCP.
 const USABLE_RATIO: f64 = 0.8;
@@ -15,19 +19,25 @@ const KEPT_RATIO: f64 = 1.25;
 pub struct Demand {
     /// Higher is served first.
     pub priority: u8,
-    /// The encodings that are sent now, by rising rate.
-    pub encodings: Vec<EncodingRate>,
+    /// What is sent now, by rising quality and rate.
+    pub ladder: Vec<LayerRate>,
     /// Largest height that is useful to the subscriber.
     pub height_max: Option<u32>,
-    /// The encoding that plays now.
-    pub current: Option<u8>,
+    /// A picture of text: when bandwidth is short its frame rate goes down, its resolution never.
+    pub keeps_resolution: bool,
+    /// The encoding that plays now, and up to which layer.
+    pub current: Option<(u8, Layer)>,
 }
 
-/// One encoding of a track.
+/// An encoding of a track up to one of its layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EncodingRate {
-    /// Its index in the track.
+pub struct LayerRate {
+    /// Index of the encoding in the track.
     pub encoding: u8,
+    /// The highest layer.
+    pub layer: Layer,
+    /// The place of its resolution among those of the track.
+    pub level: u8,
     /// What it takes now, in bits per second.
     pub bitrate_bps: u64,
     /// Its height in pixels.
@@ -37,98 +47,150 @@ pub struct EncodingRate {
 /// What a slot gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allocation {
-    /// Index of the encoding in the track; `None` while nothing fits or nothing is sent.
-    pub encoding: Option<u8>,
+    /// Index of the encoding in the track, and its highest layer; `None` while nothing fits or nothing is sent.
+    pub layer: Option<(u8, Layer)>,
     /// Why.
     pub reason: LayerReason,
 }
 
-/// Gives each demand the highest encoding such that all fit into the usable part of `estimate_bps`, after
-/// `reserved_bps` for sound; what plays is kept a little longer. First everybody gets the lowest, by priority, then everybody the next, and so on. The first
-/// in line always gets its lowest encoding: a link that is never used is never measured.
+/// Gives each demand the highest layer such that all fit into the usable part of `estimate_bps`, after `reserved_bps` for
+/// sound; what plays is kept a little longer. First everybody gets the lowest resolution at the lowest frame rate, by
+/// priority, then everybody more frames of it, then everybody the next resolution, and so on: under shortage the frame rate
+/// goes before the picture does. The first in line always gets its lowest: a link that is never used is never measured.
 pub fn allocate(estimate_bps: u64, reserved_bps: u64, demands: &[Demand]) -> Vec<Allocation> {
     let share = |ratio: f64| (estimate_bps as f64 * ratio) as u64;
     let (usable_bps, kept_bps) = (share(USABLE_RATIO), share(KEPT_RATIO));
     let mut given_bps = reserved_bps;
-    let mut order: Vec<_> = (0..demands.len()).collect();
-    order.sort_by_key(|&index| std::cmp::Reverse(demands.get(index).map(|demand| demand.priority)));
+    let ladders: Vec<_> = demands.iter().map(Demand::useful).collect();
+    let first = (0..demands.len()).min_by_key(|&index| std::cmp::Reverse(demands.get(index).map(|d| d.priority)));
+
+    let mut rungs: Vec<_> = Vec::new();
+    for (index, (demand, ladder)) in demands.iter().zip(&ladders).enumerate() {
+        let lowest = ladder.first().map_or(0, |rung| rung.level);
+        for (place, rung) in ladder.iter().enumerate() {
+            let frame_rate = ladder.iter().take(place).filter(|below| below.level == rung.level).count();
+            let order = (rung.level - lowest, frame_rate, std::cmp::Reverse(demand.priority), index);
+            rungs.push((order, index, place, *rung));
+        }
+    }
+    rungs.sort_by_key(|(order, ..)| *order);
 
     let mut steps = vec![0_usize; demands.len()];
     let mut short = vec![false; demands.len()];
-    let rounds = demands.iter().map(|demand| demand.useful().len()).max().unwrap_or(0);
-    for round in 0..rounds {
-        for (place, &index) in order.iter().enumerate() {
-            let (Some(demand), Some(step), Some(short)) =
-                (demands.get(index), steps.get_mut(index), short.get_mut(index))
-            else {
-                continue;
-            };
-            let Some(next) = demand.useful().get(round) else { continue };
-            if *step != round || *short {
-                continue;
-            }
-            let held_bps = round.checked_sub(1).and_then(|r| demand.useful().get(r)).map_or(0, |rate| rate.bitrate_bps);
-            let more_bps = next.bitrate_bps.saturating_sub(held_bps);
-            let limit_bps = if demand.plays(round) { kept_bps } else { usable_bps };
-            if given_bps + more_bps <= limit_bps || (round == 0 && place == 0) {
-                given_bps += more_bps;
-                *step = round + 1;
-            } else {
-                *short = true;
-            }
+    for (_, index, place, rung) in rungs {
+        let (Some(demand), Some(ladder), Some(step), Some(short)) =
+            (demands.get(index), ladders.get(index), steps.get_mut(index), short.get_mut(index))
+        else {
+            continue;
+        };
+        if *step != place || *short {
+            continue;
+        }
+        let held_bps = place.checked_sub(1).and_then(|before| ladder.get(before)).map_or(0, |held| held.bitrate_bps);
+        let more_bps = rung.bitrate_bps.saturating_sub(held_bps);
+        let limit_bps = if demand.plays(ladder, place) { kept_bps } else { usable_bps };
+        if given_bps + more_bps <= limit_bps || (place == 0 && first == Some(index)) {
+            given_bps += more_bps;
+            *step = place + 1;
+        } else {
+            *short = true;
         }
     }
 
-    let allocation = |((demand, step), short): ((&Demand, &usize), &bool)| {
-        let chosen = step.checked_sub(1).and_then(|top| demand.useful().get(top));
+    let allocation = |(((demand, ladder), step), short): (((&Demand, &Vec<LayerRate>), &usize), &bool)| {
+        let chosen = step.checked_sub(1).and_then(|top| ladder.get(top));
+        let is_smaller = ladder.last().map(|rung| rung.height) < demand.ladder.last().map(|rung| rung.height);
         let reason = match chosen {
-            None if demand.encodings.is_empty() => LayerReason::Best,
+            None if demand.ladder.is_empty() => LayerReason::Best,
             None => LayerReason::Paused,
             Some(_) if *short => LayerReason::Bandwidth,
-            Some(_) if demand.useful().len() < demand.encodings.len() => LayerReason::Size,
+            Some(_) if is_smaller => LayerReason::Size,
             Some(_) => LayerReason::Best,
         };
-        Allocation { encoding: chosen.map(|rate| rate.encoding), reason }
+        Allocation { layer: chosen.map(|rung| (rung.encoding, rung.layer)), reason }
     };
-    demands.iter().zip(&steps).zip(&short).map(allocation).collect()
+    demands.iter().zip(&ladders).zip(&steps).zip(&short).map(allocation).collect()
 }
 
 impl Demand {
-    /// Whether what plays now is the encoding at `place` or a higher one.
-    fn plays(&self, place: usize) -> bool {
-        let current = self.encodings.iter().position(|rate| Some(rate.encoding) == self.current);
-        current.is_some_and(|current| place <= current)
+    /// The place on the ladder of an encoding up to a layer: the highest of what that includes.
+    pub fn place(&self, layer: Option<(u8, Layer)>) -> Option<usize> {
+        place(&self.ladder, layer)
     }
 
-    /// The encodings up to the first that is as high as what is shown.
-    fn useful(&self) -> &[EncodingRate] {
-        let Some(height_max) = self.height_max else { return &self.encodings };
-        let enough = self.encodings.iter().position(|rate| rate.height >= height_max);
-        let count = enough.map_or(self.encodings.len(), |index| index + 1);
-        self.encodings.get(..count).unwrap_or(&self.encodings)
+    /// Whether what plays now is at `place` of `ladder` or higher.
+    fn plays(&self, ladder: &[LayerRate], place: usize) -> bool {
+        self::place(ladder, self.current).is_some_and(|current| place <= current)
     }
+
+    /// The ladder up to the first resolution that is as high as what is shown; where the resolution is kept, only that one.
+    /// What takes as much as something better is left out.
+    fn useful(&self) -> Vec<LayerRate> {
+        let enough = self.height_max.and_then(|max| self.ladder.iter().find(|rung| rung.height >= max));
+        let height = enough.or(self.ladder.last()).map_or(0, |rung| rung.height);
+        let is_useful = |rung: &&LayerRate| match self.keeps_resolution {
+            true => rung.height == height,
+            false => rung.height <= height,
+        };
+        let mut useful: Vec<LayerRate> = Vec::new();
+        for rung in self.ladder.iter().filter(is_useful) {
+            while useful.last().is_some_and(|below| below.bitrate_bps >= rung.bitrate_bps) {
+                useful.pop();
+            }
+            useful.push(*rung);
+        }
+        useful
+    }
+}
+
+fn place(ladder: &[LayerRate], layer: Option<(u8, Layer)>) -> Option<usize> {
+    let (encoding, layer) = layer?;
+    ladder.iter().rposition(|rung| rung.encoding == encoding && layer.includes(rung.layer))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn whole(encoding: u8, bitrate_bps: u64, height: u32) -> LayerRate {
+        LayerRate { encoding, layer: Layer::ALL, level: encoding, bitrate_bps, height }
+    }
+
     fn three(priority: u8, height_max: Option<u32>) -> Demand {
-        let rate = |encoding, bitrate_bps, height| EncodingRate { encoding, bitrate_bps, height };
-        let encodings = vec![rate(0, 100_000, 180), rate(1, 400_000, 360), rate(2, 1_500_000, 720)];
-        Demand { priority, encodings, height_max, current: None }
+        let ladder = vec![whole(0, 100_000, 180), whole(1, 400_000, 360), whole(2, 1_500_000, 720)];
+        Demand { priority, ladder, height_max, keeps_resolution: false, current: None }
+    }
+
+    /// The same encodings with three temporal layers of 50, 70 and 100 % of their rates.
+    fn with_temporal_layers(demand: &Demand) -> Demand {
+        let rungs = |rung: &LayerRate| {
+            [(0, 50), (1, 70), (Layer::TOP, 100)].map(|(temporal, percent)| LayerRate {
+                layer: Layer { temporal, ..Layer::ALL },
+                bitrate_bps: rung.bitrate_bps * percent / 100,
+                ..*rung
+            })
+        };
+        Demand { ladder: demand.ladder.iter().flat_map(rungs).collect(), ..demand.clone() }
     }
 
     fn encodings(allocations: &[Allocation]) -> Vec<Option<u8>> {
-        allocations.iter().map(|allocation| allocation.encoding).collect()
+        allocations.iter().map(|allocation| allocation.layer.map(|(encoding, _)| encoding)).collect()
     }
+
+    fn layers(allocations: &[Allocation]) -> Vec<Option<(u8, u8)>> {
+        let layer = |allocation: &Allocation| allocation.layer.map(|(encoding, layer)| (encoding, layer.temporal));
+        allocations.iter().map(layer).collect()
+    }
+
+    const ALL: u8 = Layer::TOP;
 
     #[test]
     fn one_slot_gets_the_highest_layer_under_four_fifths_of_the_estimate() {
         let at = |estimate_bps| allocate(estimate_bps, 0, &[three(0, None)])[0];
-        assert_eq!(at(1_875_000), Allocation { encoding: Some(2), reason: LayerReason::Best });
-        assert_eq!(at(1_874_000), Allocation { encoding: Some(1), reason: LayerReason::Bandwidth });
-        assert_eq!(at(10_000), Allocation { encoding: Some(0), reason: LayerReason::Bandwidth }, "never locked out");
+        let whole = |encoding| Some((encoding, Layer::ALL));
+        assert_eq!(at(1_875_000), Allocation { layer: whole(2), reason: LayerReason::Best });
+        assert_eq!(at(1_874_000), Allocation { layer: whole(1), reason: LayerReason::Bandwidth });
+        assert_eq!(at(10_000), Allocation { layer: whole(0), reason: LayerReason::Bandwidth }, "never locked out");
     }
 
     #[test]
@@ -137,7 +199,7 @@ mod tests {
         assert_eq!(encodings(&allocate(400_000, 0, &demands)), [Some(0); 3]);
         assert_eq!(encodings(&allocate(800_000, 0, &demands)), [Some(0), Some(1), Some(0)]);
         let starved = allocate(250_000, 0, &demands);
-        assert_eq!(starved[2], Allocation { encoding: None, reason: LayerReason::Paused });
+        assert_eq!(starved[2], Allocation { layer: None, reason: LayerReason::Paused });
     }
 
     #[test]
@@ -149,12 +211,12 @@ mod tests {
 
     #[test]
     fn what_plays_is_kept_through_a_moment_of_delay_and_not_longer() {
-        let playing = |current| [Demand { current: Some(current), ..three(0, None) }];
+        let playing = |current| [Demand { current: Some((current, Layer::ALL)), ..three(0, None) }];
         let at = |estimate_bps, current| encodings(&allocate(estimate_bps, 0, &playing(current)))[0];
         assert_eq!(at(1_275_000, 2), Some(2), "0.85 of its own rate");
         assert_eq!(at(1_275_000, 1), Some(1), "not a reason to raise one");
         assert_eq!(at(1_100_000, 2), Some(1), "a link that carries less");
-        let all = [0, 0, 0].map(|priority| Demand { current: Some(0), ..three(priority, None) });
+        let all = [0, 0, 0].map(|priority| Demand { current: Some((0, Layer::ALL)), ..three(priority, None) });
         assert_eq!(encodings(&allocate(255_000, 0, &all)), [Some(0); 3]);
         assert_eq!(encodings(&allocate(160_000, 0, &all)), [Some(0), Some(0), None]);
     }
@@ -162,5 +224,48 @@ mod tests {
     #[test]
     fn sound_comes_first() {
         assert_eq!(encodings(&allocate(2_000_000, 200_000, &[three(0, None)])), [Some(1)]);
+    }
+
+    #[test]
+    fn the_frame_rate_goes_before_the_picture() {
+        let demand = with_temporal_layers(&three(0, None));
+        let at = |usable_bps: u64| layers(&allocate(usable_bps * 5 / 4, 0, std::slice::from_ref(&demand)))[0];
+        let ladder = [1_500_000, 1_499_000, 1_049_000, 749_000, 399_000, 279_000, 199_000, 99_000, 69_000].map(at);
+        let expected = [(2, ALL), (2, 1), (2, 0), (1, ALL), (1, 1), (1, 0), (0, ALL), (0, 1), (0, 0)];
+        assert_eq!(ladder, expected.map(Some));
+    }
+
+    #[test]
+    fn slots_with_and_without_temporal_layers_rise_together() {
+        let demands = [three(0, None), with_temporal_layers(&three(0, None))];
+        assert_eq!(layers(&allocate(190_000, 0, &demands)), [Some((0, ALL)), Some((0, 0))]);
+        assert_eq!(layers(&allocate(250_000, 0, &demands)), [Some((0, ALL)), Some((0, ALL))]);
+        assert_eq!(layers(&allocate(800_000, 0, &demands)), [Some((1, ALL)), Some((1, 0))]);
+    }
+
+    #[test]
+    fn a_screen_keeps_its_resolution() {
+        let screen = Demand { keeps_resolution: true, ..with_temporal_layers(&three(0, None)) };
+        let at = |usable_bps: u64| layers(&allocate(usable_bps * 5 / 4, 0, std::slice::from_ref(&screen)))[0];
+        assert_eq!([1_500_000, 1_499_000, 1_049_000].map(at), [Some((2, ALL)), Some((2, 1)), Some((2, 0))]);
+        assert_eq!(at(100_000), Some((2, 0)), "the first in line");
+        let second = [Demand { priority: 9, ..three(9, None) }, screen.clone()];
+        assert_eq!(layers(&allocate(500_000, 0, &second))[1], None, "paused, not shown small");
+        let tile = Demand { height_max: Some(300), ..screen };
+        assert_eq!(encodings(&allocate(10_000_000, 0, &[tile])), [Some(1)], "a small tile is not a shortage");
+    }
+
+    #[test]
+    fn a_screen_falls_back_to_an_encoding_of_the_same_size() {
+        let same_size = vec![whole(0, 300_000, 1080), whole(1, 2_000_000, 1080)];
+        let screen = Demand { keeps_resolution: true, ladder: same_size, ..three(0, None) };
+        assert_eq!(encodings(&allocate(1_000_000, 0, &[screen])), [Some(0)]);
+    }
+
+    #[test]
+    fn what_takes_more_than_something_better_is_not_chosen() {
+        let mut demand = with_temporal_layers(&three(0, None));
+        demand.ladder.iter_mut().filter(|rung| rung.encoding == 0).for_each(|rung| rung.bitrate_bps *= 5);
+        assert_eq!(layers(&allocate(250_000, 0, &[demand])), [Some((1, 0))]);
     }
 }

@@ -77,6 +77,11 @@ impl Forwarder {
         self.layer
     }
 
+    /// What is forwarded now, and up to which layer it is wanted.
+    pub fn playing(&self) -> Option<(Source, Layer)> {
+        self.current.map(|source| (source, self.selector.wanted()))
+    }
+
     /// The source that a keyframe is needed of.
     pub fn awaited(&self) -> Option<Source> {
         self.target.filter(|_| self.current != self.target || self.selector.awaits_keyframe())

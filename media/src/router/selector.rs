@@ -37,6 +37,11 @@ impl Selector {
         }
     }
 
+    /// What is wanted.
+    pub fn wanted(&self) -> Layer {
+        self.wanted
+    }
+
     /// What is forwarded now.
     pub fn selection(&self) -> Selection {
         self.selection

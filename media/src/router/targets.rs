@@ -176,6 +176,14 @@ mod tests {
         }
     }
 
+    impl Slot {
+        fn take_all(&mut self, frames: &[Frame]) {
+            for frame in frames {
+                self.take(frame.clone(), true);
+            }
+        }
+    }
+
     /// Frames 101 to 104 of a mode with one spatial layer: the templates of layers 2, 1, 2, 0.
     fn group(from: u16) -> [Frame; 4] {
         [(3, 1), (2, 2), (4, 3), (1, 4)].map(|(template, step)| Frame::of_template(template, from + step))
@@ -198,21 +206,21 @@ mod tests {
     fn after_a_loss_in_the_chain_only_a_decodable_switch_adds_layers() {
         let mut slot = Slot::new(&L1T3, layer(0, 0));
         // 104 is lost: 108 uses it, and so the chain is broken and no frame can be decoded.
-        group(100)[..3].iter().for_each(|frame| drop(slot.take(frame.clone(), true)));
+        slot.take_all(&group(100)[..3]);
         slot.wanted = Layer::ALL;
         let taken = group(104).map(|frame| slot.take(frame, true).1);
         assert_eq!(taken, [false, false, false, true], "layer 0 only");
-        // The next one of the base layer can be decoded and switches.
+        // What uses 108 can be decoded.
         let taken = group(108).map(|frame| slot.take(frame, true).1);
-        assert_eq!(taken, [false, false, false, true]);
+        assert_eq!(taken, [false, true, true, true], "the first one of layer 1 switches to all");
         assert_eq!(slot.selection.layer, layer(0, 2));
     }
 
     #[test]
     fn what_comes_late_makes_a_frame_decodable() {
         let mut slot = Slot::new(&L1T3, layer(0, 0));
-        group(100)[..3].iter().for_each(|frame| drop(slot.take(frame.clone(), true)));
-        group(104)[..3].iter().for_each(|frame| drop(slot.take(frame.clone(), true)));
+        slot.take_all(&group(100)[..3]);
+        slot.take_all(&group(104)[..3]);
         let late = slot.state.read(&group(100)[3].write(&L1T3)).unwrap();
         slot.targets.sent_late(&late);
         slot.wanted = Layer::ALL;
@@ -225,7 +233,7 @@ mod tests {
         let picture = |from, templates: [u32; 3]| {
             [0_u16, 1, 2].map(|step| Frame::of_template(templates[usize::from(step)], from + step))
         };
-        let mut take = |slot: &mut Slot, from, templates| {
+        let take = |slot: &mut Slot, from, templates| {
             let mut is_new = true;
             picture(from, templates).map(|frame| slot.take(frame, std::mem::take(&mut is_new)).1)
         };

@@ -11,5 +11,5 @@ pub mod vp8;
 pub mod vp9;
 
 pub use format::{Codec, Format};
-pub use layer::{Layer, SPATIAL_LAYERS, TEMPORAL_LAYERS, TemporalSwitch};
+pub use layer::{Layer, LayerRates, SPATIAL_LAYERS, TEMPORAL_LAYERS, TemporalSwitch};
 pub use packet::{Descriptor, Packet, Rewrite};

@@ -154,7 +154,7 @@ impl ShardCore {
         packet.encoding = encoding;
         let room = track.room;
         let source = track.source;
-        if track.count(encoding, packet.payload.len(), now) {
+        if track.count(encoding, packet.descriptor.layer, packet.payload.len(), now) {
             self.encodings_changed(now, number);
         }
         if source == TrackSource::Microphone && !self.is_heard(now, room, number, &packet) {

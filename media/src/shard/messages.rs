@@ -8,7 +8,7 @@ use boltorezka_proto::call::{EndReason, MediaPermissions, TrackSource};
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId, TrackNumber};
 
 use super::offer::Offer;
-use crate::rtp::Packet;
+use crate::rtp::{LayerRates, Packet};
 
 /// From the node to a shard.
 #[derive(Debug)]
@@ -148,8 +148,8 @@ pub struct TrackAnnouncement {
     pub height: u32,
     /// `a=rid` of each encoding, empty without simulcast.
     pub rids: Vec<String>,
-    /// Bits per second of each encoding; `None` while it is not sent.
-    pub bitrates_bps: Vec<Option<u64>>,
+    /// Bits per second of each encoding's layers; `None` while it is not sent.
+    pub bitrates_bps: Vec<Option<LayerRates>>,
     /// When it was published: the order of arrival.
     pub since: Instant,
 }

@@ -8,6 +8,7 @@ use super::ShardCore;
 use super::messages::{PeerMessage, TrackAnnouncement};
 use super::room::Room;
 use super::track::{Encoding, Origin, Track};
+use crate::rtp::LayerRates;
 
 impl ShardCore {
     /// Takes a message of another shard of the node.
@@ -87,7 +88,7 @@ impl ShardCore {
         if self.revoked.contains(announcement.participant_id) {
             return;
         }
-        let encoding = |bitrate_bps: &Option<u64>| Encoding::announced(*bitrate_bps, now);
+        let encoding = |bitrates_bps: &Option<LayerRates>| Encoding::announced(*bitrates_bps, now);
         let encodings: Vec<_> = announcement.bitrates_bps.iter().map(encoding).collect();
         let number = announcement.track;
         let Some(track) = self.tracks.get_mut(&number) else {

@@ -226,7 +226,7 @@ impl ShardCore {
         let video: Vec<usize> = connection.slot_indices(true).collect();
         let demands: Vec<_> = video.iter().filter_map(|&index| self.demand(connection.slots.get(index)?)).collect();
         let voices = connection.slots.iter().filter(|slot| !slot.is_video && slot.track.is_some()).count() as u64;
-        let best: u64 = demands.iter().filter_map(|demand| demand.encodings.last()).map(|rate| rate.bitrate_bps).sum();
+        let best: u64 = demands.iter().filter_map(|demand| demand.ladder.last()).map(|rung| rung.bitrate_bps).sum();
         let allocations = allocate(connection.estimate_bps, voices * VOICE_BPS, &demands);
 
         if let Some(connection) = self.connections.get_mut(key) {
@@ -250,13 +250,13 @@ impl ShardCore {
             Some(_) => 1,
             None => 0,
         };
-        let encodings = track.map(|track| track.rates()).unwrap_or_default();
-        let current = slot.forwarder.current().filter(|source| Some(source.track) == slot.track);
+        let playing = slot.forwarder.playing().filter(|(source, _)| Some(source.track) == slot.track);
         Some(Demand {
             priority: slot.priority.unwrap_or(by_source),
-            encodings,
+            ladder: track.map(|track| track.ladder()).unwrap_or_default(),
             height_max: slot.height_max,
-            current: current.map(|source| source.encoding),
+            keeps_resolution: track.is_some_and(|track| track.source == TrackSource::Screen),
+            current: playing.map(|(source, layer)| (source.encoding, layer)),
         })
     }
 
@@ -271,15 +271,13 @@ impl ShardCore {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let Some(slot) = connection.slots.get_mut(index) else { return };
         let before = slot.forwarder.target().filter(|source| Some(source.track) == slot.track);
-        let mut target = slot.track.zip(allocation.encoding).map(|(track, encoding)| Source { track, encoding });
-        let place = |source: Option<Source>| {
-            source.and_then(|source| demand.encodings.iter().position(|rate| rate.encoding == source.encoding))
-        };
+        let before = before.map(|source| (source.encoding, slot.forwarder.layer()));
+        let mut layer = allocation.layer.filter(|_| slot.track.is_some());
         let mut reason = allocation.reason;
-        if place(target) > place(before) && slot.upgrade_after.is_some_and(|at| now < at) {
-            target = before;
+        if demand.place(layer) > demand.place(before) && slot.upgrade_after.is_some_and(|at| now < at) {
+            layer = before;
             reason = LayerReason::Bandwidth;
-        } else if place(target) < place(before)
+        } else if demand.place(layer) < demand.place(before)
             && matches!(allocation.reason, LayerReason::Bandwidth | LayerReason::Paused)
         {
             slot.upgrade_after = Some(now + UPGRADE_HOLD);
@@ -288,14 +286,20 @@ impl ShardCore {
             connection.call.slots_changed();
         }
         // A track that sends nothing just now goes on in its slot when it sends again.
-        let is_quiet = target.is_none() && reason != LayerReason::Paused && before.is_some();
-        if slot.forwarder.target() == target || is_quiet {
+        let is_quiet = layer.is_none() && reason != LayerReason::Paused && before.is_some();
+        let target = slot.track.zip(layer).map(|(track, (encoding, _))| Source { track, encoding });
+        let layer = layer.map_or(Layer::ALL, |(_, layer)| layer);
+        let is_same_source = slot.forwarder.target() == target;
+        if is_quiet || (is_same_source && slot.forwarder.layer() == layer) {
             return;
         }
-        slot.forwarder.set_target(target, Layer::ALL);
-        connection.call.slots_changed();
-        self.subscribe(key, index);
-        if let Some(source) = target {
+        slot.forwarder.set_target(target, layer);
+        let awaited = slot.forwarder.awaited();
+        if !is_same_source {
+            connection.call.slots_changed();
+            self.subscribe(key, index);
+        }
+        if let Some(source) = awaited {
             self.need_keyframe(source);
         }
     }

@@ -8,10 +8,10 @@ use str0m::media::{Mid, Rid};
 
 use super::ConnectionKey;
 use super::messages::TrackAnnouncement;
-use crate::bwe::EncodingRate;
+use crate::bwe::LayerRate;
 use crate::egress::History;
 use crate::router::KeyframeThrottle;
-use crate::rtp::Packet;
+use crate::rtp::{Layer, LayerRates, Packet};
 
 /// An encoding that sent nothing for this long is not offered to subscribers. Screens at a standstill send a picture
 /// each second or so.
@@ -20,6 +20,8 @@ const ENCODING_SILENT_AFTER: Duration = Duration::from_millis(2500);
 const RATE_SMOOTHING: f64 = 0.5;
 /// Rate of an encoding that was not measured yet: that of a thumbnail, and four times as much for each larger one.
 const BITRATE_ASSUMED_BPS: u64 = 120_000;
+/// A layer that takes less is not there any more.
+const LAYER_BPS_MIN: u64 = 1_000;
 
 /// A track that somebody publishes.
 #[derive(Debug)]
@@ -87,17 +89,17 @@ pub struct Subscription {
 /// What one encoding sends.
 #[derive(Debug, Default, Clone)]
 pub struct Encoding {
-    /// Smoothed rate, the last one while it is silent; `None` before the first measurement.
-    pub bitrate_bps: Option<u64>,
+    /// Smoothed rates of its layers, the last ones while it is silent; `None` before the first measurement.
+    pub bitrates_bps: Option<LayerRates>,
     /// When a packet came last; `None` when it is silent.
     pub last_packet: Option<Instant>,
-    bytes: u64,
+    bytes: LayerRates,
 }
 
 impl Encoding {
-    /// An encoding of another shard's track, with the rate that was announced; `None` while it is silent.
-    pub fn announced(bitrate_bps: Option<u64>, now: Instant) -> Self {
-        Self { bitrate_bps, last_packet: bitrate_bps.map(|_| now), bytes: 0 }
+    /// An encoding of another shard's track, with the rates that were announced; `None` while it is silent.
+    pub fn announced(bitrates_bps: Option<LayerRates>, now: Instant) -> Self {
+        Self { bitrates_bps, last_packet: bitrates_bps.map(|_| now), bytes: LayerRates::default() }
     }
 }
 
@@ -114,7 +116,7 @@ impl Track {
 
     /// What other shards are told of it.
     pub fn announcement(&self) -> TrackAnnouncement {
-        let rate = |encoding: &Encoding| encoding.last_packet.map(|_| encoding.bitrate_bps.unwrap_or(0));
+        let rate = |encoding: &Encoding| encoding.last_packet.map(|_| encoding.bitrates_bps.unwrap_or_default());
         TrackAnnouncement {
             track: self.number,
             room: self.room,
@@ -136,9 +138,9 @@ impl Track {
     }
 
     /// Counts a packet; says whether its encoding was silent before.
-    pub fn count(&mut self, encoding: u8, length: usize, now: Instant) -> bool {
+    pub fn count(&mut self, encoding: u8, layer: Layer, length: usize, now: Instant) -> bool {
         let Some(encoding) = self.encodings.get_mut(usize::from(encoding)) else { return false };
-        encoding.bytes += length as u64;
+        encoding.bytes.add(layer, length as u64);
         encoding.last_packet.replace(now).is_none()
     }
 
@@ -159,10 +161,10 @@ impl Track {
         let mut fell_silent = false;
         self.histories.iter_mut().for_each(|history| history.expire(now));
         for encoding in &mut self.encodings {
-            let measured_bps = std::mem::take(&mut encoding.bytes) as f64 * 8.0 / interval.as_secs_f64().max(0.001);
+            let measured_bps = std::mem::take(&mut encoding.bytes).times(8.0 / interval.as_secs_f64().max(0.001));
             let Some(last_packet) = encoding.last_packet else { continue };
-            let before = encoding.bitrate_bps.map_or(measured_bps, |bitrate_bps| bitrate_bps as f64);
-            encoding.bitrate_bps = Some((before + (measured_bps - before) * RATE_SMOOTHING) as u64);
+            let before = encoding.bitrates_bps.unwrap_or(measured_bps);
+            encoding.bitrates_bps = Some(before.towards(&measured_bps, RATE_SMOOTHING));
             if now.saturating_duration_since(last_packet) > ENCODING_SILENT_AFTER && self.source.is_video() {
                 encoding.last_packet = None;
                 fell_silent = true;
@@ -171,30 +173,51 @@ impl Track {
         fell_silent
     }
 
-    /// The encodings that are sent now, by rising rate.
-    pub fn rates(&self) -> Vec<EncodingRate> {
+    /// The encodings that are sent now, by rising rate, each with its layers.
+    pub fn ladder(&self) -> Vec<LayerRate> {
         let known = self.encodings.iter().enumerate().map(|(index, encoding)| {
             let assumed_bps = BITRATE_ASSUMED_BPS << (2 * index.min(8));
-            (index, encoding.bitrate_bps.filter(|bps| *bps > 0).unwrap_or(assumed_bps))
+            let measured = encoding.bitrates_bps.filter(|rates| rates.total() > 0);
+            (index, measured.unwrap_or(LayerRates::single(assumed_bps)))
         });
         let mut known: Vec<_> = known.collect();
-        known.sort_by_key(|(_, bitrate_bps)| *bitrate_bps);
+        known.sort_by_key(|(_, rates)| rates.total());
         // The silent count for the heights: the middle of three stays half as high as the largest.
         let largest = known.len().saturating_sub(1);
-        let rates = known.into_iter().enumerate().map(|(place, (index, bitrate_bps))| {
+        let is_sent = |index: usize| self.encodings.get(index).is_some_and(|encoding| encoding.last_packet.is_some());
+        let mut ladder = Vec::new();
+        for (place, (index, rates)) in known.into_iter().enumerate().filter(|(_, (index, _))| is_sent(*index)) {
             let height = self.height >> (largest - place).min(31);
-            EncodingRate { encoding: index as u8, bitrate_bps, height }
-        });
-        let is_sent = |rate: &EncodingRate| {
-            self.encodings.get(usize::from(rate.encoding)).is_some_and(|encoding| encoding.last_packet.is_some())
-        };
-        rates.filter(is_sent).collect()
+            add_layers(&mut ladder, index as u8, height, &rates);
+        }
+        ladder
+    }
+}
+
+/// Adds an encoding's layers to a ladder, by rising resolution and frame rate. Each spatial layer is taken to be twice as
+/// high as the one below it. The highest layers are wanted whatever comes on top of them, which is seen only later.
+fn add_layers(ladder: &mut Vec<LayerRate>, encoding: u8, height: u32, rates: &LayerRates) {
+    let top = rates.top(LAYER_BPS_MIN);
+    let wanted = |layer: u8, top: u8| if layer == top { Layer::TOP } else { layer };
+    for spatial in 0..=top.spatial {
+        let level = ladder.last().map_or(0, |below: &LayerRate| below.level + 1);
+        for temporal in 0..=top.temporal {
+            ladder.push(LayerRate {
+                encoding,
+                layer: Layer { spatial: wanted(spatial, top.spatial), temporal: wanted(temporal, top.temporal) },
+                level,
+                bitrate_bps: rates.up_to(Layer { spatial, temporal }),
+                height: height >> (top.spatial - spatial),
+            });
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BASE: Layer = Layer { spatial: 0, temporal: 0 };
 
     fn track(rids: &[&str]) -> Track {
         Track {
@@ -220,11 +243,11 @@ mod tests {
         let mut track = track(&["f", "h", "q"]);
         let start = Instant::now();
         for (encoding, length) in [(0, 100_000), (1, 30_000), (2, 8_000)] {
-            assert!(track.count(encoding, length, start), "was silent");
-            assert!(!track.count(encoding, 0, start));
+            assert!(track.count(encoding, BASE, length, start), "was silent");
+            assert!(!track.count(encoding, BASE, 0, start));
         }
         track.measure(start, Duration::from_secs(1));
-        let rates = track.rates();
+        let rates = track.ladder();
         assert_eq!(rates.iter().map(|rate| rate.encoding).collect::<Vec<_>>(), [2, 1, 0]);
         assert_eq!(rates.iter().map(|rate| rate.height).collect::<Vec<_>>(), [180, 360, 720]);
         assert_eq!(rates[2].bitrate_bps, 800_000);
@@ -234,12 +257,12 @@ mod tests {
     fn an_encoding_that_stops_is_not_offered() {
         let mut track = track(&["q", "h"]);
         let start = Instant::now();
-        track.count(0, 1_000, start);
-        track.count(1, 1_000, start);
+        track.count(0, BASE, 1_000, start);
+        track.count(1, BASE, 1_000, start);
         let later = start + Duration::from_secs(3);
-        track.count(0, 1_000, later);
+        track.count(0, BASE, 1_000, later);
         assert!(track.measure(later, Duration::from_secs(1)));
-        assert_eq!(track.rates().len(), 1);
+        assert_eq!(track.ladder().len(), 1);
         assert!(!track.measure(later, Duration::from_secs(1)));
     }
 
@@ -247,9 +270,43 @@ mod tests {
     fn unmeasured_encodings_are_ordered_by_place() {
         let mut track = track(&["q", "h", "f"]);
         let now = Instant::now();
-        track.count(2, 1, now);
-        track.count(0, 1, now);
-        let rates = track.rates();
+        track.count(2, BASE, 1, now);
+        track.count(0, BASE, 1, now);
+        let rates = track.ladder();
         assert_eq!(rates.iter().map(|rate| (rate.encoding, rate.height)).collect::<Vec<_>>(), [(0, 180), (2, 720)]);
+    }
+
+    #[test]
+    fn an_encoding_is_offered_layer_by_layer() {
+        let mut track = track(&["q", "f"]);
+        let start = Instant::now();
+        track.count(0, BASE, 10_000, start);
+        for (spatial, temporal, length) in [(0, 0, 10_000), (0, 1, 5_000), (1, 0, 40_000), (1, 1, 20_000)] {
+            track.count(1, Layer { spatial, temporal }, length, start);
+        }
+        track.measure(start, Duration::from_secs(1));
+        let rungs: Vec<_> = track
+            .ladder()
+            .iter()
+            .map(|rung| {
+                (rung.encoding, rung.layer.spatial, rung.layer.temporal, rung.height, rung.level, rung.bitrate_bps)
+            })
+            .collect();
+        let (top, kilo) = (Layer::TOP, 1_000);
+        assert_eq!(
+            rungs,
+            [
+                (0, top, top, 360, 0, 80 * kilo),
+                (1, 0, 0, 360, 1, 80 * kilo),
+                (1, 0, top, 360, 1, 120 * kilo),
+                (1, top, 0, 720, 2, 400 * kilo),
+                (1, top, top, 720, 2, 600 * kilo),
+            ]
+        );
+        for second in 1..20 {
+            track.count(1, BASE, 10_000, start + Duration::from_secs(second));
+            track.measure(start + Duration::from_secs(second), Duration::from_secs(1));
+        }
+        assert_eq!(track.ladder().len(), 1, "layers that are not sent any more are not offered");
     }
 }

@@ -12,7 +12,9 @@ use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpWrite};
-use str0m::{Candidate, Event, Input, Output, Rtc};
+use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
+
+use super::layered::{Coding, Encoder, RawDescriptor, descriptor_extension};
 
 /// What a client offers.
 #[derive(Clone, Copy, Default)]
@@ -30,7 +32,9 @@ pub struct Heard {
     pub at: Instant,
     pub sequence: u64,
     pub timestamp: u32,
+    pub marker: bool,
     pub track: u32,
+    pub descriptor: Option<Vec<u8>>,
     pub payload: Vec<u8>,
 }
 
@@ -43,9 +47,12 @@ pub struct Source {
     pub payload_bytes: usize,
     /// Marks the payload, so that receivers know whose it is.
     pub mark: u8,
+    /// For pictures with layers.
+    pub encoder: Option<Encoder>,
     is_video: bool,
     next: Option<Instant>,
     sequence: u64,
+    pictures: u32,
     wants_keyframe: bool,
 }
 
@@ -74,8 +81,17 @@ pub struct Client {
 
 impl Client {
     pub fn new(number: u8, now: Instant, wants: Wants) -> Self {
+        Self::of(number, now, wants, Rtc::builder())
+    }
+
+    /// A client that sends and takes the Dependency Descriptor.
+    pub fn described(number: u8, now: Instant, wants: Wants) -> Self {
+        Self::of(number, now, wants, Rtc::builder().set_extension(9, descriptor_extension()))
+    }
+
+    fn of(number: u8, now: Instant, wants: Wants, config: RtcConfig) -> Self {
         let address = SocketAddr::from(([198, 51, 100, number], 40_000));
-        let mut rtc = Rtc::builder().set_rtp_mode(true).build(now);
+        let mut rtc = config.set_rtp_mode(true).build(now);
         rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).unwrap());
         let mut api = rtc.sdp_api();
         let microphone = api.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None);
@@ -163,6 +179,15 @@ impl Client {
         }
     }
 
+    /// Shows pictures with layers: `payload_bytes` in a frame of the lowest spatial layer, and twice as many in each above.
+    pub fn show_layers(&mut self, mark: u8, coding: Coding, payload_bytes: usize) {
+        self.show(mark);
+        for source in self.sources.iter_mut().filter(|source| source.mid == self.camera) {
+            source.encoder = Some(Encoder::new(coding));
+            source.payload_bytes = payload_bytes << (2 * (source.mark - mark));
+        }
+    }
+
     pub fn stop(&mut self, mid: Mid) {
         self.sources.retain(|source| source.mid != mid);
     }
@@ -207,6 +232,12 @@ impl Client {
                 continue;
             }
             source.next = Some(now + source.period);
+            if let Some(encoder) = &mut source.encoder {
+                let codec = encoder.codec();
+                let pt = self.rtc.codec_config().find(|params| params.spec().codec == codec).unwrap().pt();
+                source.write_layers(&mut self.rtc, now, pt);
+                continue;
+            }
             let pt = if source.is_video { video_pt } else { audio_pt };
             source.write(&mut self.rtc, now, pt);
         }
@@ -265,6 +296,8 @@ impl Client {
                     at: now,
                     sequence: *packet.seq_no,
                     timestamp: packet.header.timestamp,
+                    marker: packet.header.marker,
+                    descriptor: packet.header.ext_vals.user_values.get().map(|RawDescriptor(raw)| raw.clone()),
                     track: packet.header.csrc[0],
                     payload: packet.payload.to_vec(),
                 });
@@ -282,7 +315,20 @@ impl Source {
     fn new(mid: Mid, rid: Option<Rid>, period: Duration, mark: u8, payload_bytes: usize, level_dbov: i8) -> Self {
         let is_video = period > Duration::from_millis(20);
         let (sequence, wants_keyframe) = (1_000 * u64::from(mark), true);
-        Self { mid, rid, period, level_dbov, payload_bytes, mark, is_video, next: None, sequence, wants_keyframe }
+        Self {
+            mid,
+            rid,
+            period,
+            level_dbov,
+            payload_bytes,
+            mark,
+            is_video,
+            encoder: None,
+            next: None,
+            sequence,
+            pictures: 0,
+            wants_keyframe,
+        }
     }
 
     fn write(&mut self, rtc: &mut Rtc, now: Instant, pt: Pt) {
@@ -306,5 +352,28 @@ impl Source {
         let timestamp = (self.sequence as u32).wrapping_mul(clock);
         let write = RtpWrite::new(pt, self.sequence.into(), timestamp, now, payload);
         stream.write_rtp(write.marker(true).ext_vals(extensions).nackable(self.is_video));
+    }
+
+    fn write_layers(&mut self, rtc: &mut Rtc, now: Instant, pt: Pt) {
+        let Some(encoder) = &mut self.encoder else { return };
+        let frames = encoder.encode(std::mem::take(&mut self.wants_keyframe));
+        self.pictures += 1;
+        let mut direct = rtc.direct_api();
+        let stream = direct.stream_tx_by_mid(self.mid, self.rid).unwrap();
+        for frame in frames {
+            self.sequence += 1;
+            let mut payload = frame.head;
+            let bytes = self.payload_bytes << frame.spatial;
+            payload.resize((bytes - 1 - frame.tail.len()).max(payload.len()), 0xee);
+            payload.extend(frame.tail);
+            payload.push(self.mark);
+            let mut extensions = ExtensionValues::default();
+            if let Some(descriptor) = frame.descriptor {
+                extensions.user_values.set(RawDescriptor(descriptor));
+            }
+            let timestamp = self.pictures.wrapping_mul(3_600);
+            let write = RtpWrite::new(pt, self.sequence.into(), timestamp, now, payload);
+            stream.write_rtp(write.marker(frame.is_last).ext_vals(extensions).nackable(true));
+        }
     }
 }

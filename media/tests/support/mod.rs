@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 pub mod client;
+pub mod layered;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ pub use client::Client;
 
 /// The pace of virtual time: that of an audio packet would be 20 ms.
 const STEP: Duration = Duration::from_millis(5);
+/// A narrow link takes a burst of this long.
+const NARROW_BURST_S: f64 = 0.2;
 
 pub struct World {
     pub now: Instant,
@@ -28,6 +31,10 @@ pub struct World {
     pub watched: Option<(usize, Vec<Vec<u8>>)>,
     /// Of the datagrams that shards send, each one of so many is lost.
     pub lost_each: Option<usize>,
+    /// To this client no more bits come through in a second: the rest is lost.
+    pub narrow: Option<(usize, u64)>,
+    narrow_bytes: f64,
+    narrow_refilled: Instant,
     sent: usize,
     /// All STUN messages that clients sent.
     pub checks: Vec<Vec<u8>>,
@@ -75,6 +82,9 @@ impl World {
             sent_to_strangers: Vec::new(),
             watched: None,
             lost_each: None,
+            narrow: None,
+            narrow_bytes: 0.0,
+            narrow_refilled: now,
             sent: 0,
             checks: Vec::new(),
             room: RoomId::generate(),
@@ -195,6 +205,18 @@ impl World {
                         self.sent += 1;
                         if self.lost_each.is_some_and(|each| self.sent.is_multiple_of(each)) {
                             continue;
+                        }
+                        let narrow =
+                            self.narrow.filter(|(client, _)| self.clients[*client].address == message.destination);
+                        if let Some((_, bps)) = narrow {
+                            let elapsed =
+                                (self.now - std::mem::replace(&mut self.narrow_refilled, self.now)).as_secs_f64();
+                            let rate = bps as f64 / 8.0;
+                            self.narrow_bytes = (self.narrow_bytes + elapsed * rate).min(rate * NARROW_BURST_S);
+                            if self.narrow_bytes < datagram.len() as f64 {
+                                continue;
+                            }
+                            self.narrow_bytes -= datagram.len() as f64;
                         }
                         match self.clients.iter_mut().find(|client| client.address == message.destination) {
                             Some(client) => client.receive(self.now, source, datagram),
