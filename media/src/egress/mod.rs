@@ -5,6 +5,7 @@
 //! and seals all of it at once: what a slot gets leaves as one message.
 
 mod batch;
+mod content;
 mod header;
 mod history;
 mod replay;

@@ -5,14 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::batch::{MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch};
-use super::header::{ExtensionIds, Header};
+use super::content::{descriptor, header_of, is_described, payload_of, rewrite_payload};
+use super::header::Header;
 use super::rtcp::{self, Feedback};
 use super::srtp::{Opener, Sealer, SrtpError};
 use super::stream::{Stream, StreamConfig};
 use crate::bwe::{Estimator, Probe};
 use crate::router::Munged;
+use crate::rtp::Packet;
 use crate::rtp::dependency::DESCRIPTOR_BYTES_MAX;
-use crate::rtp::{Codec, Packet, vp8, vp9};
 
 /// Packets of about the same size leave as one message when padding makes them equal. More than this would cost more
 /// bandwidth than it is worth.
@@ -46,6 +47,8 @@ pub struct Queued {
     pub payload_type: u8,
     /// Its numbers.
     pub munged: Munged,
+    /// Redundant audio: the type of what it wraps. `None` where only that leaves.
+    pub block_type: Option<u8>,
     /// Whether it left before.
     pub is_retransmission: bool,
 }
@@ -297,7 +300,7 @@ impl Sender {
             }
             false => &[],
         };
-        header_of(packet, queued, dependency, 0, 0).length(ids) + original + packet.payload.len() + tag
+        header_of(packet, queued, dependency, 0, 0).length(ids) + original + payload_of(packet, queued).len() + tag
     }
 
     /// Appends one sealed packet to the arena, padded to a length where it is shorter. `false`: it was not written, as its
@@ -320,7 +323,7 @@ impl Sender {
         let Self { streams, association, estimator, transport_wide, .. } = self;
         let (Some((sealer, _)), Some(packet)) = (association, packets.get(queued.packet)) else { return false };
         let Some(stream) = streams.get_mut(slot) else { return false };
-        let Munged { sequence, timestamp, rewrite, .. } = queued.munged;
+        let Munged { sequence, timestamp, .. } = queued.munged;
         let mut room;
         let dependency = match is_described(packet, &stream.config().extensions) {
             true => {
@@ -335,7 +338,12 @@ impl Sender {
             header.payload_type = payload_type;
             (ssrc, stream.next_rtx_sequence())
         } else if stream.use_sequence(sequence) {
-            stream.count(packet.payload.len(), timestamp, packet.arrival, packet.format.codec.clock_rate_hz());
+            stream.count(
+                payload_of(packet, queued).len(),
+                timestamp,
+                packet.arrival,
+                packet.format.codec.clock_rate_hz(),
+            );
             (stream.config().ssrc, sequence)
         } else {
             return false;
@@ -348,13 +356,9 @@ impl Sender {
             arena.extend_from_slice(&(sequence as u16).to_be_bytes());
         }
         let payload_at = arena.len();
-        arena.extend_from_slice(&packet.payload);
+        arena.extend_from_slice(payload_of(packet, queued));
         let payload = arena.get_mut(payload_at..).unwrap_or_default();
-        match packet.format.codec {
-            Codec::Vp8 => vp8::rewrite(payload, rewrite),
-            Codec::Vp9 => vp9::rewrite(payload, rewrite),
-            _ => {}
-        }
+        rewrite_payload(packet, queued, payload);
         pad(arena, padding_bytes);
         if let Err(error) = sealer.seal_rtp(arena, start, header_bytes, ssrc, index) {
             tracing::warn!(%error, "a packet could not be sealed");
@@ -440,40 +444,6 @@ pub struct Written {
 struct Run {
     length: usize,
     segment_bytes: usize,
-}
-
-/// Whether a packet has a Dependency Descriptor, and its receiver takes them.
-fn is_described(packet: &Packet, ids: &ExtensionIds) -> bool {
-    packet.dependency.is_some() && ids.dependency.is_some()
-}
-
-/// The Dependency Descriptor that a packet leaves with.
-fn descriptor<'a>(packet: &Packet, queued: &Queued, room: &'a mut [u8; DESCRIPTOR_BYTES_MAX]) -> &'a [u8] {
-    let rewritten = packet.dependency.as_ref().zip(queued.munged.rewrite.dependency);
-    let length = rewritten.map_or(0, |(dependency, rewrite)| dependency.write(rewrite, room));
-    room.get(..length).unwrap_or_default()
-}
-
-fn header_of<'a>(
-    packet: &Packet,
-    queued: &Queued,
-    dependency: &'a [u8],
-    padding_bytes: u8,
-    transport_wide: u16,
-) -> Header<'a> {
-    Header {
-        payload_type: queued.payload_type,
-        marker: queued.munged.marker,
-        sequence: queued.munged.sequence as u16,
-        timestamp: queued.munged.timestamp,
-        ssrc: 0,
-        csrc: packet.track.0,
-        transport_wide,
-        audio_level: packet.audio_level_dbov.map(|level| (level, packet.voice.unwrap_or(false))),
-        video_orientation: packet.rotation,
-        dependency,
-        padding_bytes,
-    }
 }
 
 /// Appends padding, whose last byte says how much it is (RFC 3550, section 5.1).

@@ -65,6 +65,8 @@ struct Stretch {
     picture_id: u16,
     tl0_pic_idx: u8,
     frame_number: u16,
+    /// The timestamp with which the source began.
+    began: u32,
 }
 
 /// What was left out since the running stretch was interrupted.
@@ -116,6 +118,7 @@ impl Munger {
             picture_id: last.picture_id.wrapping_add(1).wrapping_sub(picture_id),
             tl0_pic_idx: last.tl0_pic_idx.wrapping_add(1).wrapping_sub(tl0_pic_idx),
             frame_number: last.frame_number.wrapping_add(1).wrapping_sub(frame_number),
+            began: packet.timestamp,
         };
         let ended = self.highest.saturating_add(1);
         self.replace(stretch, ended);
@@ -254,11 +257,16 @@ impl Stretch {
             frame_number: dependency.frame_number.wrapping_add(self.frame_number),
             active_targets: self.selection.active_targets(dependency),
         });
+        // A block of before was never sent under this slot's clock: it would be played in the middle of another voice.
+        let strips_redundancy = packet.descriptor.redundancy.is_some_and(|redundancy| {
+            let age = packet.timestamp.wrapping_sub(self.began);
+            redundancy.oldest_ticks.is_none_or(|oldest| u32::from(oldest) > age)
+        });
         Munged {
             sequence: packet.sequence.wrapping_add(self.sequence),
             timestamp: packet.timestamp.wrapping_add(self.timestamp),
             marker: self.selection.ends_picture(packet),
-            rewrite: Rewrite { picture_id, tl0_pic_idx, dependency },
+            rewrite: Rewrite { picture_id, tl0_pic_idx, dependency, strips_redundancy },
         }
     }
 }
@@ -270,6 +278,7 @@ mod tests {
     use super::super::testing::packet;
     use super::*;
     use crate::rtp::Layer;
+    use crate::rtp::red::Redundancy;
 
     const WHOLE: Selection = Selection::up_to(Layer::ALL);
     const BASE: Selection = Selection::up_to(Layer { spatial: Layer::TOP, temporal: 0 });
@@ -400,6 +409,25 @@ mod tests {
         assert_eq!(sent(&mut munger, &vp9(10, 0, 50)), Some((1, 1)));
         assert_eq!(sent(&mut munger, &vp9(11, 1, 51)), None);
         assert_eq!(sent(&mut munger, &vp9(12, 0, 52)), Some((2, 3)));
+    }
+
+    #[test]
+    fn nothing_of_before_a_switch_is_repeated_after_it() {
+        let now = Instant::now();
+        let mut munger = Munger::new(0, 0);
+        let mut voice = |timestamp: u32, oldest_ticks, start| {
+            let mut packet = packet(u64::from(timestamp / 960), timestamp, now);
+            packet.descriptor.redundancy = Some(Redundancy { primary_at: 5, oldest_ticks });
+            if start {
+                munger.start(&packet, WHOLE);
+            }
+            munger.pass(&packet, WHOLE).unwrap().rewrite.strips_redundancy
+        };
+        assert!(voice(9_600, Some(1_920), true));
+        assert!(voice(10_560, Some(1_920), false), "it still reaches back before the switch");
+        assert!(!voice(11_520, Some(1_920), false));
+        assert!(voice(12_480, None, false), "a block that nobody can use");
+        assert!(voice(960, Some(960), true), "another voice");
     }
 
     proptest::proptest! {

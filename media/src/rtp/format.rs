@@ -36,12 +36,20 @@ pub struct Format {
     pub profile: u16,
     /// H264: `packetization-mode`. Else 0.
     pub packetization_mode: u8,
+    /// Packets repeat what earlier ones carried (RFC 2198).
+    pub is_redundant: bool,
 }
 
 impl Format {
     /// A format without parameters.
     pub fn plain(codec: Codec) -> Self {
-        Self { codec, profile: 0, packetization_mode: 0 }
+        Self { codec, profile: 0, packetization_mode: 0, is_redundant: false }
+    }
+
+    /// The same with redundancy, or without.
+    #[must_use]
+    pub fn redundant(self, is_redundant: bool) -> Self {
+        Self { is_redundant, ..self }
     }
 
     /// How well a receiver that offered `self` takes a stream of `source`: `None` not at all, higher is better.
@@ -49,7 +57,8 @@ impl Format {
     /// A decoder for one H264 profile plays the streams that browsers send under another, so that the profile only
     /// breaks ties; a packetization mode 1 stream does not fit a mode 0 receiver.
     pub fn fit(self, source: Self) -> Option<u8> {
-        if self.codec != source.codec || self.packetization_mode < source.packetization_mode {
+        let is_other = self.codec != source.codec || self.is_redundant != source.is_redundant;
+        if is_other || self.packetization_mode < source.packetization_mode {
             return None;
         }
         let same_mode = u8::from(self.packetization_mode == source.packetization_mode);
@@ -65,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_closest_format_wins() {
-        let source = Format { codec: Codec::H264, profile: 0x42e0, packetization_mode: 1 };
+        let source = Format { profile: 0x42e0, packetization_mode: 1, ..Format::plain(Codec::H264) };
         let exact = source;
         let other_profile = Format { profile: 0x6400, ..source };
         let mode_0 = Format { packetization_mode: 0, ..source };

@@ -7,6 +7,7 @@ use boltorezka_proto::TrackNumber;
 
 use super::dependency::{Dependency, DependencyRewrite};
 use super::layer::{Layer, TemporalSwitch};
+use super::red::Redundancy;
 use super::{Codec, Format, av1, h264, h265, vp8, vp9};
 
 /// A received RTP packet on its way to its track's subscribers.
@@ -61,6 +62,8 @@ pub struct Descriptor {
     pub picture_id: Option<(u16, bool)>,
     /// `TL0PICIDX` of VP8 and VP9.
     pub tl0_pic_idx: Option<u8>,
+    /// What the packet repeats of earlier ones (RFC 2198).
+    pub redundancy: Option<Redundancy>,
 }
 
 impl Descriptor {
@@ -97,6 +100,8 @@ pub struct Rewrite {
     pub picture_id: Option<u16>,
     /// New `TL0PICIDX`.
     pub tl0_pic_idx: Option<u8>,
+    /// What it repeats is of before the source that the slot has now, and must not leave.
+    pub strips_redundancy: bool,
     /// New values for the Dependency Descriptor.
     pub dependency: Option<DependencyRewrite>,
 }

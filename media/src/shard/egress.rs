@@ -215,13 +215,20 @@ impl Slot {
         let mut without_codec = 0;
         for (place, packet) in packets.iter().enumerate() {
             // Before the forwarder: numbers that it gives out must be sent.
-            let Some(pt) = self.payload_type(packet.format) else {
+            // What wraps it is chosen below.
+            let Some(pt) = self.payload_type(packet.format.redundant(false)) else {
                 without_codec += 1;
                 continue;
             };
-            if let Some(munged) = self.forwarder.forward(packet) {
-                queue.push(Queued { packet: place, payload_type: *pt, munged, is_retransmission: false });
+            let Some(munged) = self.forwarder.forward(packet) else { continue };
+            let (mut payload_type, mut block_type) = (*pt, None);
+            if packet.format.is_redundant
+                && !munged.rewrite.strips_redundancy
+                && let Some(redundant) = self.redundant_payload_type(packet.format)
+            {
+                (payload_type, block_type) = (*redundant, Some(*pt));
             }
+            queue.push(Queued { packet: place, payload_type, munged, block_type, is_retransmission: false });
         }
         counters.drop_many("codec_not_offered", without_codec);
         counters.drop_many("not_selected", packets.len() as u64 - queue.len() as u64 - without_codec);
@@ -239,7 +246,12 @@ impl Slot {
         let packet = track.histories.get(usize::from(source.encoding))?.get(source_sequence)?;
         let munged = munger.numbers_again(sequence, packet)?;
         let payload_type = *self.payload_type(packet.format)?;
-        Some((packet, Queued { packet: 0, payload_type, munged, is_retransmission: true }))
+        Some((packet, Queued { packet: 0, payload_type, munged, block_type: None, is_retransmission: true }))
+    }
+
+    /// The payload type that the receiver has for a format with redundancy.
+    fn redundant_payload_type(&self, format: Format) -> Option<Pt> {
+        payload_type(&self.formats, format)
     }
 
     /// The payload type that the receiver has for a format.

@@ -27,7 +27,7 @@ pub fn format_of(params: &PayloadParams) -> Option<Format> {
         Codec::Opus | Codec::Vp8 | Codec::Av1 => 0,
     };
     let packetization_mode = parameters.packetization_mode.unwrap_or(0);
-    Some(Format { codec, profile, packetization_mode })
+    Some(Format { codec, profile, packetization_mode, is_redundant: false })
 }
 
 /// The formats that the client receives in a section, with the payload types that it chose.
@@ -36,7 +36,11 @@ pub fn destination_formats(rtc: &Rtc, mid: Mid) -> Vec<(Format, Pt)> {
     let params = rtc.codec_config().params().iter();
     params
         .filter(|params| media.remote_pts().contains(&params.pt()))
-        .filter_map(|params| Some((format_of(params)?, params.pt())))
+        .filter_map(|params| Some((format_of(params)?, params)))
+        .flat_map(|(format, params)| {
+            let redundant = params.red().map(|pt| (format.redundant(true), pt));
+            std::iter::once((format, params.pt())).chain(redundant)
+        })
         .collect()
 }
 

@@ -13,6 +13,8 @@ use super::contain::{Panicked, contain};
 
 /// Codecs that are forwarded, as `a=rtpmap` names them.
 const CODECS: [&str; 6] = ["opus", "VP8", "VP9", "H264", "H265", "AV1"];
+/// Redundant audio (RFC 2198). Video has retransmissions instead.
+const RED: &str = "red/48000";
 /// Retransmissions (RFC 4588).
 const RTX: &str = "rtx";
 /// Feedback that is sent or understood (RFC 4585, draft-holmer-rmcat-transport-wide-cc-extensions).
@@ -105,8 +107,10 @@ fn forwarded_payload_types<'a>(section: &[&'a str]) -> HashSet<&'a str> {
     let maps = || section.iter().filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' '));
     let name = |codec: &'a str| codec.split('/').next().unwrap_or_default();
     let is_forwarded = |codec: &str| CODECS.iter().any(|known| known.eq_ignore_ascii_case(codec));
-    let mut kept: HashSet<&str> =
-        maps().filter(|(_, codec)| is_forwarded(name(codec))).map(|(payload_type, _)| payload_type).collect();
+    let mut kept: HashSet<&str> = maps()
+        .filter(|(_, codec)| is_forwarded(name(codec)) || codec.starts_with(RED))
+        .map(|(payload_type, _)| payload_type)
+        .collect();
     let repairs: Vec<&str> = maps()
         .filter(|(_, codec)| name(codec).eq_ignore_ascii_case(RTX))
         .map(|(payload_type, _)| payload_type)

@@ -26,7 +26,7 @@ use super::formats::{destination_formats, format_of};
 use super::sources::Sources;
 use crate::egress::{Opener, Path, Sealer, SendBatch, SrtpError, StreamConfig};
 use crate::rtp::dependency::DependencyState;
-use crate::rtp::{Descriptor, Format, Packet};
+use crate::rtp::{Descriptor, Format, Packet, red};
 
 /// How often loss and round-trip time are reported.
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
@@ -108,7 +108,7 @@ pub struct Transport {
     rtc: Rtc,
     /// str0m's clock. It never goes back; ours may be a little behind it.
     clock: Instant,
-    formats: Vec<(Pt, Option<Format>)>,
+    formats: Vec<(Pt, Option<(Format, Option<u8>)>)>,
     streams: Vec<Stream>,
     /// The identifier that the client gave to the Dependency Descriptor.
     dependency_id: Option<u8>,
@@ -152,7 +152,7 @@ impl Transport {
             .set_extension(DEPENDENCY_ID_LOCAL, dependency_extension())
             .set_sctp_max_message_size(boltorezka_proto::call::MESSAGE_BYTES_MAX as u32)
             .clear_codecs()
-            .enable_opus(true, false)
+            .enable_opus(true, true)
             .enable_vp8(true)
             .enable_vp9(true)
             .enable_h264(true)
@@ -415,12 +415,15 @@ impl Transport {
 
     /// The envelope of a packet; `None` for a stream or a codec that was not agreed on.
     fn envelope(&mut self, packet: RtpPacket) -> Option<TransportEvent> {
-        let format = self.format(packet.header.payload_type)?;
+        let (format, primary) = self.format(packet.header.payload_type)?;
         let place = self.stream(packet.header.ssrc)?;
         let Self { streams, received, .. } = self;
         let Stream { mid, rid, dependency, .. } = streams.get_mut(place)?;
         let dependency = received.descriptor().and_then(|bytes| dependency.read(bytes));
         let mut descriptor = Descriptor::parse(format.codec, &packet.payload);
+        if format.is_redundant {
+            descriptor.redundancy = Some(red::parse(&packet.payload, primary?)?);
+        }
         if let Some(dependency) = &dependency {
             descriptor = descriptor.described_by(dependency);
         }
@@ -457,11 +460,16 @@ impl Transport {
         self.streams.len().checked_sub(1)
     }
 
-    fn format(&mut self, pt: Pt) -> Option<Format> {
+    /// The format of a payload type, and with redundancy the type of what it wraps.
+    fn format(&mut self, pt: Pt) -> Option<(Format, Option<u8>)> {
         if let Some((_, format)) = self.formats.iter().find(|(known, _)| *known == pt) {
             return *format;
         }
-        let format = self.rtc.codec_config().find(|params| params.pt() == pt).and_then(format_of);
+        let mut known = self.rtc.codec_config().params().iter();
+        let format = known.find(|params| params.pt() == pt || params.red() == Some(pt)).and_then(|params| {
+            let is_redundant = params.pt() != pt;
+            Some((format_of(params)?.redundant(is_redundant), is_redundant.then_some(*params.pt())))
+        });
         self.formats.push((pt, format));
         format
     }

@@ -33,6 +33,7 @@ pub struct Heard {
     pub sequence: u64,
     pub timestamp: u32,
     pub marker: bool,
+    pub payload_type: u8,
     pub track: u32,
     pub descriptor: Option<Vec<u8>>,
     pub payload: Vec<u8>,
@@ -49,10 +50,15 @@ pub struct Source {
     pub mark: u8,
     /// For pictures with layers.
     pub encoder: Option<Encoder>,
+    /// Repeats the packet before (RFC 2198).
+    pub is_redundant: bool,
+    /// Ticks in which nothing was sent.
+    pub ticks_paused: u32,
     is_video: bool,
     next: Option<Instant>,
     sequence: u64,
     pictures: u32,
+    block_type: u8,
     wants_keyframe: bool,
 }
 
@@ -82,6 +88,17 @@ pub struct Client {
 impl Client {
     pub fn new(number: u8, now: Instant, wants: Wants) -> Self {
         Self::of(number, now, wants, Rtc::builder())
+    }
+
+    /// A client that sends and takes redundant audio.
+    pub fn redundant(number: u8, now: Instant, wants: Wants) -> Self {
+        Self::of(number, now, wants, Rtc::builder().enable_opus(true, true))
+    }
+
+    /// The payload types of Opus and of redundant audio.
+    pub fn audio_types(&self) -> (u8, Option<u8>) {
+        let params = self.rtc.codec_config().find(|params| params.spec().codec == Codec::Opus).unwrap();
+        (*params.pt(), params.red().map(|pt| *pt))
     }
 
     /// A client that sends and takes the Dependency Descriptor.
@@ -227,6 +244,7 @@ impl Client {
         }
         let video_pt = self.payload_type(Codec::Vp8);
         let audio_pt = self.payload_type(Codec::Opus);
+        let red_pt = self.audio_types().1.map(Pt::from);
         for source in &mut self.sources {
             if source.next.is_some_and(|next| now < next) {
                 continue;
@@ -238,7 +256,14 @@ impl Client {
                 source.write_layers(&mut self.rtc, now, pt);
                 continue;
             }
-            let pt = if source.is_video { video_pt } else { audio_pt };
+            let pt = if source.is_video {
+                video_pt
+            } else if source.is_redundant {
+                red_pt.unwrap()
+            } else {
+                audio_pt
+            };
+            source.block_type = *audio_pt;
             source.write(&mut self.rtc, now, pt);
         }
     }
@@ -297,6 +322,7 @@ impl Client {
                     sequence: *packet.seq_no,
                     timestamp: packet.header.timestamp,
                     marker: packet.header.marker,
+                    payload_type: *packet.header.payload_type,
                     descriptor: packet.header.ext_vals.user_values.get().map(|RawDescriptor(raw)| raw.clone()),
                     track: packet.header.csrc[0],
                     payload: packet.payload.to_vec(),
@@ -324,9 +350,12 @@ impl Source {
             mark,
             is_video,
             encoder: None,
+            is_redundant: false,
+            ticks_paused: 0,
             next: None,
             sequence,
             pictures: 0,
+            block_type: 0,
             wants_keyframe,
         }
     }
@@ -343,13 +372,20 @@ impl Source {
             false => Vec::new(),
         };
         payload.resize(self.payload_bytes.max(payload.len() + 1), self.mark);
+        if self.is_redundant {
+            // Two blocks of 8 bytes: the packet before, 960 ticks ago, and this one.
+            let block = |sequence: u64| [self.mark, sequence as u8, self.mark, self.mark, 0, 0, 0, self.mark];
+            payload = vec![0x80 | self.block_type, 0x0f, 0x00, 8, self.block_type];
+            payload.extend(block(self.sequence - 1));
+            payload.extend(block(self.sequence));
+        }
         let clock = if self.is_video { 3_600 } else { 960 };
         let extensions = ExtensionValues {
             audio_level: (!self.is_video).then_some(self.level_dbov),
             voice_activity: (!self.is_video).then_some(true),
             ..ExtensionValues::default()
         };
-        let timestamp = (self.sequence as u32).wrapping_mul(clock);
+        let timestamp = (self.sequence as u32).wrapping_mul(clock).wrapping_add(self.ticks_paused);
         let write = RtpWrite::new(pt, self.sequence.into(), timestamp, now, payload);
         stream.write_rtp(write.marker(true).ext_vals(extensions).nackable(self.is_video));
     }
