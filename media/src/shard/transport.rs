@@ -93,6 +93,9 @@ pub enum TransportEvent {
     UplinkLoss { ratio: Option<f32> },
 }
 
+/// The format of a payload type, and with redundancy the type of what it wraps.
+type Wrapped = (Format, Option<u8>);
+
 /// A source that the client sends under.
 #[derive(Debug)]
 struct Stream {
@@ -108,7 +111,7 @@ pub struct Transport {
     rtc: Rtc,
     /// str0m's clock. It never goes back; ours may be a little behind it.
     clock: Instant,
-    formats: Vec<(Pt, Option<(Format, Option<u8>)>)>,
+    formats: Vec<(Pt, Option<Wrapped>)>,
     streams: Vec<Stream>,
     /// The identifier that the client gave to the Dependency Descriptor.
     dependency_id: Option<u8>,
@@ -460,8 +463,7 @@ impl Transport {
         self.streams.len().checked_sub(1)
     }
 
-    /// The format of a payload type, and with redundancy the type of what it wraps.
-    fn format(&mut self, pt: Pt) -> Option<(Format, Option<u8>)> {
+    fn format(&mut self, pt: Pt) -> Option<Wrapped> {
         if let Some((_, format)) = self.formats.iter().find(|(known, _)| *known == pt) {
             return *format;
         }

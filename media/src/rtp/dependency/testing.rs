@@ -1,8 +1,11 @@
 //! Structures as encoders send them, and a writer of descriptors that is independent of ours.
 
+/// Spatial and temporal layer, indications, references, chain differences.
+type Template = (u8, u8, &'static str, &'static [u32], &'static [u32]);
+
 /// A structure: for each template its layer, indications by letter, references, and chain differences.
 pub struct Mode {
-    pub templates: &'static [(u8, u8, &'static str, &'static [u32], &'static [u32])],
+    pub templates: &'static [Template],
     /// For each decode target its chain.
     pub protected_by: &'static [u32],
     pub chains: u32,
