@@ -12,6 +12,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use boltorezka_media::egress::Via;
 use boltorezka_media::shard::{Datagram, Offer, ShardCommand, ShardEvent};
 use boltorezka_proto::admission::Admitted;
 use boltorezka_proto::call::MediaPermissions;
@@ -180,12 +181,13 @@ fn turn(
 fn datagrams_of(world: &mut World, index: usize) -> Vec<(SocketAddr, Vec<u8>)> {
     let client = &mut world.clients[index];
     let address = client.address;
-    client.poll(world.now).into_iter().map(|(_, contents)| (address, contents)).collect()
+    client.poll(world.now).into_iter().map(|(_, _, contents)| (address, contents)).collect()
 }
 
 fn take(world: &mut World, now: Instant, datagrams: &[(SocketAddr, Vec<u8>)]) {
     let destination = shard_address(0);
-    let datagrams = datagrams.iter().map(|(source, contents)| Datagram { source: *source, destination, contents });
+    let datagram = |source, contents| Datagram { via: Via::Udp, source, destination, contents };
+    let datagrams = datagrams.iter().map(|(source, contents)| datagram(*source, contents.as_slice()));
     world.shards[0].handle_datagrams(now, datagrams);
     world.shards[0].handle_timeout(now);
     world.shards[0].poll_outgoing(now);
@@ -200,8 +202,8 @@ fn deliver(world: &mut World) {
     while is_part {
         for message in world.shards[0].outgoing() {
             sent += message.datagram_count() as u64;
-            let client = world.clients.iter_mut().find(|client| client.address == message.destination).unwrap();
-            message.datagrams().for_each(|datagram| client.receive(world.now, source, datagram));
+            let client = world.clients.iter_mut().find(|client| client.address == message.path.destination).unwrap();
+            message.datagrams().for_each(|datagram| client.receive(world.now, Via::Udp, source, datagram));
         }
         is_part = world.shards[0].poll_outgoing(world.now);
     }

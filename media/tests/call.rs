@@ -5,6 +5,7 @@ mod support;
 
 use std::time::Duration;
 
+use boltorezka_media::egress::Via;
 use boltorezka_media::shard::{Datagram, ShardCommand, ShardEvent};
 use boltorezka_proto::admission::ConnectionState;
 use boltorezka_proto::call::{
@@ -446,7 +447,7 @@ fn strangers_get_no_answer() {
     let datagrams =
         [stun("nobody:x"), stun(&format!("{answer_ufrag}:x")), vec![22; 200], vec![0x80; 100], vec![], vec![0]];
     for contents in &datagrams {
-        let datagram = Datagram { source, destination: shard_address(0), contents };
+        let datagram = Datagram { via: Via::Udp, source, destination: shard_address(0), contents };
         world.shards[0].handle_datagrams(world.now, [datagram]);
         world.settle();
     }
@@ -464,7 +465,7 @@ fn a_check_that_somebody_overheard_moves_nothing() {
     assert!(world.checks.len() > 2, "{} checks", world.checks.len());
     let source = "203.0.113.66:6666".parse().unwrap();
     for contents in world.checks.clone() {
-        let datagram = Datagram { source, destination: shard_address(0), contents: &contents };
+        let datagram = Datagram { via: Via::Udp, source, destination: shard_address(0), contents: &contents };
         world.shards[0].handle_datagrams(world.now, [datagram]);
         world.settle();
     }

@@ -202,7 +202,7 @@ pub struct NodeLoad {
     pub packets_resent: u64,
     /// Datagrams of the node's own: reports, probes, answers to checks, handshakes, in-call messages.
     pub datagrams_generated: u64,
-    /// Datagrams that the kernel took.
+    /// Datagrams that the kernel took, or the queue of a TCP connection.
     pub datagrams_sent: u64,
     /// Messages that they left in: several datagrams for one client are one message.
     pub messages_sent: u64,
@@ -216,6 +216,10 @@ pub struct NodeLoad {
     pub connections: u64,
     /// Connections that ended because of an error of theirs or in handling them.
     pub connections_failed: u64,
+    /// TCP connections that are open now, those of strangers too.
+    pub tcp_connections: u64,
+    /// TCP connections that were closed, by reason.
+    pub tcp_closed: std::collections::BTreeMap<String, u64>,
     /// Times that a turn's budget ran out, by budget.
     pub budget_exhausted: std::collections::BTreeMap<String, u64>,
 }

@@ -105,15 +105,20 @@ fn udp_port(settings: &Settings, port: u16, used_by_us: bool) -> Finding {
             Err(_) if used_by_us => return Good(format!("{port} is in use, by the running server")),
             Err(error) => return Bad(format!("{port} on {ip}: {error}. Stop what uses it, or set another port.")),
         };
+        if let Err(error) = TcpListener::bind((ip, port)) {
+            return Bad(format!("{port} on {ip}, for TCP: {error}. Stop what uses it, or set another port."));
+        }
         if let Err(error) = echo(&socket, SocketAddr::new(ip, port)) {
-            let cure = "Open it in the firewall for UDP";
+            let cure = "Open it in the firewall for UDP and TCP";
             return Bad(format!("{port}: a datagram to {ip} does not arrive ({error}). {cure}."));
         }
         reached.push(ip);
     }
     match reached.is_empty() {
         true => Bad(format!("{port}: this host has no address to listen on. Bring its network up, or set bind_ip.")),
-        false => Good(format!("{port} is free and reachable on {}; open it in the firewall for UDP", list(&reached))),
+        false => {
+            Good(format!("{port} is free and reachable on {}; open it in the firewall for UDP and TCP", list(&reached)))
+        }
     }
 }
 

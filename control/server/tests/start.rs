@@ -6,7 +6,7 @@ mod common;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 
-use common::{Place, boltorezka, free_udp_port, is_alive};
+use common::{Place, boltorezka, free_media_port, is_alive};
 
 fn refused(arguments: &[&str], variables: &[(&str, &str)], code: i32, parts: &[&str]) {
     let mut command = boltorezka(arguments);
@@ -103,7 +103,7 @@ fn a_data_dir_that_is_made_is_closed_to_others() {
 fn a_second_server_on_the_same_data_is_refused() {
     let place = Place::new();
     let mut server = place.serve(&[]);
-    let second = Place { folder: tempfile::tempdir().unwrap(), udp_port: free_udp_port() };
+    let second = Place { folder: tempfile::tempdir().unwrap(), udp_port: free_media_port() };
     let data_dir = place.data_dir().to_str().unwrap();
     let mut command = boltorezka(&["serve", "--http=127.0.0.1:0", "--data-dir", data_dir]);
     let output = command.arg(format!("--udp-port={}", second.udp_port)).output().unwrap();

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Place, eventually, free_udp_port, is_alive, signal};
+use common::{Place, eventually, free_media_port, is_alive, signal};
 
 #[test]
 fn media_outlives_a_killed_server_and_is_kept_by_the_next() {
@@ -37,7 +37,7 @@ fn a_node_with_other_settings_is_replaced() {
     first.signal("KILL");
     first.wait();
 
-    place.udp_port = free_udp_port();
+    place.udp_port = free_media_port();
     let mut second = place.serve(&[]);
     let line = second.log_line("is replaced");
     assert!(line.contains("other settings"), "{line}");

@@ -84,7 +84,11 @@ fn render_node_load(text: &mut String, load: &NodeLoad) {
         ("packets_forwarded_total", "RTP packets sent to clients for the first time.", load.packets_forwarded),
         ("packets_resent_total", "RTP packets sent to clients again.", load.packets_resent),
         ("datagrams_generated_total", "Datagrams of the node's own.", load.datagrams_generated),
-        ("datagrams_sent_total", "Datagrams that the kernel took.", load.datagrams_sent),
+        (
+            "datagrams_sent_total",
+            "Datagrams that the kernel took, or the queue of a TCP connection.",
+            load.datagrams_sent,
+        ),
         ("messages_sent_total", "Messages that datagrams left in.", load.messages_sent),
         ("received_bytes_total", "Bytes taken from the sockets.", load.bytes_received),
         ("sent_bytes_total", "Bytes given to the sockets.", load.bytes_sent),
@@ -96,6 +100,8 @@ fn render_node_load(text: &mut String, load: &NodeLoad) {
     let help = "Datagrams and packets not taken or not sent.";
     family("packets_dropped_total", "counter", help, Some("reason"), &many(&load.packets_dropped));
     family("connections", "gauge", "Connections that exist now.", None, &one(load.connections));
+    family("tcp_connections", "gauge", "TCP connections that are open now.", None, &one(load.tcp_connections));
+    family("tcp_closed_total", "counter", "TCP connections that were closed.", Some("reason"), &many(&load.tcp_closed));
     let help = "Times that a turn's budget ran out.";
     family("budget_exhausted_total", "counter", help, Some("budget"), &many(&load.budget_exhausted));
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use boltorezka_media::egress::Via;
 use boltorezka_media::node::registry::{Output, Registry};
 use boltorezka_media::shard::{
     Datagram, PeerMessage, ShardCommand, ShardConfig, ShardCore, TransportConfig, crypto_provider,
@@ -101,6 +102,7 @@ impl Node {
             core.handle_datagrams(
                 now,
                 mine.map(|arrival| Datagram {
+                    via: Via::Udp,
                     source: arrival.source,
                     destination: address,
                     contents: &arrival.contents,
@@ -130,7 +132,7 @@ impl Node {
             for message in core.outgoing() {
                 for datagram in message.datagrams() {
                     sent += 1;
-                    send(shard_address(index), message.destination, datagram);
+                    send(shard_address(index), message.path.destination, datagram);
                 }
             }
         }

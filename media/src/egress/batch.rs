@@ -1,6 +1,7 @@
 //! What leaves in a turn: datagrams in one arena, those of one destination that differ little in size as one message.
 
-use std::net::{IpAddr, SocketAddr};
+use super::path::{Path, Via};
+use crate::tcp::Content;
 
 /// Segments of one message (`UDP_SEGMENT`): the kernel takes 64.
 pub const SEGMENTS_MAX: usize = 64;
@@ -17,6 +18,7 @@ pub struct SendBatch {
     arena: Vec<u8>,
     messages: Vec<Message>,
     generated: u64,
+    has_tcp: bool,
 }
 
 /// A stretch of the arena for one destination.
@@ -25,18 +27,18 @@ struct Message {
     start: usize,
     end: usize,
     segment_bytes: usize,
-    source: IpAddr,
-    destination: SocketAddr,
+    path: Path,
+    content: Content,
 }
 
 /// Datagrams for one destination. Each but the last has `segment_bytes`, the last has that or less, so that the kernel can
 /// cut them apart itself (generic segmentation offload, `UDP_SEGMENT` in udp(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outgoing<'a> {
-    /// The local address to send from.
-    pub source: IpAddr,
     /// Where to.
-    pub destination: SocketAddr,
+    pub path: Path,
+    /// What they carry.
+    pub content: Content,
     /// The datagrams, one behind the other.
     pub contents: &'a [u8],
     /// Length of each but the last.
@@ -57,10 +59,10 @@ impl<'a> Outgoing<'a> {
 
 impl SendBatch {
     /// Adds a datagram that is no packet of a client's.
-    pub fn push(&mut self, source: IpAddr, destination: SocketAddr, datagram: &[u8]) {
+    pub fn push(&mut self, path: Path, datagram: &[u8]) {
         let start = self.arena.len();
         self.arena.extend_from_slice(datagram);
-        self.finish_generated(start, datagram.len(), source, destination);
+        self.finish_generated(start, datagram.len(), path, Content::Control);
     }
 
     /// The arena, to write datagrams behind what it holds; [`SendBatch::finish`] makes a message of them.
@@ -69,23 +71,29 @@ impl SendBatch {
     }
 
     /// Makes a message of what was written from `start` on: datagrams of `segment_bytes` each, the last of that or less.
-    pub fn finish(&mut self, start: usize, segment_bytes: usize, source: IpAddr, destination: SocketAddr) {
+    pub fn finish(&mut self, start: usize, segment_bytes: usize, path: Path, content: Content) {
         let end = self.arena.len();
         if end > start {
-            self.messages.push(Message { start, end, segment_bytes, source, destination });
+            self.messages.push(Message { start, end, segment_bytes, path, content });
+            self.has_tcp |= path.via != Via::Udp;
         }
     }
 
     /// As [`SendBatch::finish`], for datagrams that are no packets of clients.
-    pub fn finish_generated(&mut self, start: usize, segment_bytes: usize, source: IpAddr, destination: SocketAddr) {
+    pub fn finish_generated(&mut self, start: usize, segment_bytes: usize, path: Path, content: Content) {
         let bytes = self.arena.len().saturating_sub(start);
         self.generated += bytes.div_ceil(segment_bytes.max(1)) as u64;
-        self.finish(start, segment_bytes, source, destination);
+        self.finish(start, segment_bytes, path, content);
     }
 
     /// Datagrams since the last [`SendBatch::clear`] that are no packets of clients.
     pub fn generated(&self) -> u64 {
         self.generated
+    }
+
+    /// Whether any of it goes over TCP.
+    pub fn has_tcp(&self) -> bool {
+        self.has_tcp
     }
 
     /// How many messages there are.
@@ -102,8 +110,8 @@ impl SendBatch {
     pub fn iter(&self) -> impl Iterator<Item = Outgoing<'_>> {
         self.messages.iter().filter_map(|message| {
             Some(Outgoing {
-                source: message.source,
-                destination: message.destination,
+                path: message.path,
+                content: message.content,
                 contents: self.arena.get(message.start..message.end)?,
                 segment_bytes: message.segment_bytes,
             })
@@ -116,32 +124,36 @@ impl SendBatch {
         self.arena.shrink_to(KEPT_BYTES);
         self.messages.clear();
         self.generated = 0;
+        self.has_tcp = false;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tcp::TcpId;
 
     #[test]
     fn datagrams_come_out_as_they_went_in() {
-        let source: IpAddr = [192, 0, 2, 1].into();
-        let destination = SocketAddr::from(([192, 0, 2, 9], 5000));
+        let path = Path { via: Via::Udp, source: [192, 0, 2, 1].into(), destination: ([192, 0, 2, 9], 5000).into() };
         let mut batch = SendBatch::default();
-        batch.push(source, destination, &[1; 7]);
+        batch.push(path, &[1; 7]);
         let start = batch.arena().len();
         batch.arena().extend([2; 10]);
         batch.arena().extend([3; 10]);
         batch.arena().extend([4; 5]);
-        batch.finish(start, 10, source, destination);
-        batch.finish(batch.arena.len(), 10, source, destination);
+        batch.finish(start, 10, path, Content::Video);
+        batch.finish(batch.arena.len(), 10, path, Content::Audio);
         let sizes: Vec<Vec<usize>> =
             batch.iter().map(|message| message.datagrams().map(<[u8]>::len).collect()).collect();
         assert_eq!(sizes, [vec![7], vec![10, 10, 5]]);
         assert_eq!(batch.iter().map(Outgoing::datagram_count).collect::<Vec<_>>(), [1, 3]);
+        assert!(!batch.has_tcp());
+        batch.push(Path { via: Via::Tcp(TcpId(1)), ..path }, &[1]);
+        assert!(batch.has_tcp());
         batch.clear();
-        assert!(batch.is_empty());
-        batch.push(source, destination, &[0; 2 * KEPT_BYTES]);
+        assert!(batch.is_empty() && !batch.has_tcp());
+        batch.push(path, &[0; 2 * KEPT_BYTES]);
         batch.clear();
         assert!(batch.arena.capacity() <= KEPT_BYTES, "memory of one large turn is not kept");
     }

@@ -1,12 +1,12 @@
 //! What one connection is sent.
 
 use std::any::Any;
-use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::batch::{MESSAGE_BYTES_MAX, SEGMENTS_MAX, SendBatch};
 use super::content::{descriptor, header_of, is_described, payload_of, rewrite_payload};
 use super::header::Header;
+use super::path::{Path, Via};
 use super::rtcp::{self, Feedback};
 use super::srtp::{Opener, Sealer, SrtpError};
 use super::stream::{Stream, StreamConfig};
@@ -14,6 +14,7 @@ use crate::bwe::{Estimator, Probe};
 use crate::router::Munged;
 use crate::rtp::Packet;
 use crate::rtp::dependency::DESCRIPTOR_BYTES_MAX;
+use crate::tcp::{Content, TcpId};
 
 /// Packets of about the same size leave as one message when padding makes them equal. More than this would cost more
 /// bandwidth than it is worth.
@@ -28,15 +29,6 @@ const PADDING_BYTES: u8 = 255;
 const ORIGINAL_SEQUENCE_BYTES: usize = 2;
 /// Our clock's zero as an NTP timestamp, 2026-01-01. Only differences matter to a receiver.
 const NTP_BASE: u64 = 3_976_214_400 << 32;
-
-/// Where a connection's datagrams go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Path {
-    /// The local address that the client knows.
-    pub source: IpAddr,
-    /// The client's.
-    pub destination: SocketAddr,
-}
 
 /// A packet that is to leave in a slot.
 #[derive(Debug, Clone, Copy)]
@@ -115,9 +107,21 @@ impl Sender {
         self.path.get_or_insert(path);
     }
 
-    /// Sends everything there from now on.
+    /// Where datagrams go now.
+    pub fn path(&self) -> Option<Path> {
+        self.path
+    }
+
+    /// Something authentic came from there: media follows the client.
     pub fn follow(&mut self, path: Path) {
         self.path = Some(path);
+    }
+
+    /// A TCP connection is closed. What went there takes `other`, where there is one.
+    pub fn close_tcp(&mut self, id: TcpId, other: Option<Path>) {
+        if self.path.is_some_and(|path| path.via == Via::Tcp(id)) {
+            self.path = other;
+        }
     }
 
     /// Adds the stream of the next slot.
@@ -235,9 +239,14 @@ impl Sender {
             written.refused = queue.len() as u64;
             return written;
         };
+        let is_video = packets.first().is_some_and(|packet| packet.format.codec.is_video());
+        let content = if is_video { Content::Video } else { Content::Audio };
         let mut rest = queue;
         while !rest.is_empty() {
-            let run = self.run(slot, rest, packets);
+            let run = match path.via {
+                Via::Udp => self.run(slot, rest, packets),
+                Via::Tcp(_) => Run::ALONE,
+            };
             let (current, later) = rest.split_at(run.length.clamp(1, rest.len()));
             let start = batch.arena().len();
             for (place, queued) in current.iter().enumerate() {
@@ -248,7 +257,7 @@ impl Sender {
                     false => written.refused += 1,
                 }
             }
-            batch.finish(start, run.segment_bytes, path.source, path.destination);
+            batch.finish(start, run.segment_bytes, path, content);
             rest = later;
         }
         self.write_report(now, slot, path, batch);
@@ -266,8 +275,7 @@ impl Sender {
     /// How many of the first packets can leave as one message, and the size that all but the last are padded to.
     fn run(&self, slot: usize, queue: &[Queued], packets: &[Packet]) -> Run {
         if queue.len() == 1 {
-            // Its length is that of no other.
-            return Run { length: 1, segment_bytes: usize::MAX };
+            return Run::ALONE;
         }
         let (mut lowest, mut highest, mut total) = (usize::MAX, 0, 0);
         for (length, queued) in queue.iter().enumerate() {
@@ -383,7 +391,7 @@ impl Sender {
             batch.arena().truncate(start);
         }
         let bytes = batch.arena().len() - start;
-        batch.finish_generated(start, bytes, path.source, path.destination);
+        batch.finish_generated(start, bytes, path, Content::Control);
     }
 
     /// Padding on a retransmission stream, which receivers measure and throw away. It leaves as one burst.
@@ -428,7 +436,7 @@ impl Sender {
                 break;
             }
         }
-        batch.finish_generated(start, datagram_bytes, path.source, path.destination);
+        batch.finish_generated(start, datagram_bytes, path, Content::Video);
     }
 }
 
@@ -444,6 +452,11 @@ pub struct Written {
 struct Run {
     length: usize,
     segment_bytes: usize,
+}
+
+impl Run {
+    /// One packet, whose length is that of no other. On TCP nothing is gained by more.
+    const ALONE: Self = Self { length: 1, segment_bytes: usize::MAX };
 }
 
 /// Appends padding, whose last byte says how much it is (RFC 3550, section 5.1).

@@ -10,6 +10,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::addresses::socket_address;
 use super::control::{CONTROL_BYTES, ControlBuffer, local_address};
+use super::poller::Poller;
 use super::steering::split_off_reports;
 use super::wake::{Waker, wait};
 
@@ -109,13 +110,14 @@ impl UdpSocket {
         Ok(address.map_or(0, |address| address.port()))
     }
 
-    /// Blocks until something is in one of the lanes, `waker` was woken, or `timeout` is over.
+    /// Blocks until something is in one of the lanes, one of the sockets of `others` is ready, `waker` was woken, or
+    /// `timeout` is over. Says whether one of `others` is ready.
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn wait(&self, waker: &Waker, timeout: Duration, lanes: &[Lane]) -> io::Result<()> {
+    pub fn wait(&self, waker: &Waker, timeout: Duration, lanes: &[Lane], others: &Poller) -> io::Result<bool> {
         let sockets = lanes.iter().filter_map(|lane| self.socket_of(*lane));
-        wait(sockets, waker, timeout)
+        wait(sockets, others, waker, timeout)
     }
 
     fn socket_of(&self, lane: Lane) -> Option<&Socket> {
@@ -269,10 +271,10 @@ mod tests {
 
     fn receive_all(socket: &mut UdpSocket, count: usize) -> Vec<Taken> {
         let mut all = Vec::new();
-        let waker = Waker::new().unwrap();
+        let (waker, others) = (Waker::new().unwrap(), Poller::new().unwrap());
         let deadline = Instant::now() + Duration::from_secs(5);
         while all.len() < count && Instant::now() < deadline {
-            socket.wait(&waker, Duration::from_millis(100), &[Lane::Media]).unwrap();
+            socket.wait(&waker, Duration::from_millis(100), &[Lane::Media], &others).unwrap();
             all.extend(take(socket, Lane::Media));
         }
         all
@@ -340,10 +342,10 @@ mod tests {
         let server = UdpSocket::bind(None, 0).unwrap();
         let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         client.send_to(&[128, 200], ("127.0.0.1", server.local_port().unwrap())).unwrap();
-        let waker = Waker::new().unwrap();
+        let (waker, others) = (Waker::new().unwrap(), Poller::new().unwrap());
         let timed = |lanes: &[Lane]| {
             let start = Instant::now();
-            server.wait(&waker, Duration::from_millis(200), lanes).unwrap();
+            assert!(!server.wait(&waker, Duration::from_millis(200), lanes, &others).unwrap());
             start.elapsed()
         };
         assert!(timed(&[Lane::Media]) >= Duration::from_millis(200));

@@ -6,6 +6,8 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::poller::Poller;
+
 /// Wakes a thread out of [`wait`]. Waking it many times before it looks is waking it once.
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<File>);
@@ -45,20 +47,21 @@ impl Waker {
 /// Sockets that one thread waits for at most.
 const SOCKETS_MAX: usize = 2;
 
-/// Blocks until one of `sockets` is readable, `waker` was woken, or `timeout` is over. Pending wake-ups are taken. Sockets
-/// beyond the second are not waited for.
+/// Blocks until one of `sockets` is readable, one in `others` is ready, `waker` was woken, or `timeout` is over. Pending
+/// wake-ups are taken. Sockets beyond the second are not waited for. Says whether one in `others` is ready.
 ///
 /// # Errors
 /// What `ppoll(2)` says, but not an interruption by a signal, which counts as waking.
 pub(super) fn wait<'a>(
     sockets: impl Iterator<Item = &'a (impl AsRawFd + 'a)>,
+    others: &Poller,
     waker: &Waker,
     timeout: Duration,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
     // No file: poll(2) passes it over.
-    let mut entries = [entry(waker.0.as_raw_fd()), entry(-1), entry(-1)];
-    for (place, socket) in entries.iter_mut().skip(1).zip(sockets.take(SOCKETS_MAX)) {
+    let mut entries = [entry(waker.0.as_raw_fd()), entry(others.as_raw_fd()), entry(-1), entry(-1)];
+    for (place, socket) in entries.iter_mut().skip(2).zip(sockets.take(SOCKETS_MAX)) {
         *place = entry(socket.as_raw_fd());
     }
     let timeout = libc::timespec {
@@ -70,14 +73,14 @@ pub(super) fn wait<'a>(
         unsafe { libc::ppoll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, &timeout, std::ptr::null()) };
     match result {
         0.. => {
-            let [woken, ..] = entries;
+            let [woken, others, ..] = entries;
             if woken.revents != 0 {
                 waker.reset();
             }
-            Ok(())
+            Ok(others.revents != 0)
         }
         _ => match io::Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(false),
             error => Err(error),
         },
     }
@@ -94,9 +97,12 @@ mod tests {
     fn a_waiting_thread_is_woken_by_each_cause() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let waker = Waker::new().unwrap();
+        let mut others = Poller::new().unwrap();
+        let (mut far, near) = std::os::unix::net::UnixStream::pair().unwrap();
+        others.add(&near, 1).unwrap();
         let timed = |timeout| {
             let start = Instant::now();
-            wait([&socket].into_iter(), &waker, timeout).unwrap();
+            assert!(!wait([&socket].into_iter(), &others, &waker, timeout).unwrap());
             start.elapsed()
         };
         assert!(timed(Duration::from_millis(30)) >= Duration::from_millis(30));
@@ -106,5 +112,7 @@ mod tests {
         assert!(timed(Duration::from_millis(30)) >= Duration::from_millis(30), "woken once");
         socket.send_to(b"x", socket.local_addr().unwrap()).unwrap();
         assert!(timed(Duration::from_secs(5)) < Duration::from_secs(1));
+        far.write_all(b"x").unwrap();
+        assert!(wait([&socket; 0].into_iter(), &others, &waker, Duration::from_secs(5)).unwrap());
     }
 }

@@ -13,9 +13,9 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use crate::net::{UdpSocket, host_addresses};
+use crate::net::{TcpListener, UdpSocket, host_addresses};
 use crate::shard::thread::{EVENT_QUEUE, PeerHandle, ShardEnded, ShardHandle, ShardInbox, ShardLoop};
-use crate::shard::{ShardConfig, ShardCore, ShardEvent, TransportConfig, crypto_provider};
+use crate::shard::{ShardConfig, ShardCore, ShardEvent, TcpEndpoint, TransportConfig, crypto_provider};
 
 /// Shards of a node: their number has eight bits in a track's number, and a room's shards are a mask of 64.
 pub const SHARDS_MAX: usize = 64;
@@ -23,7 +23,7 @@ pub const SHARDS_MAX: usize = 64;
 /// What a node has to know.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
-    /// Shard `i` listens on this port plus `i`.
+    /// Shard `i` listens on this port plus `i`, for UDP and for TCP.
     pub udp_port: u16,
     /// Threads, each with its port.
     pub shards: usize,
@@ -67,8 +67,10 @@ pub enum NodeError {
         shards: usize,
     },
     /// A port could not be taken.
-    #[error("UDP port {port} cannot be used ({error}): free it, or set udp_port to another")]
+    #[error("{protocol} port {port} cannot be used ({error}): free it, or set udp_port to another")]
     Bind {
+        /// UDP or TCP: media come in over both.
+        protocol: &'static str,
         /// The port.
         port: u16,
         /// What the system said.
@@ -118,21 +120,24 @@ impl Node {
         let epoch = u64::from_ne_bytes(epoch);
 
         let mut handles = Vec::new();
-        let mut inboxes: Vec<(UdpSocket, Vec<SocketAddr>, ShardInbox)> = Vec::new();
+        let mut inboxes: Vec<(UdpSocket, TcpEndpoint, Vec<SocketAddr>, ShardInbox)> = Vec::new();
         for index in 0..shard_count {
             let offset = u16::try_from(index).unwrap_or(u16::MAX);
             let port = udp_port.checked_add(offset).ok_or(NodeError::Ports { udp_port, shards: shard_count })?;
-            let socket = UdpSocket::bind(bind_ip, port).map_err(|error| NodeError::Bind { port, error })?;
+            let refused = |protocol| move |error| NodeError::Bind { protocol, port, error };
+            let socket = UdpSocket::bind(bind_ip, port).map_err(refused("UDP"))?;
+            let listener = TcpListener::beside(&socket).map_err(refused("TCP"))?;
+            let tcp = TcpEndpoint::new(listener, Instant::now()).map_err(NodeError::Start)?;
             let candidates = ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
             let (handle, inbox) = ShardHandle::new().map_err(NodeError::Start)?;
             handles.push(handle);
-            inboxes.push((socket, candidates, inbox));
+            inboxes.push((socket, tcp, candidates, inbox));
         }
 
         let (events, receiver) = tokio::sync::mpsc::channel(EVENT_QUEUE);
         let peers: Vec<PeerHandle> = handles.iter().map(ShardHandle::peer).collect();
         let mut threads = Vec::new();
-        for (index, (socket, candidates, inbox)) in inboxes.into_iter().enumerate() {
+        for (index, (socket, tcp, candidates, inbox)) in inboxes.into_iter().enumerate() {
             let shard = u8::try_from(index).unwrap_or(u8::MAX);
             let transport = TransportConfig {
                 candidates: candidates.clone(),
@@ -150,7 +155,7 @@ impl Node {
             };
             let core = ShardCore::new(shard_config, Instant::now());
             let (shards, events) = (peers.clone(), events.clone());
-            let shard_loop = ShardLoop { shard, core, socket, candidates, inbox, shards, events };
+            let shard_loop = ShardLoop { shard, core, socket, tcp, candidates, inbox, shards, events };
             let thread = std::thread::Builder::new().name(format!("shard-{shard}"));
             threads.push(thread.spawn(move || shard_loop.run()).map_err(NodeError::Start)?);
         }
@@ -199,7 +204,11 @@ mod tests {
         let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = Node::start(config(port, 1)).unwrap_err().to_string();
-        assert!(error.contains(&port.to_string()) && error.contains("udp_port"), "{error}");
+        assert!(error.contains(&format!("UDP port {port}")) && error.contains("udp_port"), "{error}");
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = Node::start(config(port, 1)).unwrap_err().to_string();
+        assert!(error.contains(&format!("TCP port {port}")) && error.contains("udp_port"), "{error}");
         assert!(matches!(Node::start(config(65_535, 2)), Err(NodeError::Ports { .. } | NodeError::Bind { .. })));
     }
 

@@ -194,6 +194,10 @@ impl Registry {
             load.bytes_sent += counters.bytes_sent;
             load.connections += counters.connections;
             load.connections_failed += counters.connections_failed;
+            load.tcp_connections += counters.tcp_connections;
+            for (reason, count) in &counters.tcp_closed {
+                *load.tcp_closed.entry((*reason).to_owned()).or_default() += count;
+            }
             for (reason, count) in &counters.packets_dropped {
                 *load.packets_dropped.entry((*reason).to_owned()).or_default() += count;
             }

@@ -25,6 +25,11 @@ impl Codec {
             Self::Vp8 | Self::Vp9 | Self::H264 | Self::H265 | Self::Av1 => 90_000,
         }
     }
+
+    /// Whether it carries pictures.
+    pub fn is_video(self) -> bool {
+        self != Self::Opus
+    }
 }
 
 /// A codec with what its `a=fmtp` line says about compatibility.

@@ -15,6 +15,7 @@ use crate::net::prefetch;
 use crate::router::Forwarder;
 use crate::router::slots::Wish;
 use crate::rtp::Format;
+use crate::tcp::TcpId;
 
 /// Sections that a connection may have in each direction. A grid of 49 and some sounds fit; more would make offers of
 /// hundreds of kilobytes.
@@ -142,11 +143,29 @@ impl Connection {
         self.sender.touched(slot).for_each(prefetch);
     }
 
-    /// Sends everything to where an authentic record of the client came from: a client that changes its network is followed
-    /// with its first packet, and whoever only repeats its checks gets nothing.
+    /// Something that only the client can have sent came from there: all that it is sent follows it.
     pub fn follow(&mut self, path: Path) {
-        self.sender.follow(path);
-        self.transport.follow(path);
+        // Reports seldom show another path, and the transport lies elsewhere in memory.
+        if self.sender.path() != Some(path) {
+            self.sender.follow(path);
+            self.transport.follow(path);
+        }
+    }
+
+    /// The client chose a path for data. That alone moves nothing, but it is taken when there is no other.
+    pub fn nominate(&mut self, path: Path) {
+        self.reach.nominate(path);
+        if self.state != ConnectionState::Connecting {
+            self.sender.suggest_path(path);
+        }
+    }
+
+    /// A TCP connection of the client's is closed: what went there takes the path that it chose last among the others.
+    pub fn close_tcp(&mut self, id: TcpId) {
+        self.reach.close(id);
+        let other = self.reach.nominated();
+        self.sender.close_tcp(id, other);
+        self.transport.close_tcp(id, other);
     }
 
     /// Enters `state`; says whether it is a new one.

@@ -2,10 +2,13 @@
 //!
 //! A known source address belongs to one connection. Anything else must be a STUN binding request whose user name starts
 //! with a fragment that this shard gave out in this run; the connection then checks the request's integrity before the
-//! address becomes known.
+//! address becomes known. A TCP connection is told from others by its number, and otherwise treated as an address.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+
+use crate::egress::{Path, Via};
+use crate::tcp::TcpId;
 
 /// Addresses that one connection may use at a time: its interfaces times two IP versions, with room for changes of
 /// network. A client that uses more loses its oldest.
@@ -38,19 +41,48 @@ const ICE_CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 pub struct Demux<K> {
     prefix: String,
     by_address: HashMap<SocketAddr, K>,
+    by_tcp: HashMap<TcpId, K>,
     by_ufrag: HashMap<String, K>,
+    /// TCP connections that are of no more use.
+    unused: Vec<TcpId>,
 }
 
 /// How one connection is reached.
 #[derive(Debug, Default)]
 pub struct Reach {
-    addresses: Vec<SocketAddr>,
+    paths: Vec<KnownPath>,
     ufrags: Vec<String>,
     learned: usize,
     transactions: VecDeque<TransactionId>,
 }
 
+/// A way to the client.
+#[derive(Debug)]
+struct KnownPath {
+    path: Path,
+    /// The client chose it for data (RFC 8445, section 8.1.1).
+    is_nominated: bool,
+}
+
 impl Reach {
+    /// Notes that the client chose a path for data. The last choice counts.
+    pub fn nominate(&mut self, path: Path) {
+        if let Some(index) = self.paths.iter().position(|known| is_same_way(known.path, path)) {
+            self.paths.remove(index);
+            self.paths.push(KnownPath { path, is_nominated: true });
+        }
+    }
+
+    /// A TCP connection of the client is closed.
+    pub fn close(&mut self, id: TcpId) {
+        self.paths.retain(|known| known.path.via != Via::Tcp(id));
+    }
+
+    /// The path that the client chose last.
+    pub fn nominated(&self) -> Option<Path> {
+        self.paths.iter().rev().find(|known| known.is_nominated).map(|known| known.path)
+    }
+
     /// Whether another address may be learned. str0m keeps what it has seen.
     pub fn may_grow(&self) -> bool {
         self.learned < ADDRESSES_LEARNED_MAX
@@ -100,7 +132,13 @@ impl<K: Copy + PartialEq> Demux<K> {
     pub fn new(shard: u8, epoch: u64) -> Self {
         let bits = (u64::from(shard) << 40) | (epoch & 0xff_ffff_ffff);
         let characters = (0..PREFIX_LENGTH).map(|place| ice_character((bits >> (6 * place)) as u8));
-        Self { prefix: characters.collect(), by_address: HashMap::new(), by_ufrag: HashMap::new() }
+        Self {
+            prefix: characters.collect(),
+            by_address: HashMap::new(),
+            by_tcp: HashMap::new(),
+            by_ufrag: HashMap::new(),
+            unused: Vec::new(),
+        }
     }
 
     /// A new user fragment and password, made of random bytes.
@@ -121,37 +159,55 @@ impl<K: Copy + PartialEq> Demux<K> {
         }
     }
 
-    /// Notes that `key` has proven to own `address`.
-    pub fn learn(&mut self, address: SocketAddr, key: K, reach: &mut Reach) {
-        self.by_address.insert(address, key);
+    /// Notes that `key` has proven to be at the other end of `path`.
+    pub fn learn(&mut self, path: Path, key: K, reach: &mut Reach) {
+        match path.via {
+            Via::Udp => self.by_address.insert(path.destination, key),
+            Via::Tcp(id) => self.by_tcp.insert(id, key),
+        };
         reach.learned += 1;
-        reach.addresses.retain(|known| *known != address);
-        reach.addresses.push(address);
-        if reach.addresses.len() > ADDRESSES_PER_CONNECTION_MAX {
-            let oldest = reach.addresses.remove(0);
-            self.release(oldest, key);
+        reach.paths.retain(|known| !is_same_way(known.path, path));
+        reach.paths.push(KnownPath { path, is_nominated: false });
+        if reach.paths.len() > ADDRESSES_PER_CONNECTION_MAX {
+            match reach.paths.remove(0).path {
+                Path { via: Via::Tcp(id), .. } => self.unused.push(id),
+                path => self.release(path, key),
+            }
         }
     }
 
-    /// The connection that an address is known of.
-    pub fn owner(&self, address: SocketAddr) -> Option<K> {
-        self.by_address.get(&address).copied()
+    /// The connection that is known to be at the other end of a path.
+    pub fn owner(&self, via: Via, address: SocketAddr) -> Option<K> {
+        match via {
+            Via::Udp => self.by_address.get(&address).copied(),
+            Via::Tcp(id) => self.by_tcp.get(&id).copied(),
+        }
+    }
+
+    /// Forgets a TCP connection that is closed; says whose it was.
+    pub fn close(&mut self, id: TcpId) -> Option<K> {
+        self.by_tcp.remove(&id)
+    }
+
+    /// Takes the TCP connections that are of no more use.
+    pub fn take_unused(&mut self) -> impl Iterator<Item = TcpId> + '_ {
+        self.unused.drain(..)
     }
 
     /// Forgets a connection.
     pub fn forget(&mut self, key: K, reach: &Reach) {
-        for &address in &reach.addresses {
-            self.release(address, key);
+        for known in &reach.paths {
+            self.release(known.path, key);
         }
         for ufrag in &reach.ufrags {
             self.by_ufrag.remove(ufrag);
         }
     }
 
-    /// Where a datagram from `source` goes. A binding request goes where its user name says, even from a known address:
+    /// Where a datagram goes that came from `source` by way of `via`. A binding request goes where its user name says, even from a known address:
     /// a browser may use a port again for its next connection.
-    pub fn find(&self, source: SocketAddr, datagram: &[u8]) -> Destination<K> {
-        let known = self.by_address.get(&source).copied();
+    pub fn find(&self, via: Via, source: SocketAddr, datagram: &[u8]) -> Destination<K> {
+        let known = self.owner(via, source);
         let Some(ufrag) = binding_request_ufrag(datagram) else {
             return known.map_or(Destination::Unknown("unknown_source"), Destination::Known);
         };
@@ -163,11 +219,22 @@ impl<K: Copy + PartialEq> Demux<K> {
         }
     }
 
-    fn release(&mut self, address: SocketAddr, key: K) {
-        if self.by_address.get(&address) == Some(&key) {
-            self.by_address.remove(&address);
+    fn release(&mut self, path: Path, key: K) {
+        if self.owner(path.via, path.destination) == Some(key) {
+            match path.via {
+                Via::Udp => drop(self.by_address.remove(&path.destination)),
+                Via::Tcp(id) => {
+                    self.by_tcp.remove(&id);
+                    self.unused.push(id);
+                }
+            }
         }
     }
+}
+
+/// Whether two paths are told apart by nothing when a datagram comes: two local addresses lead to the same client.
+fn is_same_way(one: Path, other: Path) -> bool {
+    one.via == other.via && one.destination == other.destination
 }
 
 fn ice_character(bits: u8) -> char {
@@ -176,23 +243,35 @@ fn ice_character(bits: u8) -> char {
 
 /// The server's half of the user name in a STUN binding request (RFC 8489, sections 5 and 14.3; RFC 8445, section 7.2.2).
 fn binding_request_ufrag(datagram: &[u8]) -> Option<&str> {
+    const USERNAME: u16 = 0x0006;
+    let (_, name) = binding_request(datagram)?.find(|(kind, _)| *kind == USERNAME)?;
+    std::str::from_utf8(name).ok()?.split(':').next()
+}
+
+/// Whether a datagram is a check that chooses its path for data (`USE-CANDIDATE` in RFC 8445, section 7.1.2).
+pub fn is_nomination(datagram: &[u8]) -> bool {
+    const USE_CANDIDATE: u16 = 0x0025;
+    binding_request(datagram).is_some_and(|mut attributes| attributes.any(|(kind, _)| kind == USE_CANDIDATE))
+}
+
+/// The attributes of a STUN binding request that its integrity covers; `None` for any other datagram (RFC 8489).
+fn binding_request(datagram: &[u8]) -> Option<impl Iterator<Item = (u16, &[u8])>> {
     const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
-    const USERNAME: [u8; 2] = [0x00, 0x06];
+    const MESSAGE_INTEGRITY: u16 = 0x0008;
 
     let (header, mut attributes) = datagram.split_first_chunk::<STUN_HEADER_LENGTH>()?;
     let [k0, k1, _, _, c0, c1, c2, c3, ..] = *header;
     if [k0, k1] != BINDING_REQUEST || [c0, c1, c2, c3] != MAGIC_COOKIE {
         return None;
     }
-    while let Some((&[t0, t1, l0, l1], rest)) = attributes.split_first_chunk::<4>() {
+    let all = std::iter::from_fn(move || {
+        let (&[t0, t1, l0, l1], rest) = attributes.split_first_chunk::<4>()?;
         let length = usize::from(u16::from_be_bytes([l0, l1]));
         let value = rest.get(..length)?;
-        if [t0, t1] == USERNAME {
-            return std::str::from_utf8(value).ok()?.split(':').next();
-        }
-        attributes = rest.get(length.next_multiple_of(4)..)?;
-    }
-    None
+        attributes = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((u16::from_be_bytes([t0, t1]), value))
+    });
+    Some(all.take_while(|(kind, _)| *kind != MESSAGE_INTEGRITY))
 }
 
 #[cfg(test)]
@@ -209,6 +288,15 @@ mod tests {
         message
     }
 
+    fn udp(address: &str) -> Path {
+        let source = [203, 0, 113, 1].into();
+        Path { via: Via::Udp, source, destination: address.parse().unwrap() }
+    }
+
+    fn find(demux: &Demux<char>, path: Path, datagram: &[u8]) -> Destination<char> {
+        demux.find(path.via, path.destination, datagram)
+    }
+
     #[test]
     fn a_request_with_a_known_fragment_claims_its_connection() {
         let mut demux = Demux::new(3, 99);
@@ -216,16 +304,16 @@ mod tests {
         assert_eq!((ufrag.len(), password.len()), (PREFIX_LENGTH + RANDOM_LENGTH, PASSWORD_LENGTH));
         let mut reach = Reach::default();
         demux.expect(ufrag.clone(), 'a', &mut reach);
-        let source = "192.0.2.1:5000".parse().unwrap();
+        let path = udp("192.0.2.1:5000");
         let claim = request(&format!("{ufrag}:client"));
-        assert_eq!(demux.find(source, &claim), Destination::Claimed('a'));
-        assert_eq!(demux.find(source, &[0x80, 111, 0, 1]), Destination::Unknown("unknown_source"));
-        demux.learn(source, 'a', &mut reach);
-        assert_eq!(demux.find(source, &claim), Destination::Known('a'));
-        assert_eq!(demux.find(source, &[0x80, 111, 0, 1]), Destination::Known('a'));
+        assert_eq!(find(&demux, path, &claim), Destination::Claimed('a'));
+        assert_eq!(find(&demux, path, &[0x80, 111, 0, 1]), Destination::Unknown("unknown_source"));
+        demux.learn(path, 'a', &mut reach);
+        assert_eq!(find(&demux, path, &claim), Destination::Known('a'));
+        assert_eq!(find(&demux, path, &[0x80, 111, 0, 1]), Destination::Known('a'));
         demux.forget('a', &reach);
-        assert_eq!(demux.find(source, &claim), Destination::Unknown("ended_connection"));
-        assert_eq!(demux.find(source, &request("else:client")), Destination::Unknown("unknown_ufrag"));
+        assert_eq!(find(&demux, path, &claim), Destination::Unknown("ended_connection"));
+        assert_eq!(find(&demux, path, &request("else:client")), Destination::Unknown("unknown_ufrag"));
     }
 
     #[test]
@@ -233,12 +321,12 @@ mod tests {
         let mut demux = Demux::new(0, 1);
         let (mut old, mut new) = (Reach::default(), Reach::default());
         demux.expect("new".into(), 'n', &mut new);
-        let source = "192.0.2.1:5000".parse().unwrap();
-        demux.learn(source, 'o', &mut old);
-        assert_eq!(demux.find(source, &request("new:client")), Destination::Claimed('n'));
-        demux.learn(source, 'n', &mut new);
+        let path = udp("192.0.2.1:5000");
+        demux.learn(path, 'o', &mut old);
+        assert_eq!(find(&demux, path, &request("new:client")), Destination::Claimed('n'));
+        demux.learn(path, 'n', &mut new);
         demux.forget('o', &old);
-        assert_eq!(demux.find(source, &[0x80]), Destination::Known('n'));
+        assert_eq!(find(&demux, path, &[0x80]), Destination::Known('n'));
     }
 
     #[test]
@@ -246,9 +334,59 @@ mod tests {
         let mut demux = Demux::new(0, 1);
         let mut reach = Reach::default();
         for port in 1..=20 {
-            demux.learn(SocketAddr::from(([192, 0, 2, 1], port)), 'a', &mut reach);
+            demux.learn(udp(&format!("192.0.2.1:{port}")), 'a', &mut reach);
         }
-        assert_eq!((reach.addresses.len(), demux.by_address.len()), (ADDRESSES_PER_CONNECTION_MAX, 8));
+        assert_eq!((reach.paths.len(), demux.by_address.len()), (ADDRESSES_PER_CONNECTION_MAX, 8));
+    }
+
+    #[test]
+    fn a_tcp_connection_is_known_by_its_number() {
+        let mut demux = Demux::new(0, 1);
+        let mut reach = Reach::default();
+        let over_udp = udp("192.0.2.1:5000");
+        let over_tcp = Path { via: Via::Tcp(TcpId(4)), ..over_udp };
+        demux.learn(over_tcp, 'a', &mut reach);
+        assert_eq!(find(&demux, over_tcp, &[0x80]), Destination::Known('a'));
+        assert_eq!(find(&demux, over_udp, &[0x80]), Destination::Unknown("unknown_source"));
+        let other = Path { via: Via::Tcp(TcpId(5)), ..over_tcp };
+        assert_eq!(find(&demux, other, &[0x80]), Destination::Unknown("unknown_source"));
+        demux.learn(other, 'a', &mut reach);
+        assert_eq!(demux.close(TcpId(4)), Some('a'));
+        reach.close(TcpId(4));
+        assert_eq!(find(&demux, over_tcp, &[0x80]), Destination::Unknown("unknown_source"));
+        demux.forget('a', &reach);
+        assert_eq!(demux.take_unused().collect::<Vec<_>>(), [TcpId(5)], "the other is closed already");
+    }
+
+    #[test]
+    fn the_path_that_was_chosen_last_is_in_force() {
+        let mut demux = Demux::new(0, 1);
+        let mut reach = Reach::default();
+        let paths = [udp("192.0.2.1:1"), Path { via: Via::Tcp(TcpId(4)), ..udp("192.0.2.1:2") }, udp("192.0.2.1:3")];
+        paths.iter().for_each(|path| demux.learn(*path, 'a', &mut reach));
+        assert_eq!(reach.nominated(), None);
+        reach.nominate(paths[0]);
+        reach.nominate(paths[1]);
+        assert_eq!(reach.nominated(), Some(paths[1]));
+        reach.close(TcpId(4));
+        assert_eq!(reach.nominated(), Some(paths[0]));
+        reach.nominate(udp("192.0.2.1:9"));
+        assert_eq!(reach.nominated(), Some(paths[0]), "one that never passed a check is none");
+    }
+
+    #[test]
+    fn only_a_check_that_says_so_chooses_a_path() {
+        let mut check = request("someone");
+        assert!(!is_nomination(&check));
+        let mut after_its_integrity = [&check[..], &[0x00, 0x08, 0, 4, 0, 0, 0, 0]].concat();
+        for message in [&mut check, &mut after_its_integrity] {
+            message.extend([0x00, 0x25, 0, 0]);
+        }
+        assert!(is_nomination(&check));
+        assert!(!is_nomination(&after_its_integrity));
+        check[1] = 0x01;
+        check[0] = 0x01;
+        assert!(!is_nomination(&check), "an answer");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::formats::payload_type;
 use super::messages::Counters;
 use super::track::{Subscription, Track};
 use super::{ConnectionKey, Datagram, OUTGOING_MESSAGES, ShardCore};
-use crate::egress::{Path, Queued, Request, StreamConfig};
+use crate::egress::{Queued, Request, StreamConfig};
 use crate::rtp::{Format, Packet};
 
 /// The slots are chosen anew when the estimate differs by more than one part in this of what they were chosen for.
@@ -132,13 +132,12 @@ impl ShardCore {
     /// Takes what a client reports about what it is sent.
     pub(super) fn take_reports(&mut self, now: Instant, key: ConnectionKey, datagram: Datagram<'_>) -> ReportsFor {
         let Some(connection) = self.connections.get_mut(key) else { return ReportsFor::Nobody };
-        let path = Path { source: datagram.destination.ip(), destination: datagram.source };
         self.requests.clear();
-        let Connection { sender, .. } = connection;
-        if sender.receive_rtcp(now, datagram.contents, &mut self.report, &mut self.requests).is_err() {
+        let taken = connection.sender.receive_rtcp(now, datagram.contents, &mut self.report, &mut self.requests);
+        if taken.is_err() {
             return ReportsFor::Nobody;
         }
-        connection.follow(path);
+        connection.follow(datagram.path());
         let Connection { sender, .. } = connection;
         sender.send_probes(now, &mut self.batch);
         if let Some(timeout) = sender.poll_timeout() {

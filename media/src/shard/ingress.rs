@@ -1,5 +1,6 @@
 //! A packet's way: from a datagram to the slots of those who receive it.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use boltorezka_proto::admission::ConnectionState;
@@ -8,16 +9,17 @@ use boltorezka_proto::{RoomId, TrackNumber};
 use str0m::media::{Mid, Rid};
 
 use super::connection::Slot;
-use super::demux::{Destination, TransactionId};
+use super::demux::{Destination, TransactionId, is_nomination};
 use super::egress::ReportsFor;
 use super::messages::PeerMessage;
 use super::subscribing::INITIAL_SEQUENCE_MASK;
 use super::track::Origin;
 use super::transport::TransportEvent;
 use super::{ConnectionKey, Datagram, ShardCore};
-use crate::egress::Path;
+use crate::egress::Via;
 use crate::router::{Forwarder, Munger};
 use crate::rtp::Packet;
+use crate::tcp::TcpId;
 
 /// An address belongs to its connection until nothing was heard of that for this long.
 const ADDRESS_HELD: Duration = Duration::from_secs(2);
@@ -26,9 +28,9 @@ impl ShardCore {
     /// Hands a datagram to its connection.
     pub(super) fn take_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
         self.counters.bytes_received += datagram.contents.len() as u64;
-        let (key, is_known) = match self.demux.find(datagram.source, datagram.contents) {
+        let (key, is_known) = match self.demux.find(datagram.via, datagram.source, datagram.contents) {
             Destination::Known(key) => (key, true),
-            Destination::Claimed(key) if self.is_taken(now, key, datagram.source) => {
+            Destination::Claimed(key) if self.is_taken(now, key, datagram) => {
                 return self.counters.drop("address_taken");
             }
             Destination::Claimed(key) => (key, false),
@@ -38,7 +40,7 @@ impl ShardCore {
         if !is_known && !connection.reach.may_grow() {
             return self.counters.drop("too_many_addresses");
         }
-        let Datagram { source, destination, contents } = datagram;
+        let Datagram { contents, .. } = datagram;
         let mut is_authentic = false;
         if is_rtcp(contents) {
             match self.take_reports(now, key, datagram) {
@@ -52,7 +54,7 @@ impl ShardCore {
         if !is_known && transaction.is_some_and(|transaction| connection.reach.has_taken(transaction)) {
             return self.counters.drop("replayed");
         }
-        let taken = connection.transport.receive(now, source, destination, contents, transaction.is_some());
+        let taken = connection.transport.receive(now, datagram, transaction.is_some());
         match taken {
             Ok(true) => {}
             Ok(false) => return self.counters.drop("not_authentic"),
@@ -62,14 +64,18 @@ impl ShardCore {
             is_authentic = true;
             connection.reach.take(transaction);
         }
+        let path = datagram.path();
         if !is_known {
-            self.demux.learn(source, key, &mut connection.reach);
+            self.demux.learn(path, key, &mut connection.reach);
+        }
+        if transaction.is_some() && is_nomination(contents) {
+            connection.nominate(path);
         }
         // str0m holds one packet at a time: each must be taken out before the next goes in.
         let mut events = std::mem::take(&mut self.transport_events);
         let drained = connection.transport.drain(&mut self.batch, &mut events);
-        if transaction.is_none() && !events.is_empty() {
-            connection.follow(Path { source: destination.ip(), destination: source });
+        if events.iter().any(TransportEvent::is_of_client) {
+            connection.follow(path);
         }
         if is_authentic || !events.is_empty() {
             self.heard_of(now, key);
@@ -87,6 +93,24 @@ impl ShardCore {
         self.transport_events = events;
     }
 
+    /// Whether a TCP connection has passed a client's check.
+    pub fn knows_tcp(&self, id: TcpId, source: SocketAddr) -> bool {
+        self.demux.owner(Via::Tcp(id), source).is_some()
+    }
+
+    /// A TCP connection is closed. What went there takes the other path that the client chose, where there is one.
+    pub fn close_tcp(&mut self, id: TcpId) {
+        let Some(key) = self.demux.close(id) else { return };
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.close_tcp(id);
+        }
+    }
+
+    /// Takes the TCP connections that no client needs any more.
+    pub fn take_unused_tcp(&mut self) -> impl Iterator<Item = TcpId> + '_ {
+        self.demux.take_unused()
+    }
+
     /// Something came that only the client can have sent.
     pub(super) fn heard_of(&mut self, now: Instant, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
@@ -96,10 +120,10 @@ impl ShardCore {
         }
     }
 
-    /// Whether `source` is in use by another connection. An admitted client that forges its source address must not take
+    /// Whether a datagram's source is in use by another connection. An admitted client that forges its source address must not take
     /// over somebody else's; a browser that uses a port again repeats its checks until the old connection is silent.
-    fn is_taken(&self, now: Instant, key: ConnectionKey, source: std::net::SocketAddr) -> bool {
-        let owner = self.demux.owner(source).filter(|owner| *owner != key);
+    fn is_taken(&self, now: Instant, key: ConnectionKey, datagram: Datagram<'_>) -> bool {
+        let owner = self.demux.owner(datagram.via, datagram.source).filter(|owner| *owner != key);
         let owner = owner.and_then(|owner| self.connections.get(owner));
         owner.is_some_and(|owner| now.saturating_duration_since(owner.last_heard) < ADDRESS_HELD)
     }

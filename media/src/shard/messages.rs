@@ -173,7 +173,7 @@ pub struct Counters {
     pub packets_resent: u64,
     /// Datagrams of the node's own: reports, probes, answers to checks, handshakes, in-call messages.
     pub datagrams_generated: u64,
-    /// Datagrams that the kernel took.
+    /// Datagrams that the kernel took, or a TCP connection's queue.
     pub datagrams_sent: u64,
     /// Messages that they left in: several datagrams for one client are one message.
     pub messages_sent: u64,
@@ -187,6 +187,10 @@ pub struct Counters {
     pub connections: u64,
     /// Connections that failed.
     pub connections_failed: u64,
+    /// TCP connections now, those of strangers too.
+    pub tcp_connections: u64,
+    /// TCP connections that were closed, by reason.
+    pub tcp_closed: BTreeMap<&'static str, u64>,
     /// Times that a turn's budget ran out, by budget.
     pub budget_exhausted: BTreeMap<&'static str, u64>,
 }
@@ -194,7 +198,8 @@ pub struct Counters {
 /// Why a received packet does not come as far as its track's slots.
 const DROPPED_BEFORE_SLOTS: [&str; 5] = ["not_published", "unknown_track", "unknown_encoding", "muted", "not_loudest"];
 /// Why a copy for a slot, or a datagram of the node's own, does not leave.
-const DROPPED_AT_SLOTS: [&str; 5] = ["suspended", "codec_not_offered", "not_selected", "not_sendable", "socket_full"];
+const DROPPED_AT_SLOTS: [&str; 7] =
+    ["suspended", "codec_not_offered", "not_selected", "not_sendable", "socket_full", "tcp_queue_full", "tcp_closed"];
 
 impl Counters {
     /// Packets that are counted on one side and not on the other, before the slots and after them; between two turns
@@ -219,6 +224,11 @@ impl Counters {
         if count > 0 {
             *self.packets_dropped.entry(reason).or_default() += count;
         }
+    }
+
+    /// Counts a TCP connection that was closed.
+    pub fn close_tcp(&mut self, reason: &'static str) {
+        *self.tcp_closed.entry(reason).or_default() += 1;
     }
 
     /// Counts a budget that ran out.

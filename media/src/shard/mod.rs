@@ -27,6 +27,7 @@ mod relay;
 mod room;
 mod sources;
 mod subscribing;
+mod tcp;
 pub mod thread;
 mod timers;
 mod track;
@@ -39,7 +40,7 @@ use std::time::{Duration, Instant};
 use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
 use slotmap::SlotMap;
 
-use crate::egress::{Outgoing, Queued, Request, SendBatch};
+use crate::egress::{Outgoing, Path, Queued, Request, SendBatch, Via};
 use crate::net::BATCH_MAX;
 use crate::router::Revoked;
 use connection::Connection;
@@ -51,6 +52,7 @@ use track::Track;
 pub use dtls::{crypto_provider, export_keys};
 pub use messages::{Counters, PeerMessage, ShardCommand, ShardEvent, TrackAnnouncement};
 pub use offer::{Offer, OfferError};
+pub use tcp::TcpEndpoint;
 pub use transport::TransportConfig;
 
 slotmap::new_key_type! {
@@ -82,12 +84,21 @@ pub struct ShardConfig {
 /// A received datagram.
 #[derive(Debug, Clone, Copy)]
 pub struct Datagram<'a> {
+    /// What carried it.
+    pub via: Via,
     /// Where it came from.
     pub source: SocketAddr,
     /// The address of ours that the client knows.
     pub destination: SocketAddr,
     /// What it holds.
     pub contents: &'a [u8],
+}
+
+impl Datagram<'_> {
+    /// The way back.
+    fn path(&self) -> Path {
+        Path { via: self.via, source: self.destination.ip(), destination: self.source }
+    }
 }
 
 /// Messages that are handed out together: as many as one system call sends. While they are sent their bytes are still in the
@@ -233,6 +244,11 @@ impl ShardCore {
     /// The datagrams to send now.
     pub fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
         self.batch.iter()
+    }
+
+    /// Whether some of them go over TCP.
+    pub fn has_tcp_outgoing(&self) -> bool {
+        self.batch.has_tcp()
     }
 
     /// Takes the next event for the node.

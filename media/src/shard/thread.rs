@@ -6,7 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::tcp::TcpEndpoint;
 use super::{Datagram, PeerMessage, ShardCommand, ShardCore, ShardEvent};
+use crate::egress::Via;
 use crate::net::{BATCH_MAX, Lane, Message, UdpSocket, Waker, pin_to_core};
 
 /// Commands of the node in one turn. A join takes a millisecond or so, in which no packet moves.
@@ -116,6 +118,8 @@ pub struct ShardLoop {
     pub core: ShardCore,
     /// Its socket.
     pub socket: UdpSocket,
+    /// Its TCP connections.
+    pub tcp: TcpEndpoint,
     /// Addresses that clients know it by.
     pub candidates: Vec<SocketAddr>,
     /// What comes in from others.
@@ -137,19 +141,21 @@ impl ShardLoop {
     /// Runs until the node is gone.
     ///
     /// # Errors
-    /// [`ShardEnded`] when the socket fails for good.
+    /// [`ShardEnded`] when a socket fails for good.
     pub fn run(mut self) -> Result<(), ShardEnded> {
         let shard = self.shard;
         if let Err(error) = pin_to_core(usize::from(shard)) {
             tracing::warn!(shard, %error, "the shard's thread is not bound to a core");
         }
         let mut state = LoopState { outbox: Outbox::new(self.shards.len()), reports_held_until: None };
-        while self.wait(&state).and_then(|()| self.turn(&mut state)).map_err(|error| ShardEnded { shard, error })? {}
+        let mut turn = || self.wait(&state).and_then(|is_tcp_ready| self.turn(&mut state, is_tcp_ready));
+        while turn().map_err(|error| ShardEnded { shard, error })? {}
         Ok(())
     }
 
-    /// Sleeps until there is something to do; through reports while the last are fresh.
-    fn wait(&self, state: &LoopState) -> io::Result<()> {
+    /// Sleeps until there is something to do; through reports while the last are fresh. Says whether there is something
+    /// to do on a TCP socket: nobody looks at those otherwise.
+    fn wait(&self, state: &LoopState) -> io::Result<bool> {
         let now = Instant::now();
         let until = match state.outbox.is_empty() {
             true => self.core.poll_timeout(),
@@ -159,11 +165,11 @@ impl ShardLoop {
             Some(held_until) if held_until > now => (until.min(held_until), [Lane::Media].as_slice()),
             _ => (until, [Lane::Media, Lane::Reports].as_slice()),
         };
-        self.socket.wait(&self.inbox.waker, until.saturating_duration_since(now), lanes)
+        self.socket.wait(&self.inbox.waker, until.saturating_duration_since(now), lanes, self.tcp.poller())
     }
 
     /// Takes input, lets the core work, sends what came out. `false` when the node is gone.
-    fn turn(&mut self, state: &mut LoopState) -> io::Result<bool> {
+    fn turn(&mut self, state: &mut LoopState, is_tcp_ready: bool) -> io::Result<bool> {
         let now = Instant::now();
         for count in 0..COMMANDS_PER_TURN {
             match self.inbox.commands.try_recv() {
@@ -190,10 +196,17 @@ impl ShardLoop {
         if self.receive(now, Lane::Reports)? {
             state.reports_held_until = Some(now + REPORTS_HELD);
         }
+        if is_tcp_ready {
+            self.tcp.receive(now, &self.candidates, &mut self.core)?;
+        }
         self.core.handle_timeout(now);
         while self.core.poll_outgoing(now) {
             self.send()?;
+            if self.core.has_tcp_outgoing() {
+                self.tcp.send(now, &mut self.core);
+            }
         }
+        self.tcp.finish_turn(now, &mut self.core);
         state.outbox.collect(&mut self.core);
         state.outbox.deliver(self.shard, &self.shards, &self.events, &mut self.core);
         Ok(true)
@@ -207,7 +220,7 @@ impl ShardLoop {
             let datagrams = self.socket.receive(lane)?.map(|datagram| {
                 taken += 1;
                 let destination = candidate_for(candidates, datagram.local, datagram.source);
-                Datagram { source: datagram.source, destination, contents: datagram.contents }
+                Datagram { via: Via::Udp, source: datagram.source, destination, contents: datagram.contents }
             });
             self.core.handle_datagrams(now, datagrams);
             if taken < BATCH_MAX {
@@ -219,9 +232,10 @@ impl ShardLoop {
     }
 
     fn send(&mut self) -> io::Result<()> {
-        let messages = self.core.outgoing().map(|outgoing| Message {
-            source: outgoing.source,
-            destination: outgoing.destination,
+        let over_udp = self.core.outgoing().filter(|outgoing| outgoing.path.via == Via::Udp);
+        let messages = over_udp.map(|outgoing| Message {
+            source: outgoing.path.source,
+            destination: outgoing.path.destination,
             contents: outgoing.contents,
             segment_bytes: outgoing.segment_bytes,
         });
@@ -285,7 +299,7 @@ impl Outbox {
 
 /// The address that the client knows for a datagram that came to `local`: that one where it is a candidate, else, behind
 /// a NAT, the candidate of the same IP version.
-fn candidate_for(candidates: &[SocketAddr], local: Option<IpAddr>, source: SocketAddr) -> SocketAddr {
+pub(super) fn candidate_for(candidates: &[SocketAddr], local: Option<IpAddr>, source: SocketAddr) -> SocketAddr {
     let known = candidates.iter().find(|candidate| Some(candidate.ip()) == local);
     let mapped = || candidates.iter().find(|candidate| candidate.is_ipv4() == source.is_ipv4());
     known.or_else(mapped).or(candidates.first()).copied().unwrap_or(source)

@@ -13,20 +13,23 @@ use str0m::channel::ChannelId;
 use str0m::config::DtlsCert;
 use str0m::crypto::CryptoProvider;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType, Transmit};
 use str0m::rtp::{RtpPacket, Ssrc};
 use str0m::stats::PeerStats;
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcError};
 use thiserror::Error;
 
+use super::Datagram;
 use super::contain::{Panicked, contain};
+use super::demux::TransactionId;
 use super::dtls::exported_keys;
 use super::extensions::{DEPENDENCY_ID_LOCAL, Received, dependency_extension};
 use super::formats::{destination_formats, format_of};
 use super::sources::Sources;
-use crate::egress::{Opener, Path, Sealer, SendBatch, SrtpError, StreamConfig};
+use crate::egress::{Opener, Path, Sealer, SendBatch, SrtpError, StreamConfig, Via};
 use crate::rtp::dependency::DependencyState;
 use crate::rtp::{Descriptor, Format, Packet, red};
+use crate::tcp::TcpId;
 
 /// How often loss and round-trip time are reported.
 const STATS_INTERVAL: Duration = Duration::from_secs(1);
@@ -39,7 +42,7 @@ const CHANNELS_MAX: usize = 16;
 /// What a shard gives to each of its transports.
 #[derive(Debug, Clone)]
 pub struct TransportConfig {
-    /// Addresses under which clients reach the shard.
+    /// Addresses under which clients reach the shard, over UDP and over TCP.
     pub candidates: Vec<SocketAddr>,
     /// The node's certificate.
     pub certificate: DtlsCert,
@@ -93,6 +96,13 @@ pub enum TransportEvent {
     UplinkLoss { ratio: Option<f32> },
 }
 
+impl TransportEvent {
+    /// Whether a datagram that brought it was sealed by the client.
+    pub fn is_of_client(&self) -> bool {
+        matches!(self, Self::Packet { .. } | Self::ChannelData { .. })
+    }
+}
+
 /// The format of a payload type, and with redundancy the type of what it wraps.
 type Wrapped = (Format, Option<u8>);
 
@@ -119,11 +129,12 @@ pub struct Transport {
     received: Received,
     /// The sources that we send under.
     sources: Sources,
-    /// Where str0m sends to.
+    /// Where all that is not an answer to a check goes.
     path: Option<Path>,
-    /// Where an authentic record came from last. str0m itself stays with the pair that was nominated, up to 15 s after the
-    /// client has left it.
-    followed: Option<Path>,
+    /// Where str0m would send it.
+    chosen: Option<Path>,
+    /// The client's TCP connections that str0m sends to, by its addresses.
+    tcp: Vec<(SocketAddr, TcpId)>,
     /// Keys that the last step exported.
     keys: Option<(Sealer, Opener)>,
     /// The sources that datagrams named, whether or not they could be decrypted: str0m remembers each.
@@ -164,7 +175,10 @@ impl Transport {
         let (rtc, answer) = contain(|| {
             let mut rtc = builder.build(now);
             for address in &config.candidates {
-                if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
+                let over_udp = Candidate::host(*address, Protocol::Udp);
+                // Of lower priority than UDP (RFC 6544, section 4.2): a late packet holds up those behind it there.
+                let over_tcp = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build();
+                for candidate in [over_udp, over_tcp].into_iter().flatten() {
                     rtc.add_local_candidate(candidate);
                 }
             }
@@ -182,7 +196,8 @@ impl Transport {
             received: Received::default(),
             sources,
             path: None,
-            followed: None,
+            chosen: None,
+            tcp: Vec::new(),
             keys: None,
             ssrcs_seen: HashSet::new(),
             channels_opened: 0,
@@ -222,23 +237,21 @@ impl Transport {
     ///
     /// # Errors
     /// [`TransportError`] when the connection cannot go on.
-    pub fn receive(
-        &mut self,
-        now: Instant,
-        source: SocketAddr,
-        destination: SocketAddr,
-        datagram: &[u8],
-        is_check: bool,
-    ) -> Result<bool, TransportError> {
-        if let Some(ssrc) = rtp_ssrc(datagram) {
+    pub fn receive(&mut self, now: Instant, datagram: Datagram<'_>, is_check: bool) -> Result<bool, TransportError> {
+        let Datagram { via, source, destination, contents } = datagram;
+        if let Some(ssrc) = rtp_ssrc(contents) {
             if !self.may_send(ssrc) {
                 return Ok(false);
             }
-            self.received.take(self.dependency_id, datagram);
+            self.received.take(self.dependency_id, contents);
         }
         let now = self.advance(now);
-        self.guard(|transport| {
-            let Ok(receive) = Receive::new(Protocol::Udp, source, destination, datagram) else {
+        let protocol = match via {
+            Via::Udp => Protocol::Udp,
+            Via::Tcp(_) => Protocol::Tcp,
+        };
+        let is_taken = self.guard(|transport| {
+            let Ok(receive) = Receive::new(protocol, source, destination, contents) else {
                 return Ok(false);
             };
             let input = Input::Receive(now, receive);
@@ -247,7 +260,12 @@ impl Transport {
             }
             transport.rtc.handle_input(input)?;
             Ok(true)
-        })
+        })?;
+        if let (Via::Tcp(id), true, true) = (via, is_check, is_taken) {
+            self.tcp.retain(|(address, _)| *address != source);
+            self.tcp.push((source, id));
+        }
+        Ok(is_taken)
     }
 
     /// Whether a source is known, or there is room for another.
@@ -295,28 +313,51 @@ impl Transport {
                 Output::Transmit(transmit) if self.sources.are_used_by(&transmit.contents) => {
                     events.push(TransportEvent::Dropped { reason: "foreign_source" });
                 }
-                Output::Transmit(transmit) => {
-                    let path = Path { source: transmit.source.ip(), destination: transmit.destination };
-                    if is_dtls(&transmit.contents) {
-                        self.path = Some(path);
-                    }
-                    // A check is answered to where it came from; everything else follows the client.
-                    let path = self.followed.filter(|_| !is_stun(&transmit.contents)).unwrap_or(path);
-                    batch.push(path.source, path.destination, &transmit.contents);
-                }
+                Output::Transmit(transmit) => match self.route(&transmit) {
+                    Some(path) => batch.push(path, &transmit.contents),
+                    None => events.push(TransportEvent::Dropped { reason: "no_path" }),
+                },
                 Output::Event(event) => self.translate(event, events),
             }
         }
     }
 
-    /// Where str0m's own datagrams go: to the client's address that passed its checks.
+    /// Where a datagram of str0m's goes: an answer to a check where the check came from, all else where the client is.
+    /// str0m knows that by its checks, and does not notice for half a minute that a path is dead; what the client sent
+    /// last shows it at once.
+    fn route(&mut self, transmit: &Transmit) -> Option<Path> {
+        let Transmit { proto, source, destination, .. } = transmit;
+        let via = match proto {
+            Protocol::Udp => Some(Via::Udp),
+            _ => self.tcp.iter().find(|(address, _)| address == destination).map(|(_, id)| Via::Tcp(*id)),
+        };
+        let own = via.map(|via| Path { via, source: source.ip(), destination: *destination });
+        if TransactionId::of(&transmit.contents).is_some() {
+            return own;
+        }
+        if own.is_some() && own != self.chosen {
+            self.chosen = own;
+            self.path = own;
+        }
+        self.path
+    }
+
+    /// Where all that is not an answer to a check goes.
     pub fn path(&self) -> Option<Path> {
         self.path
     }
 
-    /// Sends what str0m has to say to where an authentic record of the client came from.
+    /// Something that only the client can have sent came from there.
     pub fn follow(&mut self, path: Path) {
-        self.followed = Some(path);
+        self.path = Some(path);
+    }
+
+    /// A TCP connection is closed. What went there takes `other`, where there is one.
+    pub fn close_tcp(&mut self, id: TcpId, other: Option<Path>) {
+        self.tcp.retain(|(_, known)| *known != id);
+        if self.path.is_some_and(|path| path.via == Via::Tcp(id)) {
+            self.path = other;
+        }
     }
 
     /// Asks the client for a keyframe of an encoding.
@@ -482,12 +523,4 @@ fn rtp_ssrc(datagram: &[u8]) -> Option<u32> {
     let (&[first, second, _, _, _, _, _, _, s0, s1, s2, s3], _) = datagram.split_first_chunk::<12>()?;
     let is_rtp = (128..192).contains(&first) && !(64..96).contains(&(second & 0x7f));
     is_rtp.then_some(u32::from_be_bytes([s0, s1, s2, s3]))
-}
-
-fn is_stun(datagram: &[u8]) -> bool {
-    datagram.first().is_some_and(|first| *first < 4)
-}
-
-fn is_dtls(datagram: &[u8]) -> bool {
-    datagram.first().is_some_and(|first| (20..64).contains(first))
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use boltorezka_media::egress::Via;
+use boltorezka_media::tcp::TcpId;
 use boltorezka_proto::ParticipantId;
 use boltorezka_proto::call::{ClientCallMessage, ServerCallMessage, SlotState, TrackInfo};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
 use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
@@ -78,10 +80,14 @@ pub struct Client {
     pub messages: Vec<ServerCallMessage>,
     pub keyframe_requests: Vec<Instant>,
     pub is_mute_to_the_network: bool,
+    pub is_udp_blocked: bool,
+    /// Its TCP connection, and the address that it has there.
+    pub tcp: Option<TcpId>,
+    pub tcp_address: SocketAddr,
     pending: Option<(String, SdpPendingOffer)>,
     channel: Option<ChannelId>,
     unsent: Vec<ClientCallMessage>,
-    out: Vec<(SocketAddr, Vec<u8>)>,
+    out: Vec<(Via, SocketAddr, Vec<u8>)>,
     rids: Vec<Rid>,
 }
 
@@ -142,12 +148,32 @@ impl Client {
             messages: Vec::new(),
             keyframe_requests: Vec::new(),
             is_mute_to_the_network: false,
+            is_udp_blocked: false,
+            tcp: None,
+            tcp_address: SocketAddr::from(([198, 51, 100, number], 50_000)),
             pending: Some((offer.to_sdp_string(), pending)),
             channel: None,
             unsent: Vec::new(),
             out: Vec::new(),
             rids: wants.rids.iter().map(|rid| Rid::from(*rid)).collect(),
         }
+    }
+
+    /// Opens a TCP connection too, from `address`.
+    pub fn connect_tcp(&mut self, id: TcpId, address: SocketAddr) {
+        (self.tcp, self.tcp_address) = (Some(id), address);
+        let candidate = Candidate::builder().tcp().host(address).tcptype(TcpType::Active).build().unwrap();
+        self.rtc.add_local_candidate(candidate).unwrap();
+    }
+
+    pub fn address_of(&self, via: Via) -> SocketAddr {
+        if via == Via::Udp { self.address } else { self.tcp_address }
+    }
+
+    /// Whether what goes over `via` from or to this address comes through to it.
+    pub fn is_reached(&self, via: Via, address: SocketAddr) -> bool {
+        let is_open = if via == Via::Udp { !self.is_udp_blocked } else { self.tcp.map(Via::Tcp) == Some(via) };
+        is_open && self.address_of(via) == address && !self.is_mute_to_the_network
     }
 
     pub fn offer(&self) -> String {
@@ -268,16 +294,19 @@ impl Client {
         }
     }
 
-    pub fn receive(&mut self, now: Instant, source: SocketAddr, contents: &[u8]) {
-        if self.is_mute_to_the_network {
+    pub fn receive(&mut self, now: Instant, via: Via, source: SocketAddr, contents: &[u8]) {
+        let address = self.address_of(via);
+        if !self.is_reached(via, address) {
             return;
         }
-        let receive = Receive::new(Protocol::Udp, source, self.address, contents).unwrap();
+        let protocol = if via == Via::Udp { Protocol::Udp } else { Protocol::Tcp };
+        let receive = Receive::new(protocol, source, address, contents).unwrap();
         self.rtc.handle_input(Input::Receive(now, receive)).unwrap();
         self.drain(now);
     }
 
-    pub fn poll(&mut self, now: Instant) -> Vec<(SocketAddr, Vec<u8>)> {
+    /// What it sends, each with what carries it and where it goes.
+    pub fn poll(&mut self, now: Instant) -> Vec<(Via, SocketAddr, Vec<u8>)> {
         if let Some(channel) = self.channel {
             for message in std::mem::take(&mut self.unsent) {
                 let text = serde_json::to_string(&message).unwrap();
@@ -287,15 +316,19 @@ impl Client {
         if self.rtc.handle_input(Input::Timeout(now)).is_ok() {
             self.drain(now);
         }
-        let out = std::mem::take(&mut self.out);
-        if self.is_mute_to_the_network { Vec::new() } else { out }
+        let mut out = std::mem::take(&mut self.out);
+        out.retain(|(via, ..)| self.is_reached(*via, self.address_of(*via)));
+        out
     }
 
     fn drain(&mut self, now: Instant) {
         loop {
             match self.rtc.poll_output().unwrap() {
                 Output::Timeout(_) => return,
-                Output::Transmit(transmit) => self.out.push((transmit.destination, transmit.contents.to_vec())),
+                Output::Transmit(transmit) => {
+                    let via = if transmit.proto == Protocol::Udp { Some(Via::Udp) } else { self.tcp.map(Via::Tcp) };
+                    self.out.extend(via.map(|via| (via, transmit.destination, transmit.contents.to_vec())));
+                }
                 Output::Event(event) => self.note(now, event),
             }
         }

@@ -7,6 +7,7 @@ pub mod layered;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use boltorezka_media::egress::Via;
 use boltorezka_media::shard::{
     Datagram, Offer, ShardCommand, ShardConfig, ShardCore, ShardEvent, TransportConfig, crypto_provider,
 };
@@ -15,6 +16,7 @@ use boltorezka_proto::call::{EndReason, MediaPermissions};
 use boltorezka_proto::{ParticipantId, RoomId};
 
 pub use client::Client;
+use str0m::config::DtlsCert;
 
 /// The pace of virtual time: that of an audio packet would be 20 ms.
 const STEP: Duration = Duration::from_millis(5);
@@ -29,6 +31,8 @@ pub struct World {
     pub sent_to_strangers: Vec<(SocketAddr, Vec<u8>)>,
     /// Everything that left towards this client.
     pub watched: Option<(usize, Vec<Vec<u8>>)>,
+    /// What carried that.
+    pub watched_via: Vec<Via>,
     /// Of the datagrams that shards send, each one of so many is lost.
     pub lost_each: Option<usize>,
     /// To this client no more bits come through in a second: the rest is lost.
@@ -46,6 +50,25 @@ pub fn shard_address(shard: usize) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 7000 + shard as u16))
 }
 
+fn certificate() -> DtlsCert {
+    crypto_provider().dtls_provider.generate_certificate().unwrap()
+}
+
+/// The configuration of a shard whose randomness is always the same.
+pub fn shard_config(shard: u8, shard_count: u8, heard_max: usize, candidates: Vec<SocketAddr>) -> ShardConfig {
+    let transport = TransportConfig { candidates, certificate: certificate(), crypto: crypto_provider() };
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_add(u64::from(shard));
+    let entropy = Box::new(move |bytes: &mut [u8]| {
+        for byte in bytes {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            *byte = state as u8;
+        }
+    });
+    ShardConfig { shard, shard_count, epoch: 1, heard_max, connections_max: 100, transport, entropy }
+}
+
 impl World {
     pub fn new(shard_count: u8) -> Self {
         Self::with_heard(shard_count, 3)
@@ -53,25 +76,11 @@ impl World {
 
     pub fn with_heard(shard_count: u8, heard_max: usize) -> Self {
         let now = Instant::now();
-        let crypto = crypto_provider();
-        let certificate = crypto.dtls_provider.generate_certificate().unwrap();
+        let certificate = certificate();
         let shard = |shard: u8| {
-            let transport = TransportConfig {
-                candidates: vec![shard_address(usize::from(shard))],
-                certificate: certificate.clone(),
-                crypto: crypto.clone(),
-            };
-            let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_add(u64::from(shard));
-            let entropy = Box::new(move |bytes: &mut [u8]| {
-                for byte in bytes {
-                    state ^= state << 13;
-                    state ^= state >> 7;
-                    state ^= state << 17;
-                    *byte = state as u8;
-                }
-            });
-            let config =
-                ShardConfig { shard, shard_count, epoch: 1, heard_max, connections_max: 100, transport, entropy };
+            let candidates = vec![shard_address(usize::from(shard))];
+            let mut config = shard_config(shard, shard_count, heard_max, candidates);
+            config.transport.certificate = certificate.clone();
             ShardCore::new(config, now)
         };
         Self {
@@ -81,6 +90,7 @@ impl World {
             events: Vec::new(),
             sent_to_strangers: Vec::new(),
             watched: None,
+            watched_via: Vec::new(),
             lost_each: None,
             narrow: None,
             narrow_bytes: 0.0,
@@ -141,6 +151,12 @@ impl World {
         self.settle();
     }
 
+    /// Ends a client's TCP connection, and tells its shard.
+    pub fn close_tcp(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        self.shards[client.shard].close_tcp(client.tcp.take().unwrap());
+    }
+
     /// Lets time pass until `is_reached`; fails after `limit`.
     pub fn run_until(&mut self, limit: Duration, is_reached: impl Fn(&Self) -> bool) {
         let end = self.now + limit;
@@ -177,9 +193,9 @@ impl World {
     fn exchange(&mut self) -> bool {
         let mut moved = false;
         for client in &mut self.clients {
-            for (destination, contents) in client.poll(self.now) {
+            for (via, destination, contents) in client.poll(self.now) {
                 let shard = usize::from(destination.port() - 7000);
-                let datagram = Datagram { source: client.address, destination, contents: &contents };
+                let datagram = Datagram { via, source: client.address_of(via), destination, contents: &contents };
                 self.shards[shard].handle_datagrams(self.now, [datagram]);
                 if contents[0] < 4 {
                     self.checks.push(contents);
@@ -194,20 +210,23 @@ impl World {
             while self.shards[index].poll_outgoing(self.now) {
                 for message in self.shards[index].outgoing() {
                     moved = true;
-                    assert_eq!(message.source, source.ip());
+                    let path = message.path;
+                    assert_eq!(path.source, source.ip());
                     leaving += message.datagram_count() as u64;
                     for datagram in message.datagrams() {
                         if let Some((client, all)) = &mut self.watched
-                            && self.clients[*client].address == message.destination
+                            && self.clients[*client].address_of(path.via) == path.destination
                         {
                             all.push(datagram.to_vec());
+                            self.watched_via.push(path.via);
                         }
                         self.sent += 1;
                         if self.lost_each.is_some_and(|each| self.sent.is_multiple_of(each)) {
                             continue;
                         }
-                        let narrow =
-                            self.narrow.filter(|(client, _)| self.clients[*client].address == message.destination);
+                        let narrow = self
+                            .narrow
+                            .filter(|(client, _)| self.clients[*client].address_of(path.via) == path.destination);
                         if let Some((_, bps)) = narrow {
                             let elapsed =
                                 (self.now - std::mem::replace(&mut self.narrow_refilled, self.now)).as_secs_f64();
@@ -218,9 +237,10 @@ impl World {
                             }
                             self.narrow_bytes -= datagram.len() as f64;
                         }
-                        match self.clients.iter_mut().find(|client| client.address == message.destination) {
-                            Some(client) => client.receive(self.now, source, datagram),
-                            None => self.sent_to_strangers.push((message.destination, datagram.to_vec())),
+                        let is_it = |client: &&mut Client| client.address_of(path.via) == path.destination;
+                        match self.clients.iter_mut().find(is_it) {
+                            Some(client) => client.receive(self.now, path.via, source, datagram),
+                            None => self.sent_to_strangers.push((path.destination, datagram.to_vec())),
                         }
                     }
                 }

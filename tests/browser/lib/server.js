@@ -30,6 +30,17 @@ async function freeTcpPort() {
   return port;
 }
 
+async function bindTcp(port) {
+  const server = createServer();
+  try {
+    server.listen(port, '0.0.0.0');
+    await once(server, 'listening');
+    return server;
+  } catch {
+    return undefined;
+  }
+}
+
 async function bindUdp(port) {
   const socket = createSocket('udp4');
   try {
@@ -41,12 +52,13 @@ async function bindUdp(port) {
   }
 }
 
-/** The first of SHARDS neighbouring UDP ports that nobody uses. */
-async function freeUdpPorts() {
+/** The first of SHARDS neighbouring ports that nobody uses, for UDP or for TCP. */
+async function freeMediaPorts() {
   for (;;) {
     const sockets = [await bindUdp(0)];
     const { port } = sockets[0].address();
     for (let shard = 1; shard < SHARDS; shard++) sockets.push(await bindUdp(port + shard));
+    for (let shard = 0; shard < SHARDS; shard++) sockets.push(await bindTcp(port + shard));
     const free = sockets.every((socket) => socket !== undefined);
     for (const socket of sockets) socket?.close();
     if (free) return port;
@@ -64,7 +76,7 @@ export class Server {
     const server = new Server();
     server.#settings = settings;
     server.origin = `http://127.0.0.1:${await freeTcpPort()}`;
-    server.udpPort = await freeUdpPorts();
+    server.udpPort = await freeMediaPorts();
     await server.launch();
     return server;
   }

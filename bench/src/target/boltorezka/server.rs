@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -76,7 +76,7 @@ impl Server {
         let failed = |what: &str, error: std::io::Error| TargetError::Start(format!("{what}: {error}"));
         let program = find(options.program.as_deref())?;
         let folder = tempfile::tempdir().map_err(|error| failed("no data directory", error))?;
-        let udp_port = free_udp_ports(options.shards).map_err(|error| failed("no free ports", error))?;
+        let udp_port = free_media_ports(options.shards).map_err(|error| failed("no free ports", error))?;
         let mut command = clean(link.command(&program), "serve", folder.path());
         command.args(limits(&program, &options.flags)?);
         command.args(["--http", &format!("{}:0", link.target_ip), "--public-ip", &link.target_ip.to_string()]);
@@ -266,12 +266,12 @@ fn read_lines(child: &mut Child) -> mpsc::Receiver<String> {
     lines
 }
 
-/// The first of so many free ports in a row.
-fn free_udp_ports(count: u16) -> std::io::Result<u16> {
+/// The first of so many ports in a row that are free for UDP and for TCP.
+fn free_media_ports(count: u16) -> std::io::Result<u16> {
+    let is_free = |port| UdpSocket::bind(("0.0.0.0", port)).is_ok() && TcpListener::bind(("0.0.0.0", port)).is_ok();
     loop {
         let first = UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port();
-        let all: Vec<_> = (0..count).map(|n| UdpSocket::bind(("0.0.0.0", first.saturating_add(n)))).collect();
-        if all.iter().all(Result::is_ok) {
+        if (0..count).all(|n| is_free(first.saturating_add(n))) {
             return Ok(first);
         }
     }

@@ -136,7 +136,8 @@ fn own() -> Vec<Key> {
             default: Some(Cow::Borrowed("7000")),
             otherwise: "",
             values: "1 to 65535",
-            meaning: "First UDP port for media: shard i listens on `udp_port` + i. Open them in the firewall.",
+            meaning: "First port for media: shard i listens on `udp_port` + i, for UDP and, where networks block that, for \
+                      TCP. Open both in the firewall.",
             many: false,
             node: true,
             set: |settings, _, values| {
@@ -150,7 +151,7 @@ fn own() -> Vec<Key> {
             default: None,
             otherwise: "cores − 1, at least 1",
             values: "1 to 64",
-            meaning: "Threads that move media, each with a UDP port of its own.",
+            meaning: "Threads that move media, each with a port of its own.",
             many: false,
             node: true,
             set: |settings, _, values| {
@@ -163,7 +164,7 @@ fn own() -> Vec<Key> {
             default: None,
             otherwise: "the host's addresses",
             values: "an IP address; may repeat",
-            meaning: "Addresses under which clients reach the UDP ports. Set it behind NAT.",
+            meaning: "Addresses under which clients reach the ports for media. Set it behind NAT.",
             many: true,
             node: true,
             set: |settings, _, values| {
@@ -181,7 +182,7 @@ fn own() -> Vec<Key> {
             default: None,
             otherwise: "all",
             values: "an IP address of this host",
-            meaning: "The only address that the UDP sockets are bound to.",
+            meaning: "The only address that the ports for media are bound to.",
             many: false,
             node: true,
             set: |settings, _, values| {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used, dead_code)]
 
 use std::io::{BufRead as _, BufReader};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -23,9 +23,10 @@ pub fn boltorezka(arguments: &[&str]) -> Command {
     command
 }
 
-/// A UDP port that nobody uses now.
-pub fn free_udp_port() -> u16 {
-    UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port()
+/// A port that nobody uses now, for UDP or for TCP.
+pub fn free_media_port() -> u16 {
+    let ports = std::iter::repeat_with(|| UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port());
+    ports.into_iter().find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok()).unwrap()
 }
 
 /// A place for a server, which may start there more than once.
@@ -36,7 +37,7 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), udp_port: free_udp_port() }
+        Self { folder: tempfile::tempdir().unwrap(), udp_port: free_media_port() }
     }
 
     pub fn data_dir(&self) -> &Path {

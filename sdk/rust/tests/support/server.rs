@@ -10,7 +10,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -55,7 +55,7 @@ pub struct Server {
 impl Server {
     pub async fn start(shards: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let udp_port = free_udp_ports(shards);
+        let udp_port = free_media_ports(shards);
         let (process, lines, url) = serve(folder.path(), "127.0.0.1:0", udp_port, shards);
         let link = line(&lines, "owner link: ", folder.path());
         let token = link.split_once("token=").expect("the owner link holds a token").1.trim().to_owned();
@@ -223,12 +223,12 @@ fn log_tail(data_dir: &Path) -> String {
     lines[lines.len().saturating_sub(40)..].join("\n")
 }
 
-/// The first of as many free ports in a row.
-fn free_udp_ports(count: u16) -> u16 {
+/// The first of as many ports in a row that are free for UDP and for TCP.
+fn free_media_ports(count: u16) -> u16 {
+    let is_free = |port| UdpSocket::bind(("0.0.0.0", port)).is_ok() && TcpListener::bind(("0.0.0.0", port)).is_ok();
     loop {
         let first = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
-        let all: Vec<_> = (0..count).map(|i| UdpSocket::bind(("0.0.0.0", first.saturating_add(i)))).collect();
-        if all.iter().all(Result::is_ok) {
+        if (0..count).all(|i| is_free(first.saturating_add(i))) {
             return first;
         }
     }
