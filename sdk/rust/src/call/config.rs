@@ -36,9 +36,21 @@ pub struct CallConfig {
     pub audio_slots: usize,
     /// Sections that receive pictures, 25 at most.
     pub video_slots: usize,
+    /// What media go over.
+    pub transport: MediaTransport,
     /// For tests of servers: after the server has ended the call, go on sending and listening as if it had not.
     #[doc(hidden)]
     pub ignore_end: bool,
+}
+
+/// What media go over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MediaTransport {
+    /// UDP: a lost packet holds up no other.
+    #[default]
+    Udp,
+    /// One TCP connection (RFC 6544), for networks that let nothing else through.
+    Tcp,
 }
 
 impl CallConfig {

@@ -8,11 +8,11 @@ use boltorezka_proto::call::{CHANNEL_LABEL, EndReason, SlotWish, TrackSource};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
 use str0m::media::{Direction, MediaData, MediaKind};
-use str0m::net::{DatagramRecv, Protocol, Receive, Transmit};
+use str0m::net::{DatagramRecv, Protocol, Receive, TcpType, Transmit};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
 
 use super::channel::{CallState, ControlChannel, Phase};
-use super::config::{CallConfig, Playback};
+use super::config::{CallConfig, MediaTransport, Playback};
 use super::receive::{Receiver, Slot, SlotFrame};
 use super::sending::Sending;
 use super::stats::CallStats;
@@ -39,6 +39,7 @@ const REORDER_PACKETS_VIDEO: usize = 512;
 pub struct CallCore {
     rtc: Rtc,
     ignore_end: bool,
+    transport: MediaTransport,
     pending: Option<SdpPendingOffer>,
     channel: Option<ChannelId>,
     control: ControlChannel,
@@ -90,6 +91,7 @@ impl CallCore {
         let core = Self {
             rtc,
             ignore_end: config.ignore_end,
+            transport: config.transport,
             pending: Some(pending),
             channel: None,
             control: ControlChannel::new(),
@@ -110,12 +112,13 @@ impl CallCore {
     /// them, with [`CallCore::add_local_address`].
     ///
     /// # Errors
-    /// [`CallError::Answer`] when it does not fit the offer, names no UDP candidate, or was given twice.
+    /// [`CallError::Answer`] when it does not fit the offer, names no candidate of the configured transport, or was given
+    /// twice.
     pub fn accept_answer(&mut self, answer: &str, now: Instant) -> Result<Vec<SocketAddr>, CallError> {
         let pending = self.pending.take().ok_or_else(|| CallError::Answer("there was an answer already".into()))?;
-        let candidates = sdp::udp_candidates(answer);
+        let candidates = sdp::candidates(answer, self.transport);
         if candidates.is_empty() {
-            return Err(CallError::Answer("it names no UDP candidate".into()));
+            return Err(CallError::Answer(format!("it names no candidate for {:?}", self.transport)));
         }
         let answer = SdpAnswer::from_sdp_string(answer).map_err(|error| CallError::Answer(error.to_string()))?;
         self.rtc.sdp_api().accept_answer(pending, answer).map_err(|error| CallError::Answer(error.to_string()))?;
@@ -125,7 +128,11 @@ impl CallCore {
 
     /// Adds an address that datagrams can be sent from.
     pub fn add_local_address(&mut self, address: SocketAddr, now: Instant) {
-        if let Ok(candidate) = Candidate::host(address, "udp") {
+        let candidate = match self.transport {
+            MediaTransport::Udp => Candidate::host(address, Protocol::Udp),
+            MediaTransport::Tcp => Candidate::builder().tcp().host(address).tcptype(TcpType::Active).build(),
+        };
+        if let Ok(candidate) = candidate {
             self.rtc.add_local_candidate(candidate);
             self.turn(now);
         }
@@ -139,7 +146,11 @@ impl CallCore {
             return;
         };
         let failures_before = crypto::decrypt_failures();
-        let receive = Receive { proto: Protocol::Udp, source, destination, contents };
+        let proto = match self.transport {
+            MediaTransport::Udp => Protocol::Udp,
+            MediaTransport::Tcp => Protocol::Tcp,
+        };
+        let receive = Receive { proto, source, destination, contents };
         let taken = self.rtc.handle_input(Input::Receive(now, receive));
         let failures = crypto::decrypt_failures().wrapping_sub(failures_before);
         self.stats.decrypt_failures += failures;
@@ -244,6 +255,11 @@ impl CallCore {
     pub fn subscribe(&mut self, slots: Vec<SlotWish>, now: Instant) {
         self.control.subscribe(slots);
         self.turn(now);
+    }
+
+    /// What media go over.
+    pub(super) fn transport(&self) -> MediaTransport {
+        self.transport
     }
 
     /// Whether the call goes on after the server has ended it. For tests of servers.

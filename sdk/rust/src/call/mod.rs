@@ -1,6 +1,6 @@
 //! Taking part in a room's call.
 //!
-//! [`Call`] is a task with one UDP socket around [`CallCore`], which can also be driven by hand, in virtual time.
+//! [`Call`] is a task with one socket around [`CallCore`], which can also be driven by hand, in virtual time.
 
 mod channel;
 mod config;
@@ -11,6 +11,7 @@ mod receive;
 mod rtp;
 mod sdp;
 mod sending;
+mod socket;
 mod stats;
 mod task;
 
@@ -28,7 +29,7 @@ use crate::media::{MediaFileError, RecordedFile, Recorder};
 
 pub use self::core::CallCore;
 pub use channel::{CallState, Phase};
-pub use config::{AUDIO_LEVEL_DEFAULT_DBOV, CallConfig, Playback, RIDS, SLOTS_MAX};
+pub use config::{AUDIO_LEVEL_DEFAULT_DBOV, CallConfig, MediaTransport, Playback, RIDS, SLOTS_MAX};
 pub use receive::{SlotFrame, SlotStats, TrackStats};
 pub use stats::CallStats;
 pub use str0m::net::Transmit;
@@ -51,8 +52,8 @@ pub enum CallError {
     /// The server's answer cannot be used.
     #[error("the server's answer cannot be used: {0}")]
     Answer(String),
-    /// No UDP socket could be opened towards the media node.
-    #[error("no UDP socket towards the media node: {0}")]
+    /// No socket could be opened towards the media node.
+    #[error("no way to the media node: {0}")]
     Socket(std::io::Error),
     /// The gateway refused or failed.
     #[error(transparent)]
@@ -143,7 +144,7 @@ impl Call {
         let events = gateway.events();
         core.offer_sent(Instant::now());
         let answer = gateway.offer_call(room, offer).await?;
-        let (socket, route) = task::connect(&mut core, &answer).await?;
+        let socket = socket::MediaSocket::connect(&mut core, &answer).await?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_MAX);
         let (state_sender, state) = watch::channel(Arc::new(CallState::default()));
         let (frame_sender, frames) = mpsc::channel(options.frames_held.max(1));
@@ -160,7 +161,6 @@ impl Call {
         let task = task::CallTask {
             core,
             socket,
-            route,
             room: room.clone(),
             state: state_sender,
             frames: (options.frames_held > 0).then_some(frame_sender),

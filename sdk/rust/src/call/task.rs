@@ -1,25 +1,19 @@
-//! The thin part around [`CallCore`]: one UDP socket, the clock, and queues.
+//! The thin part around [`CallCore`]: one socket, the clock, and queues.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use boltorezka_proto::RoomSlug;
 use boltorezka_proto::call::{EndReason, SlotWish, TrackSource};
-use socket2::{Domain, Socket, Type};
-use tokio::net::UdpSocket;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::socket::{DATAGRAM_BYTES_MAX, MediaSocket};
 use super::{CallCore, CallError, CallState, CallStats, Outcome, Phase, Playback, SlotFrame};
 use crate::gateway::GatewayEvent;
 use crate::media::Recorder;
 
 /// Datagrams that are read before others get a turn.
 const DATAGRAMS_PER_TURN: usize = 64;
-/// Room for the datagrams that come while the process is busy elsewhere: half a second of a busy call.
-const SOCKET_BUFFER_BYTES: usize = 1024 * 1024;
-/// Larger than any datagram that the media node sends.
-const DATAGRAM_BYTES_MAX: usize = 2_000;
 /// Time for the task to put the state out before it looks whether there is nobody left to see it.
 const ENDED_GRACE: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -32,68 +26,9 @@ pub(super) enum Command {
     Close(oneshot::Sender<()>),
 }
 
-/// Local addresses by the remote address that they lead to. The socket is bound to no address, so that one serves all
-/// candidates, and the kernel chooses by route: this says what it chooses.
-pub(super) struct Route(Vec<(IpAddr, SocketAddr)>);
-
-impl Route {
-    fn local_for(&self, remote: IpAddr) -> Option<SocketAddr> {
-        let known = self.0.iter().find(|(ip, _)| *ip == remote).or_else(|| self.0.first());
-        known.map(|(_, local)| *local)
-    }
-}
-
-/// Takes the answer and opens the socket towards its candidates.
-pub(super) async fn connect(core: &mut CallCore, answer: &str) -> Result<(UdpSocket, Route), CallError> {
-    let candidates = core.accept_answer(answer, Instant::now())?;
-    // One socket serves one family. IPv4 when there is any: it is never worse towards one node.
-    let is_v4 = candidates.iter().any(SocketAddr::is_ipv4);
-    let socket = open_socket(is_v4).map_err(CallError::Socket)?;
-    // Until the runtime has seen it writable once, it takes nothing: the first check would be lost, and sent again only
-    // after 250 ms.
-    socket.writable().await.map_err(CallError::Socket)?;
-    let port = socket.local_addr().map_err(CallError::Socket)?.port();
-    let mut route = Vec::new();
-    let mut last_error = None;
-    for candidate in candidates.into_iter().filter(|candidate| candidate.is_ipv4() == is_v4) {
-        match local_ip_towards(candidate) {
-            Ok(ip) => {
-                let local = SocketAddr::new(ip, port);
-                core.add_local_address(local, Instant::now());
-                route.push((candidate.ip(), local));
-            }
-            Err(error) => last_error = Some(error),
-        }
-    }
-    if let (true, Some(error)) = (route.is_empty(), last_error) {
-        return Err(CallError::Socket(error));
-    }
-    Ok((socket, Route(route)))
-}
-
-fn open_socket(is_v4: bool) -> std::io::Result<UdpSocket> {
-    let (domain, any): (_, IpAddr) =
-        if is_v4 { (Domain::IPV4, Ipv4Addr::UNSPECIFIED.into()) } else { (Domain::IPV6, Ipv6Addr::UNSPECIFIED.into()) };
-    let socket = Socket::new(domain, Type::DGRAM, None)?;
-    // The kernel may grant less; then a stall loses packets, which the counts tell.
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
-    socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::new(any, 0).into())?;
-    UdpSocket::from_std(socket.into())
-}
-
-/// The address that the kernel sends from towards `remote`. Connecting a UDP socket sends nothing.
-fn local_ip_towards(remote: SocketAddr) -> std::io::Result<IpAddr> {
-    let any: IpAddr = if remote.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = std::net::UdpSocket::bind(SocketAddr::new(any, 0))?;
-    socket.connect(remote)?;
-    Ok(socket.local_addr()?.ip())
-}
-
 pub(super) struct CallTask {
     pub(super) core: CallCore,
-    pub(super) socket: UdpSocket,
-    pub(super) route: Route,
+    pub(super) socket: MediaSocket,
     pub(super) room: RoomSlug,
     pub(super) state: watch::Sender<Arc<CallState>>,
     pub(super) frames: Option<mpsc::Sender<SlotFrame>>,
@@ -126,11 +61,10 @@ impl CallTask {
             }
             sleep.as_mut().reset(ends_at.map_or(timeout, |at| at.min(timeout)).into());
             tokio::select! {
-                ready = self.socket.readable() => {
-                    if ready.is_err() {
+                ready = self.socket.ready() => {
+                    if ready.and_then(|()| self.read_datagrams()).is_err() {
                         break;
                     }
-                    self.read_datagrams();
                 }
                 () = &mut sleep => self.core.handle_timeout(Instant::now()),
                 command = commands.recv() => {
@@ -150,23 +84,21 @@ impl CallTask {
         self.finish();
     }
 
-    fn read_datagrams(&mut self) {
+    fn read_datagrams(&mut self) -> std::io::Result<()> {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         for _ in 0..DATAGRAMS_PER_TURN {
-            // An error of one datagram (an ICMP message that came back) is not the end of the socket.
-            let Ok((length, source)) = self.socket.try_recv_from(&mut buffer) else { return };
-            let (Some(destination), Some(datagram)) = (self.route.local_for(source.ip()), buffer.get(..length)) else {
-                return;
-            };
+            let Some((source, destination, length)) = self.socket.receive(&mut buffer)? else { break };
+            let datagram = buffer.get(..length).unwrap_or_default();
             self.core.handle_datagram(Instant::now(), source, destination, datagram);
             self.put_out();
         }
+        Ok(())
     }
 
     /// Sends, records and tells what the core has put out.
     fn put_out(&mut self) {
         while let Some(transmit) = self.core.poll_transmit() {
-            if self.socket.try_send_to(&transmit.contents, transmit.destination).is_err() {
+            if !self.socket.send(&transmit) {
                 self.datagrams_dropped += 1;
             }
         }

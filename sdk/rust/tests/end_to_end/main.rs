@@ -24,6 +24,7 @@ mod flood;
 mod join_time;
 mod large_room;
 mod revocation;
+mod tcp;
 mod whip;
 
 use std::sync::Arc;
