@@ -9,6 +9,13 @@ export function installProbe() {
       super(...settings);
       connections.push(this);
     }
+
+    /** As in a network that blocks UDP: the page never hears of the server's candidates for it. */
+    setRemoteDescription(description) {
+      if (sessionStorage.getItem('withoutUdp') === null) return super.setRemoteDescription(description);
+      const lines = description.sdp.split('\r\n').filter((line) => !/^a=candidate:\S+ \d+ udp /i.test(line));
+      return super.setRemoteDescription({ type: description.type, sdp: lines.join('\r\n') });
+    }
   };
   const offers = [];
   const send = WebSocket.prototype.send;
@@ -85,6 +92,15 @@ export function installProbe() {
     },
 
     connectionCount: () => open().length,
+
+    /** What carries the call: `udp` or `tcp`. */
+    async carrier() {
+      const [transport] = await reports('transport');
+      const pairs = await reports('candidate-pair');
+      const pair = pairs.find((each) => each.id === transport?.selectedCandidatePairId);
+      const candidates = await reports('remote-candidate');
+      return candidates.find((each) => each.id === pair?.remoteCandidateId)?.protocol;
+    },
 
     /** Joins and leaves by the page's own buttons; milliseconds from each offer to the first decoded frame. */
     async joinTimes(count) {
