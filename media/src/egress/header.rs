@@ -58,20 +58,20 @@ pub struct Header<'a> {
 impl Header<'_> {
     /// Bytes that [`Header::write`] adds.
     pub fn length(&self, ids: &ExtensionIds) -> usize {
-        let extensions = self.extension_bytes(ids);
+        let extensions = self.extension_bytes(ids, self.is_two_byte(ids));
         if extensions == 0 { FIXED_BYTES - 4 } else { FIXED_BYTES + extensions.next_multiple_of(4) }
     }
 
     /// Whether the elements have heads of two bytes.
     fn is_two_byte(&self, ids: &ExtensionIds) -> bool {
-        let is_high = |id: Option<u8>| id.is_some_and(|id| id > ONE_BYTE_ID_MAX);
-        let is_long = self.dependency.len() > ONE_BYTE_LENGTH_MAX && ids.dependency.is_some();
-        let is_first_high = is_high(ids.transport_wide) || is_high(ids.audio_level);
-        is_long || is_first_high || is_high(ids.video_orientation) || is_high(ids.dependency)
+        let id = |id: Option<u8>| id.unwrap_or(0);
+        let highest = id(ids.transport_wide).max(id(ids.audio_level));
+        let highest = highest.max(id(ids.video_orientation)).max(id(ids.dependency));
+        highest > ONE_BYTE_ID_MAX || (self.dependency.len() > ONE_BYTE_LENGTH_MAX && ids.dependency.is_some())
     }
 
-    fn extension_bytes(&self, ids: &ExtensionIds) -> usize {
-        let head = 1 + usize::from(self.is_two_byte(ids));
+    fn extension_bytes(&self, ids: &ExtensionIds, is_two_byte: bool) -> usize {
+        let head = 1 + usize::from(is_two_byte);
         let transport_wide = if ids.transport_wide.is_some() { head + 2 } else { 0 };
         let level = if ids.audio_level.and(self.audio_level).is_some() { head + 1 } else { 0 };
         let orientation = if ids.video_orientation.and(self.video_orientation).is_some() { head + 1 } else { 0 };
@@ -82,7 +82,8 @@ impl Header<'_> {
 
     /// Appends the header.
     pub fn write(&self, ids: &ExtensionIds, out: &mut Vec<u8>) {
-        let extensions = self.extension_bytes(ids);
+        let is_two_byte = self.is_two_byte(ids);
+        let extensions = self.extension_bytes(ids, is_two_byte);
         let mut first = VERSION | 1;
         if extensions > 0 {
             first |= EXTENSION;
@@ -100,28 +101,31 @@ impl Header<'_> {
             return;
         }
         let words = extensions.div_ceil(4);
-        let is_two_byte = self.is_two_byte(ids);
         let [p0, p1] = if is_two_byte { TWO_BYTE_PROFILE } else { ONE_BYTE_PROFILE }.to_be_bytes();
         out.extend_from_slice(&[p0, p1, 0, words as u8]);
-        let mut element = |id: u8, value: &[u8]| {
-            if is_two_byte {
-                out.extend_from_slice(&[id, value.len() as u8]);
-            } else {
-                out.push(id << 4 | value.len().wrapping_sub(1) as u8);
-            }
-            out.extend_from_slice(value);
-        };
         if let Some(id) = ids.transport_wide {
-            element(id, &self.transport_wide.to_be_bytes());
+            let [high, low] = self.transport_wide.to_be_bytes();
+            match is_two_byte {
+                true => out.extend_from_slice(&[id, 2, high, low]),
+                false => out.extend_from_slice(&[(id << 4) | 1, high, low]),
+            }
         }
+        let mut byte = |id: u8, value: u8| match is_two_byte {
+            true => out.extend_from_slice(&[id, 1, value]),
+            false => out.extend_from_slice(&[id << 4, value]),
+        };
         if let (Some(id), Some((level, voice))) = (ids.audio_level, self.audio_level) {
-            element(id, &[level.unsigned_abs().min(127) | if voice { VOICE } else { 0 }]);
+            byte(id, level.unsigned_abs().min(127) | if voice { VOICE } else { 0 });
         }
         if let (Some(id), Some(bits)) = (ids.video_orientation, self.video_orientation) {
-            element(id, &[bits]);
+            byte(id, bits);
         }
-        if let (Some(id), [_, ..]) = (ids.dependency, self.dependency) {
-            element(id, self.dependency);
+        if let (Some(id), Some(before_last)) = (ids.dependency, self.dependency.len().checked_sub(1)) {
+            match is_two_byte {
+                true => out.extend_from_slice(&[id, self.dependency.len() as u8]),
+                false => out.push((id << 4) | before_last as u8),
+            }
+            out.extend_from_slice(self.dependency);
         }
         for _ in extensions..4 * words {
             out.push(0);

@@ -10,11 +10,18 @@ pub fn prefetch(value: &dyn Any) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         const LINE_BYTES: usize = 64;
         let (start, bytes) = ((&raw const *value).cast::<i8>(), size_of_val(value));
-        // A value need not begin with a line: its last byte may be on one more.
-        for offset in (0..bytes).step_by(LINE_BYTES).chain([bytes.saturating_sub(1)]) {
+        let fetch = |offset: usize| {
             // SAFETY: the instruction is in every x86-64 (SSE), reads nothing that the program sees, and takes any address.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset)) };
+        };
+        // A chain of iterators would cost more than what it walks over.
+        let mut offset = 0;
+        while offset < bytes {
+            fetch(offset);
+            offset += LINE_BYTES;
         }
+        // A value need not begin with a line: its last byte may be on one more.
+        fetch(bytes.saturating_sub(1));
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
