@@ -112,6 +112,7 @@ impl Shard {
         client.accept(answer);
         let mut person = Person {
             client,
+            server: stream.peer_addr().unwrap(),
             stream,
             deframer: Deframer::default(),
             unsent: Vec::new(),
@@ -135,6 +136,7 @@ impl Drop for Shard {
 /// A client with its TCP connection.
 struct Person {
     client: Client,
+    server: SocketAddr,
     stream: TcpStream,
     deframer: Deframer,
     unsent: Vec<u8>,
@@ -161,7 +163,8 @@ impl Person {
                 Ok(0) => return self.is_closed = true,
                 Ok(bytes) => {
                     self.bytes_read += bytes;
-                    let (client, server) = (&mut self.client, self.stream.peer_addr().unwrap());
+                    // The server may have closed since.
+                    let (client, server) = (&mut self.client, self.server);
                     let take = |frame: &[u8]| client.receive(now, Via::Tcp(TcpId(0)), server, frame);
                     self.deframer.push(&buffer[..bytes], take).unwrap();
                 }
