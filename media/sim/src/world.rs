@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use boltorezka_proto::RoomId;
 use boltorezka_proto::admission::{Admitted, ControlMessage, MediaMessage};
-use boltorezka_proto::call::{EndReason, MediaPermissions, TrackSource};
+use boltorezka_proto::call::{EndReason, MediaPermissions, TrackInfo, TrackSource};
 
 use crate::client::{Client, Habits};
 use crate::host;
@@ -19,8 +19,6 @@ use crate::trace::Trace;
 
 /// How far time moves at once: a shard's turn.
 const STEP: Duration = Duration::from_millis(1);
-/// Media may overtake the message that names its track by this much.
-const UNNAMED_MAX: Duration = Duration::from_secs(3);
 
 /// A client's two links.
 #[derive(Debug, Clone, Copy)]
@@ -243,14 +241,11 @@ impl World {
             let client = &self.clients[index];
             let named = client.names.get(&boltorezka_proto::TrackNumber(shown.track));
             let source = if truth.section == 0 { TrackSource::Microphone } else { TrackSource::Camera };
-            match named {
-                Some(track) if (track.participant_id, track.source) != (publisher.participant_id, source) => {
-                    return Err(format!("client {index} is shown {truth:?} under the name of {track:?}"));
-                }
-                None if client.habits.channel && client.connected_at.is_some_and(|at| at + UNNAMED_MAX < self.now) => {
-                    self.clients[index].unnamed += 1;
-                }
-                _ => {}
+            // Media may overtake the message that names its track.
+            let is_other =
+                |track: &&TrackInfo| (track.participant_id, track.source) != (publisher.participant_id, source);
+            if let Some(track) = named.filter(is_other) {
+                return Err(format!("client {index} is shown {truth:?} under the name of {track:?}"));
             }
             self.clients[index].last_shown.insert((truth.publisher, truth.section), shown);
         }

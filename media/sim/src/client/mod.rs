@@ -84,12 +84,8 @@ pub struct Client {
     pub arrived: Vec<Arrived>,
     /// When the datagram that is being received left the node.
     pub left_at: Instant,
-    /// When it was connected.
-    pub connected_at: Option<Instant>,
     /// What was last shown of each section of each publisher.
     pub last_shown: BTreeMap<(u16, u8), Shown>,
-    /// What was shown before anybody said whose it is, long after the beginning.
-    pub unnamed: u64,
     rtc: Rtc,
     pending: Option<(String, SdpPendingOffer)>,
     channel: Option<ChannelId>,
@@ -150,9 +146,7 @@ impl Client {
             heard: Vec::new(),
             arrived: Vec::new(),
             left_at: now,
-            connected_at: None,
             last_shown: BTreeMap::new(),
-            unnamed: 0,
             rtc,
             pending: Some((offer.to_sdp_string(), pending)),
             channel: None,
@@ -329,10 +323,7 @@ impl Client {
 
     fn note(&mut self, event: Event) -> Result<(), String> {
         match event {
-            Event::Connected => {
-                self.is_connected = true;
-                self.connected_at = Some(Instant::now());
-            }
+            Event::Connected => self.is_connected = true,
             // str0m wants a closed association to be closed once more, and fails over it.
             Event::Closed => self.is_closed = true,
             Event::ChannelOpen(channel, _) => {
