@@ -5,6 +5,7 @@
 //! stands where str0m's DTLS provider stands, so that str0m, SRTP and the node are the real ones.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use boltorezka_media::shard::export_keys;
@@ -35,9 +36,12 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const FINISHED: u8 = 20;
 
-/// The provider for str0m: everything but DTLS is real.
-pub fn crypto_provider() -> CryptoProvider {
-    CryptoProvider { dtls_provider: &FixedLength, ..from_feature_flags() }
+/// The crypto of a node and its clients: with DTLS as it is, or everything but that.
+pub fn crypto_provider(real_dtls: bool) -> Arc<CryptoProvider> {
+    match real_dtls {
+        true => boltorezka_media::shard::crypto_provider(),
+        false => Arc::new(CryptoProvider { dtls_provider: &FixedLength, ..from_feature_flags() }),
+    }
 }
 
 #[derive(Debug)]

@@ -43,7 +43,7 @@ pub fn warm_up() {
     let warm = simulate(0, || {
         drop(
             str0m::Rtc::builder()
-                .set_crypto_provider(crate::dtls::crypto_provider().into())
+                .set_crypto_provider(crate::dtls::crypto_provider(false))
                 .build(std::time::Instant::now()),
         )
     });

@@ -1,17 +1,14 @@
 //! A whole media node, without threads and sockets: the registry and its shards.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use boltorezka_media::egress::Via;
 use boltorezka_media::node::registry::{Output, Registry};
-use boltorezka_media::shard::{
-    Datagram, PeerMessage, ShardCommand, ShardConfig, ShardCore, TransportConfig, crypto_provider,
-};
+use boltorezka_media::shard::{Datagram, PeerMessage, ShardCommand, ShardConfig, ShardCore, TransportConfig};
 use boltorezka_proto::admission::{ControlMessage, MediaMessage};
-use str0m::crypto::CryptoProvider;
 
+use crate::dtls::crypto_provider;
 use crate::network::Arrival;
 use crate::random::Random;
 
@@ -51,10 +48,7 @@ pub fn shard_address(shard: usize) -> SocketAddr {
 impl Node {
     /// A node that control has just connected to.
     pub fn new(config: NodeConfig, now: Instant, random: &mut Random) -> Self {
-        let crypto = match config.real_dtls {
-            true => crypto_provider(),
-            false => Arc::new(CryptoProvider { ..crate::dtls::crypto_provider() }),
-        };
+        let crypto = crypto_provider(config.real_dtls);
         let certificate = crypto.dtls_provider.generate_certificate().expect("a certificate");
         let epoch = random.next_u64();
         let shard = |shard: u8| {

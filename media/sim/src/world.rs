@@ -1,6 +1,6 @@
 //! Everything together in virtual time: a node, its clients, the links between them, and what must never happen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use boltorezka_proto::admission::{Admitted, ControlMessage, MediaMessage};
 use boltorezka_proto::call::{EndReason, MediaPermissions, TrackInfo, TrackSource};
 
 use crate::client::{Client, Habits};
+use crate::dtls::crypto_provider;
 use crate::host;
 use crate::link::LinkConfig;
 use crate::network::{LinkId, Network};
@@ -51,7 +52,6 @@ pub struct World {
     /// began to count.
     sequences: HashMap<(SocketAddr, u32), u16>,
     gaps: u64,
-    asked: BTreeMap<u64, usize>,
     rev: u64,
     rights: Rights,
     real_dtls: bool,
@@ -74,7 +74,6 @@ impl World {
             by_address: HashMap::new(),
             sequences: HashMap::new(),
             gaps: 0,
-            asked: BTreeMap::new(),
             rev: 1,
             rights: Rights::default(),
             real_dtls: config.real_dtls,
@@ -96,15 +95,11 @@ impl World {
     pub fn join(&mut self, habits: Habits, permissions: MediaPermissions, up: LinkConfig, down: LinkConfig) -> usize {
         let index = self.clients.len();
         let address = SocketAddr::from(([198, 51, (100 + index / 250) as u8, (index % 250) as u8 + 1], 40_000));
-        let crypto = match self.real_dtls {
-            true => (*boltorezka_media::shard::crypto_provider()).clone(),
-            false => crate::dtls::crypto_provider(),
-        };
+        let crypto = crypto_provider(self.real_dtls);
         let client = Client::new(index, address, habits, crypto, self.now, &mut self.random);
         self.by_address.insert(address, index);
         self.paths.push(Path { up: self.network.add_link(up), down: self.network.add_link(down) });
         let request_id = index as u64;
-        self.asked.insert(request_id, index);
         let (participant_id, room) = (client.participant_id, self.room);
         let offer = client.offer().expect("a new client has an offer");
         self.clients.push(client);
@@ -190,9 +185,7 @@ impl World {
         for message in std::mem::take(&mut self.node.messages) {
             match message {
                 MediaMessage::Answer { request_id, sdp } => {
-                    if let Some(client) = self.asked.remove(&request_id) {
-                        self.clients[client].accept(&sdp);
-                    }
+                    self.clients[request_id as usize].accept(&sdp);
                 }
                 MediaMessage::Refused { request_id, message, .. } => {
                     return Err(format!("client {request_id} was refused: {message}"));

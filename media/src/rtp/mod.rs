@@ -7,6 +7,7 @@ pub mod h264;
 pub mod h265;
 mod layer;
 mod packet;
+mod picture_id;
 pub mod red;
 pub mod vp8;
 pub mod vp9;

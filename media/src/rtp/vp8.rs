@@ -1,6 +1,6 @@
 //! VP8 payload descriptor (RFC 7741, section 4.2).
 
-use super::{Descriptor, Rewrite, TemporalSwitch};
+use super::{Descriptor, Rewrite, TemporalSwitch, picture_id};
 
 const EXTENDED: u8 = 0x80;
 const START_OF_PARTITION: u8 = 0x10;
@@ -9,7 +9,6 @@ const HAS_PICTURE_ID: u8 = 0x80;
 const HAS_TL0_PIC_IDX: u8 = 0x40;
 const HAS_TID: u8 = 0x20;
 const HAS_KEY_IDX: u8 = 0x10;
-const PICTURE_ID_15_BITS: u8 = 0x80;
 /// `Y`: the picture uses the base layer only.
 const LAYER_SYNC: u8 = 0x20;
 /// `P` of the payload header (section 4.3): set on all but key frames.
@@ -23,10 +22,7 @@ pub fn parse(payload: &[u8]) -> Option<Descriptor> {
     if first & EXTENDED != 0 {
         let extension = bytes.next()?;
         if extension & HAS_PICTURE_ID != 0 {
-            let high = bytes.next()?;
-            let wide = high & PICTURE_ID_15_BITS != 0;
-            let value = if wide { u16::from_be_bytes([high & 0x7f, bytes.next()?]) } else { u16::from(high) };
-            descriptor.picture_id = Some((value, wide));
+            descriptor.picture_id = Some(picture_id::read(&mut bytes)?);
         }
         if extension & HAS_TL0_PIC_IDX != 0 {
             descriptor.tl0_pic_idx = Some(bytes.next()?);
@@ -54,17 +50,8 @@ pub fn rewrite(payload: &mut [u8], numbers: Rewrite) {
         return;
     }
     let Some(extension) = bytes.next().map(|extension| *extension) else { return };
-    if extension & HAS_PICTURE_ID != 0 {
-        let Some(high) = bytes.next() else { return };
-        let [new_high, new_low] = numbers.picture_id.unwrap_or_default().to_be_bytes();
-        if *high & PICTURE_ID_15_BITS == 0 {
-            *high = numbers.picture_id.map_or(*high, |_| new_low & 0x7f);
-        } else {
-            let Some(low) = bytes.next() else { return };
-            if numbers.picture_id.is_some() {
-                (*high, *low) = (PICTURE_ID_15_BITS | new_high, new_low);
-            }
-        }
+    if extension & HAS_PICTURE_ID != 0 && picture_id::write(&mut bytes, numbers.picture_id).is_none() {
+        return;
     }
     if extension & HAS_TL0_PIC_IDX != 0
         && let (Some(place), Some(index)) = (bytes.next(), numbers.tl0_pic_idx)

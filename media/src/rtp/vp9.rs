@@ -1,6 +1,6 @@
 //! VP9 payload descriptor (RFC 9628, section 4.2).
 
-use super::{Descriptor, Layer, Rewrite, TemporalSwitch};
+use super::{Descriptor, Layer, Rewrite, TemporalSwitch, picture_id};
 
 const HAS_PICTURE_ID: u8 = 0x80;
 const INTER_PREDICTED: u8 = 0x40;
@@ -9,7 +9,6 @@ const HAS_LAYERS: u8 = 0x20;
 const FLEXIBLE: u8 = 0x10;
 const START_OF_FRAME: u8 = 0x08;
 const END_OF_FRAME: u8 = 0x04;
-const PICTURE_ID_15_BITS: u8 = 0x80;
 /// `U` of the layer octet: later pictures of higher temporal layers use none of those layers from before this one.
 const SWITCHING_UP_POINT: u8 = 0x10;
 /// `D` of the layer octet: the frame uses the spatial layer below it.
@@ -21,10 +20,7 @@ pub fn parse(payload: &[u8]) -> Option<Descriptor> {
     let first = bytes.next()?;
     let mut descriptor = Descriptor::default();
     if first & HAS_PICTURE_ID != 0 {
-        let high = bytes.next()?;
-        let wide = high & PICTURE_ID_15_BITS != 0;
-        let value = if wide { u16::from_be_bytes([high & 0x7f, bytes.next()?]) } else { u16::from(high) };
-        descriptor.picture_id = Some((value, wide));
+        descriptor.picture_id = Some(picture_id::read(&mut bytes)?);
     }
     let mut is_base = true;
     if first & HAS_LAYERS != 0 {
@@ -49,17 +45,8 @@ pub fn parse(payload: &[u8]) -> Option<Descriptor> {
 pub fn rewrite(payload: &mut [u8], numbers: Rewrite) {
     let mut bytes = payload.iter_mut();
     let Some(first) = bytes.next().map(|first| *first) else { return };
-    if first & HAS_PICTURE_ID != 0 {
-        let Some(high) = bytes.next() else { return };
-        let [new_high, new_low] = numbers.picture_id.unwrap_or_default().to_be_bytes();
-        if *high & PICTURE_ID_15_BITS == 0 {
-            *high = numbers.picture_id.map_or(*high, |_| new_low & 0x7f);
-        } else {
-            let Some(low) = bytes.next() else { return };
-            if numbers.picture_id.is_some() {
-                (*high, *low) = (PICTURE_ID_15_BITS | new_high, new_low);
-            }
-        }
+    if first & HAS_PICTURE_ID != 0 && picture_id::write(&mut bytes, numbers.picture_id).is_none() {
+        return;
     }
     if first & HAS_LAYERS != 0
         && first & FLEXIBLE == 0

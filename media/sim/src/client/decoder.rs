@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::descriptor::{DESCRIPTOR_BYTES, Descriptor};
 use super::truth::Truth;
 
-/// Bytes of the descriptor that the simulated encoder writes.
-pub const HEADER_BYTES: usize = 5;
 /// Packets that wait for what is missing.
 const WAITING_MAX: usize = 2_000;
 /// So long what is missing is waited for, before a keyframe is asked for, and again.
@@ -60,25 +59,6 @@ pub struct PictureDecoder {
     pub asked: u64,
 }
 
-/// What VP8's descriptor says, as far as the simulated encoder writes it.
-struct Header {
-    starts: bool,
-    picture_id: u16,
-    is_keyframe: bool,
-}
-
-impl Header {
-    fn read(payload: &[u8]) -> Option<Self> {
-        let &[first, extension, high, low, header, ..] = payload else { return None };
-        let has_picture_id = first & 0x80 != 0 && extension & 0x80 != 0 && high & 0x80 != 0;
-        has_picture_id.then(|| Self {
-            starts: first & 0x17 == 0x10,
-            picture_id: u16::from_be_bytes([high & 0x7f, low]),
-            is_keyframe: first & 0x17 == 0x10 && header & 1 == 0,
-        })
-    }
-}
-
 impl PictureDecoder {
     /// Takes a packet; appends what can be shown now.
     ///
@@ -124,7 +104,7 @@ impl PictureDecoder {
         let keyframes = self
             .packets
             .iter()
-            .filter(|(_, packet)| Header::read(&packet.payload).is_some_and(|header| header.is_keyframe));
+            .filter(|(_, packet)| Descriptor::read(&packet.payload).is_some_and(|header| header.is_keyframe));
         let starts: Vec<u64> = keyframes.map(|(sequence, _)| *sequence).collect();
         let found = follows.or_else(|| starts.into_iter().find_map(|first| self.whole(first, true)));
         let Some((first, last)) = found else { return Ok(None) };
@@ -138,7 +118,7 @@ impl PictureDecoder {
     /// The range of a picture that begins at `first`, when all of it is there and it may be shown.
     fn whole(&self, first: u64, as_keyframe: bool) -> Option<(u64, u64)> {
         let begin = self.packets.get(&first)?;
-        let header = Header::read(&begin.payload)?;
+        let header = Descriptor::read(&begin.payload)?;
         let continues = header.starts && header.picture_id == self.picture_id.wrapping_add(1) & 0x7fff;
         if !(header.is_keyframe || continues && !as_keyframe) {
             return None;
@@ -179,8 +159,8 @@ impl PictureDecoder {
 fn assemble(packets: &[&Received], picture_id: &mut u16) -> Result<Shown, String> {
     let (Some(first), Some(last)) = (packets.first(), packets.last()) else { return Err("an empty picture".into()) };
     let truths = packets.iter().map(|packet| {
-        Header::read(&packet.payload)?;
-        Truth::read(packet.payload.get(HEADER_BYTES..)?)
+        Descriptor::read(&packet.payload)?;
+        Truth::read(packet.payload.get(DESCRIPTOR_BYTES..)?)
     });
     let truths: Option<Vec<Truth>> = truths.collect();
     let Some(truths) = truths else { return Err("a payload that nobody made".into()) };
@@ -196,7 +176,7 @@ fn assemble(packets: &[&Received], picture_id: &mut u16) -> Result<Shown, String
     if packets.iter().any(|packet| packet.track != first.track) {
         return Err(format!("a picture under two names: {truth:?}"));
     }
-    *picture_id = Header::read(&first.payload).map_or(*picture_id, |header| header.picture_id);
+    *picture_id = Descriptor::read(&first.payload).map_or(*picture_id, |header| header.picture_id);
     Ok(Shown { at: last.at, track: first.track, truth, timestamp: first.timestamp })
 }
 
@@ -257,11 +237,8 @@ mod tests {
     fn picture(sequence: u64, frame: u32, builds_on: u32, packets: u8) -> Vec<Received> {
         (0..packets)
             .map(|packet| {
-                let is_keyframe = builds_on == frame;
-                let [high, low] = (frame as u16).to_be_bytes();
-                let starts = packet == 0;
-                let mut payload =
-                    vec![0x80 | u8::from(starts) << 4, 0x80, 0x80 | high, low, u8::from(!(starts && is_keyframe))];
+                let (starts, is_keyframe) = (packet == 0, builds_on == frame);
+                let mut payload = Descriptor { starts, picture_id: frame as u16, is_keyframe }.write();
                 let (publisher, section, encoding) = (1, 0, 0);
                 Truth { publisher, section, encoding, frame, builds_on, packet, packets, made_ms: 0 }
                     .write(&mut payload, 40);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use str0m::format::Codec;
 use str0m::media::{Mid, Rid};
 
+use super::descriptor::Descriptor;
 use super::truth::Truth;
 use crate::random::Random;
 
@@ -150,7 +151,8 @@ impl Encoder {
         let packets = bytes.div_ceil(PAYLOAD_BYTES_MAX).clamp(1, 200);
         let builds_on = if is_keyframe { self.truth.frame } else { self.truth.frame.wrapping_sub(1) };
         let made = (0..packets).map(|packet| {
-            let mut payload = self.header(packet == 0, is_keyframe);
+            let mut payload =
+                Descriptor { starts: packet == 0, picture_id: self.truth.frame as u16, is_keyframe }.write();
             let truth = Truth { builds_on, packet: packet as u8, packets: packets as u8, ..self.truth };
             truth.write(&mut payload, (bytes / packets).min(PAYLOAD_BYTES_MAX));
             Made { payload, timestamp: self.timestamp, marker: packet + 1 == packets, level_dbov: None }
@@ -160,11 +162,5 @@ impl Encoder {
         self.truth.frame += 1;
         self.next = Some(now + period);
         made
-    }
-
-    /// VP8's descriptor with a picture id of 15 bits, and the first byte of its payload header (RFC 7741, section 4.2).
-    fn header(&self, starts: bool, is_keyframe: bool) -> Vec<u8> {
-        let [high, low] = ((self.truth.frame as u16) & 0x7fff).to_be_bytes();
-        vec![0x80 | u8::from(starts) << 4, 0x80, 0x80 | high, low, u8::from(!(starts && is_keyframe))]
     }
 }

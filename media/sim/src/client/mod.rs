@@ -1,11 +1,13 @@
 //! A participant: a real str0m peer that publishes simulated media and looks closely at what it gets.
 
 pub mod decoder;
+mod descriptor;
 pub mod encoder;
 pub mod truth;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use boltorezka_proto::call::{
@@ -103,11 +105,11 @@ impl Client {
         index: usize,
         address: SocketAddr,
         habits: Habits,
-        crypto: CryptoProvider,
+        crypto: Arc<CryptoProvider>,
         now: Instant,
         random: &mut Random,
     ) -> Self {
-        let mut rtc = Rtc::builder().set_rtp_mode(true).set_crypto_provider(crypto.into()).build(now);
+        let mut rtc = Rtc::builder().set_rtp_mode(true).set_crypto_provider(crypto).build(now);
         add_candidate(&mut rtc, address);
         let mut api = rtc.sdp_api();
         let microphone =
@@ -234,7 +236,7 @@ impl Client {
         if self.is_closed {
             return Ok(Vec::new());
         }
-        self.speak();
+        self.speak(now);
         if self.is_connected {
             self.produce(now, elapsed);
             self.ask_for_keyframes(now);
@@ -248,11 +250,10 @@ impl Client {
         Ok(std::mem::take(&mut self.out))
     }
 
-    fn speak(&mut self) {
+    fn speak(&mut self, now: Instant) {
         let Some(channel) = self.channel else { return };
-        let messages = std::mem::take(&mut self.unsent);
-        self.wake_at = if messages.is_empty() { self.wake_at } else { self.wake_at.min(Instant::now()) };
-        for message in messages {
+        for message in std::mem::take(&mut self.unsent) {
+            self.wake_at = self.wake_at.min(now);
             let text = serde_json::to_string(&message).expect("JSON");
             if let Some(mut channel) = self.rtc.channel(channel) {
                 channel.write(false, text.as_bytes()).expect("room in the channel");
@@ -376,7 +377,7 @@ impl Client {
             at: packet.timestamp,
             payload: packet.payload.to_vec(),
         };
-        let header_bytes = if self.sounds.contains_key(&mid) { 0 } else { decoder::HEADER_BYTES };
+        let header_bytes = if self.sounds.contains_key(&mid) { 0 } else { descriptor::DESCRIPTOR_BYTES };
         if let Some(truth) = received.payload.get(header_bytes..).and_then(Truth::read) {
             let Truth { publisher, section, .. } = truth;
             self.arrived.push(Arrived { publisher, section, left_at: self.left_at });
