@@ -1,6 +1,6 @@
 # The two commands of the project, and their helpers. Everything else is cargo and npm.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench sim format deny
+.PHONY: help run test bench sim scoreboard format deny
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -18,6 +18,9 @@ bench: ## Measure the server under load (ARGS="load --scenario meeting --floor";
 
 sim: ## Run seeds of the simulation (SEEDS=1000 SEED_START=0)
 	@cargo run --quiet --workspace --bin boltorezka-sim -- --seeds $(or $(SEEDS),100) --seed-start $(or $(SEED_START),0)
+
+scoreboard: ## Play links as people have them, and write media/sim/scoreboard.md
+	@cargo run --quiet --workspace --bin boltorezka-sim -- --scoreboard media/sim/scoreboard.md
 
 format: ## Put Rust and TypeScript into form
 	@cargo fmt --all

@@ -2,7 +2,8 @@
 //!
 //! [`host`] makes a thread deterministic, whatever library it runs: time and random bytes come from the simulation.
 //! [`world`] moves time; [`link`] and [`network`] delay, lose and reorder; [`client`] publishes pictures that say what they
-//! build on, and checks what it is shown; [`rights`] knows who may receive what; [`scenario`] makes a story of a seed.
+//! build on, and checks what it is shown; [`rights`] knows who may receive what; [`scenario`] makes a story of a seed; [`scoreboard`] says how well
+//! receivers are served on links as people have them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,5 +21,6 @@ pub mod node;
 pub mod random;
 pub mod rights;
 pub mod scenario;
+pub mod scoreboard;
 pub mod trace;
 pub mod world;

@@ -52,6 +52,8 @@ pub struct Link {
     pub config: LinkConfig,
     /// What it did.
     pub counters: LinkCounters,
+    /// How long packets waited for the rate limit.
+    pub waits: Waits,
     random: Random,
     free_at: Option<Instant>,
     last_arrival: Option<Instant>,
@@ -71,11 +73,31 @@ pub struct LinkCounters {
     pub lost: u64,
 }
 
+/// Waiting times, by the millisecond.
+#[derive(Debug, Default)]
+pub struct Waits(std::collections::BTreeMap<u64, u64>);
+
+impl Waits {
+    fn note(&mut self, wait: Duration) {
+        *self.0.entry(wait.as_millis() as u64).or_default() += 1;
+    }
+
+    /// What this share of the packets waited at most.
+    pub fn quantile(&self, share: f64) -> Duration {
+        let mut left = (self.0.values().sum::<u64>() as f64 * share) as u64;
+        let found = self.0.iter().find(|(_, count)| {
+            left = left.saturating_sub(**count);
+            left == 0
+        });
+        Duration::from_millis(found.map_or(0, |(ms, _)| *ms))
+    }
+}
+
 impl Link {
     /// A link without traffic.
     pub fn new(config: LinkConfig, random: Random) -> Self {
         let counters = LinkCounters::default();
-        Self { config, counters, random, free_at: None, last_arrival: None, in_burst: false }
+        Self { config, counters, waits: Waits::default(), random, free_at: None, last_arrival: None, in_burst: false }
     }
 
     /// Takes a datagram; says when it arrives: never, once or twice.
@@ -91,6 +113,7 @@ impl Link {
                 self.counters.overflowed += 1;
                 return [None; 2];
             }
+            self.waits.note(begins.saturating_duration_since(now));
             leaves_at = begins + Duration::from_secs_f64(bytes as f64 * 8.0 / rate_bps.max(1) as f64);
             self.free_at = Some(leaves_at);
         }
@@ -140,6 +163,7 @@ mod tests {
         assert_eq!(arrivals[9], Some(now + Duration::from_millis(100)));
         assert_eq!(arrivals[11], None, "more than 100 ms wait");
         assert_eq!(link.counters.overflowed, 9);
+        assert_eq!([0.0, 0.5, 1.0].map(|share| link.waits.quantile(share).as_millis()), [0, 40, 100]);
         assert!(link.send(now + Duration::from_millis(200), 1_222)[0].is_some(), "the queue empties");
     }
 

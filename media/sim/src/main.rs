@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use boltorezka_sim::host::simulate;
 use boltorezka_sim::scenario::{self, Options, Outcome};
+use boltorezka_sim::scoreboard;
 use boltorezka_sim::trace::Trace;
 use clap::Parser;
 
@@ -26,6 +27,9 @@ struct Arguments {
     /// The first of them.
     #[arg(long, default_value_t = 0)]
     seed_start: u64,
+    /// Plays the links of the scoreboard, and writes the table to this file.
+    #[arg(long, conflicts_with = "list")]
+    scoreboard: Option<String>,
     /// Shards of the node; each seed decides when absent.
     #[arg(long)]
     shards: Option<u8>,
@@ -34,6 +38,9 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     boltorezka_sim::host::warm_up();
+    if let Some(path) = &arguments.scoreboard {
+        return write_scoreboard(path);
+    }
     let seeds = match arguments.list.as_slice() {
         [] => (arguments.seed_start..).take(arguments.seeds as usize).collect(),
         list => list.to_vec(),
@@ -61,6 +68,21 @@ fn main() -> ExitCode {
     });
     println!("{} seeds in {:.0} s", seeds.len(), began.elapsed().as_secs_f64());
     if failed.into_inner() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn write_scoreboard(path: &str) -> ExitCode {
+    let written = scoreboard::run().and_then(|rows| {
+        let table = scoreboard::write(&rows);
+        println!("{table}");
+        std::fs::write(path, table).map_err(|error| format!("{path} cannot be written: {error}"))
+    });
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(wrong) => {
+            println!("{wrong}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Prints what a seed came to; says whether all was well.

@@ -1,11 +1,13 @@
 //! The story of a seed: who comes, over which links, what happens to them, and what must be true at the end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use boltorezka_proto::call::{EndReason, MediaPermissions};
 
 use crate::client::Habits;
-use crate::client::decoder::SoundDecoder;
+use crate::client::coding::Coding;
+use crate::client::decoder::PictureDecoder;
+use crate::client::sound::SoundDecoder;
 use crate::link::{LinkConfig, Loss};
 use crate::node::NodeConfig;
 use crate::random::Random;
@@ -32,6 +34,19 @@ const FRESH: Duration = Duration::from_secs(2);
 const SIMULCAST_BPS: &[u64] = &[60_000, 200_000, 600_000];
 const SINGLE_BPS: &[u64] = &[300_000];
 const FPS: u32 = 10;
+/// How people code their cameras. Spatial layers stand in for simulcast.
+const CODINGS: &[Coding] = &[
+    Coding::Vp8 { temporal: 1 },
+    Coding::Vp8 { temporal: 2 },
+    Coding::Vp8 { temporal: 3 },
+    Coding::H264,
+    Coding::Vp9 { spatial: 1, temporal: 3, only_key: false },
+    Coding::Vp9 { spatial: 3, temporal: 3, only_key: false },
+    Coding::Vp9 { spatial: 3, temporal: 2, only_key: true },
+    Coding::Vp9 { spatial: 2, temporal: 1, only_key: false },
+];
+/// Of the frames of a camera's best layers so many are shown, when all is well.
+const FRAMES_RATIO: f64 = 0.8;
 
 /// One seed of so many has DTLS as it is; its decisions are not the same each time, since records differ in length.
 pub const REAL_DTLS_EACH: u64 = 16;
@@ -102,15 +117,18 @@ impl Story {
 
     fn join(&mut self) {
         let random = &mut self.random;
+        let coding = *random.pick(CODINGS).unwrap_or(&Coding::H264);
         let habits = Habits {
             audio_slots: self.heard_max,
             video_slots: random.below(1, 9) as usize,
             channel: random.chance(0.85),
             camera_bps: match random.below(0, 10) {
-                0..5 => SIMULCAST_BPS,
-                5..8 => SINGLE_BPS,
+                // Spatial layers are an encoding's own simulcast.
+                0..5 if coding.layers().0 == 1 => SIMULCAST_BPS,
+                0..8 => SINGLE_BPS,
                 _ => &[],
             },
+            coding,
             fps: FPS,
             voice_dbov: random.chance(0.9).then(|| -(random.below(15, 50) as i8)),
         };
@@ -207,21 +225,35 @@ impl Story {
         }
         let others = self.present.iter().filter(|other| **other != client).map(|other| &self.world.clients[*other]);
         let cameras = others.filter(|other| !other.habits.camera_bps.is_empty()).count();
-        let fresh = |at| self.world.now() - at < FRESH;
-        let pictures = me.last_shown.iter().filter(|((_, section), shown)| *section == 1 && fresh(shown.at));
-        let pictures: Vec<_> = pictures.map(|(_, shown)| shown.truth).collect();
+        // A slot that has just been given to somebody else has had no time yet.
+        let settled = self.world.now() - FRESH;
+        let showing = me.pictures.values().filter_map(PictureDecoder::showing);
+        let showing: Vec<_> = showing.filter(|(last, _)| last.at > settled).collect();
         let wanted = cameras.min(me.habits.video_slots);
-        if pictures.len() < wanted {
-            return Err(format!("client {client} is shown {} of {wanted} pictures: {pictures:?}", pictures.len()));
+        if showing.len() < wanted {
+            let shown: Vec<_> = showing.iter().map(|(last, _)| last.truth.publisher).collect();
+            return Err(format!("client {client} is shown {} of {wanted} pictures: {shown:?}", showing.len()));
         }
-        let is_best = |truth: &crate::client::truth::Truth| {
-            let encodings = self.world.clients[usize::from(truth.publisher)].habits.camera_bps.len();
-            usize::from(truth.encoding) + 1 == encodings
-        };
-        match pictures.iter().find(|truth| !is_best(truth)) {
-            Some(truth) => Err(format!("client {client} has a good link, and is shown {truth:?}")),
-            None => Ok(()),
+        for (last, _) in showing.iter().filter(|(_, since)| *since < settled) {
+            self.check_picture(client, last.truth.publisher, settled)?;
         }
+        Ok(())
+    }
+
+    /// Whether a client is shown the best of a camera.
+    fn check_picture(&self, client: usize, publisher: u16, since: Instant) -> Result<(), String> {
+        let Some(view) = self.world.clients[client].views.get(&(publisher, 1)) else { return Ok(()) };
+        let habits = &self.world.clients[usize::from(publisher)].habits;
+        let best = (habits.camera_bps.len() as u8 - 1, habits.coding.layers().0 - 1);
+        let (level, pictures) = (view.whole_level(), view.pictures_since(since));
+        let enough = (FRESH.as_secs_f64() * f64::from(habits.fps) * FRAMES_RATIO) as usize;
+        if level != best || pictures < enough {
+            let coding = habits.coding;
+            return Err(format!(
+                "client {client} has a good link, and is shown {level:?} of {publisher} ({coding:?}), {pictures} pictures in {FRESH:?}; the best is {best:?}, with {enough}"
+            ));
+        }
+        Ok(())
     }
 
     fn part(&mut self) -> Result<(), String> {

@@ -8,6 +8,7 @@ use boltorezka_proto::RoomId;
 use boltorezka_proto::admission::{Admitted, ControlMessage, MediaMessage};
 use boltorezka_proto::call::{EndReason, MediaPermissions, TrackInfo, TrackSource};
 
+use crate::client::view::View;
 use crate::client::{Client, Habits};
 use crate::dtls::crypto_provider;
 use crate::host;
@@ -54,6 +55,8 @@ pub struct World {
     gaps: u64,
     rev: u64,
     rights: Rights,
+    /// What each client may, by the latest order.
+    permissions: Vec<MediaPermissions>,
     real_dtls: bool,
 }
 
@@ -76,6 +79,7 @@ impl World {
             gaps: 0,
             rev: 1,
             rights: Rights::default(),
+            permissions: Vec::new(),
             real_dtls: config.real_dtls,
             random,
         }
@@ -99,14 +103,18 @@ impl World {
         let client = Client::new(index, address, habits, crypto, self.now, &mut self.random);
         self.by_address.insert(address, index);
         self.paths.push(Path { up: self.network.add_link(up), down: self.network.add_link(down) });
-        let request_id = index as u64;
-        let (participant_id, room) = (client.participant_id, self.room);
         let offer = client.offer().expect("a new client has an offer");
         self.clients.push(client);
         self.note(format_args!("client {index} joins"));
-        let admitted = Admitted { participant_id, room, permissions };
-        self.node.handle_control(ControlMessage::Admit { request_id, admitted, offer });
+        self.permissions.push(permissions);
+        self.admit(index, offer);
         index
+    }
+
+    fn admit(&mut self, client: usize, offer: String) {
+        let (participant_id, room) = (self.clients[client].participant_id, self.room);
+        let admitted = Admitted { participant_id, room, permissions: self.permissions[client] };
+        self.node.handle_control(ControlMessage::Admit { request_id: client as u64, admitted, offer });
     }
 
     /// Ends a client's part.
@@ -125,6 +133,7 @@ impl World {
         let participant_id = self.clients[client].participant_id;
         self.note(format_args!("client {client} may {permissions:?}"));
         self.rights.will_change(self.rev, client, permissions);
+        self.permissions[client] = permissions;
         self.node.handle_control(ControlMessage::SetPermissions { rev: self.rev, participant_id, permissions });
     }
 
@@ -158,6 +167,11 @@ impl World {
         self.take_node_messages()?;
         for index in 0..self.clients.len() {
             self.poll_client(index)?;
+            let now = self.now;
+            if let Some(offer) = self.clients[index].restart(now) {
+                self.note(format_args!("client {index} begins ICE anew"));
+                self.admit(index, offer);
+            }
         }
         Ok(())
     }
@@ -240,7 +254,11 @@ impl World {
             if let Some(track) = named.filter(is_other) {
                 return Err(format!("client {index} is shown {truth:?} under the name of {track:?}"));
             }
-            self.clients[index].last_shown.insert((truth.publisher, truth.section), shown);
+            let views = &mut self.clients[index].views;
+            match views.get_mut(&(truth.publisher, truth.section)) {
+                Some(view) => view.note(shown),
+                None => drop(views.insert((truth.publisher, truth.section), View::new(shown))),
+            }
         }
         Ok(())
     }

@@ -6,13 +6,23 @@ use boltorezka_proto::call::LayerReason;
 
 use crate::rtp::Layer;
 
-/// Share of the estimate that is given out: the rest absorbs what an encoder's rate varies by, and RTCP.
-const USABLE_RATIO: f64 = 0.8;
+/// Share of the estimate up to which layers are added: the rest absorbs what an encoder's rate varies by, and RTCP.
+const USABLE_RATIO: f64 = 0.92;
 
-/// Share of the estimate up to which a layer that plays is kept. After a moment of delay the estimator falls to 0.85 of
-/// what arrives, however much more the link could carry: to give up a layer for that would make less arrive, and the
-/// estimate fall again, until all is paused. A link that is really narrower lets less arrive, and the layer goes.
-const KEPT_RATIO: f64 = 1.25;
+/// What plays while a cheaper encoding is waited for may take so many times as much, at its lowest frame rate.
+const MUCH_RATIO: u64 = 2;
+
+/// Bits per second of a subscriber's link.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// What it carries now, while a queue empties: up to this, less a margin, layers are added.
+    pub estimate_bps: u64,
+    /// What it carries: up to this, layers that play are kept. A layer that was given up for a moment of delay would make less
+    /// arrive, the estimate fall again, until all is paused.
+    pub sustained_bps: u64,
+    /// For sound, and for what is sent again.
+    pub reserved_bps: u64,
+}
 
 /// What one slot could carry.
 #[derive(Clone, Debug)]
@@ -53,14 +63,13 @@ pub struct Allocation {
     pub reason: LayerReason,
 }
 
-/// Gives each demand the highest layer such that all fit into the usable part of `estimate_bps`, after `reserved_bps` for
-/// sound; what plays is kept a little longer. First everybody gets the lowest resolution at the lowest frame rate, by
+/// Gives each demand the highest layer such that all fit into the usable part of the budget; what plays is kept a little longer. First everybody gets the lowest resolution at the lowest frame rate, by
 /// priority, then everybody more frames of it, then everybody the next resolution, and so on: under shortage the frame rate
 /// goes before the picture does. The first in line always gets its lowest: a link that is never used is never measured.
-pub fn allocate(estimate_bps: u64, reserved_bps: u64, demands: &[Demand]) -> Vec<Allocation> {
-    let share = |ratio: f64| (estimate_bps as f64 * ratio) as u64;
-    let (usable_bps, kept_bps) = (share(USABLE_RATIO), share(KEPT_RATIO));
-    let mut given_bps = reserved_bps;
+pub fn allocate(budget: Budget, demands: &[Demand]) -> Vec<Allocation> {
+    let usable_bps = (budget.estimate_bps as f64 * USABLE_RATIO) as u64;
+    let kept_bps = budget.sustained_bps.max(usable_bps);
+    let mut given_bps = budget.reserved_bps;
     let ladders: Vec<_> = demands.iter().map(Demand::useful).collect();
     let first = (0..demands.len()).min_by_key(|&index| std::cmp::Reverse(demands.get(index).map(|d| d.priority)));
 
@@ -118,6 +127,14 @@ impl Demand {
         place(&self.ladder, layer)
     }
 
+    /// Whether a choice takes much less than the least that can be sent of what plays now.
+    pub fn is_much_less(&self, chosen: Option<(u8, Layer)>) -> bool {
+        let playing = self.current.map(|(encoding, _)| encoding);
+        let least = self.ladder.iter().find(|rung| Some(rung.encoding) == playing);
+        let chosen_bps = self.place(chosen).and_then(|place| self.ladder.get(place)).map_or(0, |rung| rung.bitrate_bps);
+        least.is_some_and(|least| least.bitrate_bps > chosen_bps * MUCH_RATIO)
+    }
+
     /// Whether what plays now is at `place` of `ladder` or higher.
     fn plays(&self, ladder: &[LayerRate], place: usize) -> bool {
         self::place(ladder, self.current).is_some_and(|current| place <= current)
@@ -152,6 +169,12 @@ fn place(ladder: &[LayerRate], layer: Option<(u8, Layer)>) -> Option<usize> {
 mod tests {
     use super::*;
 
+    /// Where so much may be given out.
+    fn share(usable_bps: u64, reserved_bps: u64, demands: &[Demand]) -> Vec<Allocation> {
+        let estimate_bps = (usable_bps as f64 / USABLE_RATIO).ceil() as u64;
+        allocate(Budget { estimate_bps, sustained_bps: 0, reserved_bps }, demands)
+    }
+
     fn whole(encoding: u8, bitrate_bps: u64, height: u32) -> LayerRate {
         LayerRate { encoding, layer: Layer::ALL, level: encoding, bitrate_bps, height }
     }
@@ -185,26 +208,26 @@ mod tests {
     const ALL: u8 = Layer::TOP;
 
     #[test]
-    fn one_slot_gets_the_highest_layer_under_four_fifths_of_the_estimate() {
-        let at = |estimate_bps| allocate(estimate_bps, 0, &[three(0, None)])[0];
+    fn one_slot_gets_the_highest_layer_that_fits() {
+        let at = |usable_bps| share(usable_bps, 0, &[three(0, None)])[0];
         let whole = |encoding| Some((encoding, Layer::ALL));
-        assert_eq!(at(1_875_000), Allocation { layer: whole(2), reason: LayerReason::Best });
-        assert_eq!(at(1_874_000), Allocation { layer: whole(1), reason: LayerReason::Bandwidth });
+        assert_eq!(at(1_500_000), Allocation { layer: whole(2), reason: LayerReason::Best });
+        assert_eq!(at(1_499_000), Allocation { layer: whole(1), reason: LayerReason::Bandwidth });
         assert_eq!(at(10_000), Allocation { layer: whole(0), reason: LayerReason::Bandwidth }, "never locked out");
     }
 
     #[test]
     fn everybody_gets_the_lowest_before_anybody_gets_more() {
         let demands = [three(0, None), three(9, None), three(0, None)];
-        assert_eq!(encodings(&allocate(400_000, 0, &demands)), [Some(0); 3]);
-        assert_eq!(encodings(&allocate(800_000, 0, &demands)), [Some(0), Some(1), Some(0)]);
-        let starved = allocate(250_000, 0, &demands);
+        assert_eq!(encodings(&share(320_000, 0, &demands)), [Some(0); 3]);
+        assert_eq!(encodings(&share(640_000, 0, &demands)), [Some(0), Some(1), Some(0)]);
+        let starved = share(200_000, 0, &demands);
         assert_eq!(starved[2], Allocation { layer: None, reason: LayerReason::Paused });
     }
 
     #[test]
     fn a_small_tile_does_not_get_a_large_picture() {
-        let allocations = allocate(10_000_000, 0, &[three(0, Some(200)), three(0, Some(100))]);
+        let allocations = share(10_000_000, 0, &[three(0, Some(200)), three(0, Some(100))]);
         assert_eq!(encodings(&allocations), [Some(1), Some(0)]);
         assert_eq!(allocations[0].reason, LayerReason::Size);
     }
@@ -212,24 +235,25 @@ mod tests {
     #[test]
     fn what_plays_is_kept_through_a_moment_of_delay_and_not_longer() {
         let playing = |current| [Demand { current: Some((current, Layer::ALL)), ..three(0, None) }];
-        let at = |estimate_bps, current| encodings(&allocate(estimate_bps, 0, &playing(current)))[0];
-        assert_eq!(at(1_275_000, 2), Some(2), "0.85 of its own rate");
-        assert_eq!(at(1_275_000, 1), Some(1), "not a reason to raise one");
-        assert_eq!(at(1_100_000, 2), Some(1), "a link that carries less");
+        let budget = |estimate_bps, sustained_bps| Budget { estimate_bps, sustained_bps, reserved_bps: 0 };
+        let at = |budget, current| encodings(&allocate(budget, &playing(current)))[0];
+        assert_eq!(at(budget(1_275_000, 1_500_000), 2), Some(2), "0.85 of its own rate, so that a queue empties");
+        assert_eq!(at(budget(1_275_000, 1_500_000), 1), Some(1), "not a reason to raise one");
+        assert_eq!(at(budget(1_275_000, 1_499_000), 2), Some(1), "a link that carries less");
         let all = [0, 0, 0].map(|priority| Demand { current: Some((0, Layer::ALL)), ..three(priority, None) });
-        assert_eq!(encodings(&allocate(255_000, 0, &all)), [Some(0); 3]);
-        assert_eq!(encodings(&allocate(160_000, 0, &all)), [Some(0), Some(0), None]);
+        assert_eq!(encodings(&allocate(budget(255_000, 300_000), &all)), [Some(0); 3]);
+        assert_eq!(encodings(&allocate(budget(160_000, 200_000), &all)), [Some(0), Some(0), None]);
     }
 
     #[test]
     fn sound_comes_first() {
-        assert_eq!(encodings(&allocate(2_000_000, 200_000, &[three(0, None)])), [Some(1)]);
+        assert_eq!(encodings(&share(1_600_000, 200_000, &[three(0, None)])), [Some(1)]);
     }
 
     #[test]
     fn the_frame_rate_goes_before_the_picture() {
         let demand = with_temporal_layers(&three(0, None));
-        let at = |usable_bps: u64| layers(&allocate(usable_bps * 5 / 4, 0, std::slice::from_ref(&demand)))[0];
+        let at = |usable_bps: u64| layers(&share(usable_bps, 0, std::slice::from_ref(&demand)))[0];
         let ladder = [1_500_000, 1_499_000, 1_049_000, 749_000, 399_000, 279_000, 199_000, 99_000, 69_000].map(at);
         let expected = [(2, ALL), (2, 1), (2, 0), (1, ALL), (1, 1), (1, 0), (0, ALL), (0, 1), (0, 0)];
         assert_eq!(ladder, expected.map(Some));
@@ -238,34 +262,34 @@ mod tests {
     #[test]
     fn slots_with_and_without_temporal_layers_rise_together() {
         let demands = [three(0, None), with_temporal_layers(&three(0, None))];
-        assert_eq!(layers(&allocate(190_000, 0, &demands)), [Some((0, ALL)), Some((0, 0))]);
-        assert_eq!(layers(&allocate(250_000, 0, &demands)), [Some((0, ALL)), Some((0, ALL))]);
-        assert_eq!(layers(&allocate(800_000, 0, &demands)), [Some((1, ALL)), Some((1, 0))]);
+        assert_eq!(layers(&share(152_000, 0, &demands)), [Some((0, ALL)), Some((0, 0))]);
+        assert_eq!(layers(&share(200_000, 0, &demands)), [Some((0, ALL)), Some((0, ALL))]);
+        assert_eq!(layers(&share(640_000, 0, &demands)), [Some((1, ALL)), Some((1, 0))]);
     }
 
     #[test]
     fn a_screen_keeps_its_resolution() {
         let screen = Demand { keeps_resolution: true, ..with_temporal_layers(&three(0, None)) };
-        let at = |usable_bps: u64| layers(&allocate(usable_bps * 5 / 4, 0, std::slice::from_ref(&screen)))[0];
+        let at = |usable_bps: u64| layers(&share(usable_bps, 0, std::slice::from_ref(&screen)))[0];
         assert_eq!([1_500_000, 1_499_000, 1_049_000].map(at), [Some((2, ALL)), Some((2, 1)), Some((2, 0))]);
         assert_eq!(at(100_000), Some((2, 0)), "the first in line");
         let second = [Demand { priority: 9, ..three(9, None) }, screen.clone()];
-        assert_eq!(layers(&allocate(500_000, 0, &second))[1], None, "paused, not shown small");
+        assert_eq!(layers(&share(400_000, 0, &second))[1], None, "paused, not shown small");
         let tile = Demand { height_max: Some(300), ..screen };
-        assert_eq!(encodings(&allocate(10_000_000, 0, &[tile])), [Some(1)], "a small tile is not a shortage");
+        assert_eq!(encodings(&share(10_000_000, 0, &[tile])), [Some(1)], "a small tile is not a shortage");
     }
 
     #[test]
     fn a_screen_falls_back_to_an_encoding_of_the_same_size() {
         let same_size = vec![whole(0, 300_000, 1080), whole(1, 2_000_000, 1080)];
         let screen = Demand { keeps_resolution: true, ladder: same_size, ..three(0, None) };
-        assert_eq!(encodings(&allocate(1_000_000, 0, &[screen])), [Some(0)]);
+        assert_eq!(encodings(&share(800_000, 0, &[screen])), [Some(0)]);
     }
 
     #[test]
     fn what_takes_more_than_something_better_is_not_chosen() {
         let mut demand = with_temporal_layers(&three(0, None));
         demand.ladder.iter_mut().filter(|rung| rung.encoding == 0).for_each(|rung| rung.bitrate_bps *= 5);
-        assert_eq!(layers(&allocate(250_000, 0, &[demand])), [Some((1, 0))]);
+        assert_eq!(layers(&share(200_000, 0, &[demand])), [Some((1, 0))]);
     }
 }

@@ -30,6 +30,10 @@ const SAMPLES_STANDING: usize = 4;
 const STANDING_US_MIN: i64 = 20_000;
 /// Share of the window's growth in one step from which on it is a step (another route, a clock that was set), no queue.
 const STEP_RATIO: f64 = 0.75;
+/// A step of which the size of what was sent at once explains so much is a queue.
+const SPREAD_RATIO: f64 = 0.5;
+/// And it is looked at so closely only where more stands in it than jitter explains.
+const BURST_STANDING_US: i64 = 120_000;
 
 /// The base delay is the least of so many seconds: short enough to follow a new route or a clock's drift.
 const BASE_SECONDS: usize = 10;
@@ -74,6 +78,8 @@ struct Sample {
     arrival_us: i64,
     /// Arrival on one clock less sending on the other: only its changes mean something.
     delay_us: i64,
+    /// How much further apart its packets arrived than they left: what its size alone adds to the delay of the last.
+    spread_us: i64,
 }
 
 impl Default for Delay {
@@ -120,6 +126,8 @@ impl Delay {
                 self.push(Sample {
                     arrival_us: finished.last_arrival_us,
                     delay_us: finished.last_arrival_us - finished.last_sent_us,
+                    spread_us: (finished.last_arrival_us - finished.first_arrival_us)
+                        - (finished.last_sent_us - finished.first_sent_us),
                 });
             }
         }
@@ -229,12 +237,18 @@ impl Delay {
         early_us < i64::MAX && late_us < early_us
     }
 
-    /// Whether the delay grew at once and not on and on.
+    /// Whether the delay grew at once and not on and on, and not because much was sent at once (a keyframe).
     fn is_step(&self) -> bool {
-        let delays = || self.samples.iter().map(|sample| sample.delay_us);
-        let largest_us = delays().zip(delays().skip(1)).map(|(before, after)| after - before).max().unwrap_or(0);
-        let (Some(first), Some(last)) = (self.samples.front(), self.samples.back()) else { return false };
-        largest_us as f64 > (last.delay_us - first.delay_us) as f64 * STEP_RATIO
+        let pairs = self.samples.iter().zip(self.samples.iter().skip(1));
+        let largest = pairs.map(|(before, after)| (after.delay_us - before.delay_us, after.spread_us)).max();
+        let (Some((largest_us, spread_us)), Some(first), Some(last)) =
+            (largest, self.samples.front(), self.samples.back())
+        else {
+            return false;
+        };
+        let is_most = largest_us as f64 > (last.delay_us - first.delay_us) as f64 * STEP_RATIO;
+        let is_burst = self.standing_us > BURST_STANDING_US && spread_us as f64 >= largest_us as f64 * SPREAD_RATIO;
+        is_most && !is_burst
     }
 
     fn adapt(&mut self, slope: f64, elapsed_us: i64) {

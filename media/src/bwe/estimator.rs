@@ -38,6 +38,8 @@ const FALL_RATIO: f64 = 0.85;
 const FALL_RATIO_MIN: f64 = 0.5;
 /// Share of what arrived through the full link that is sent once the queue is empty.
 const FULL_RATIO: f64 = 0.95;
+/// Share of the estimate up to which what plays may go on while no long queue stands.
+const KEPT_RATIO: f64 = 1.12;
 /// Time, beyond the round trip, after which another fall may follow: reports must speak of what was sent after the last.
 const FALL_GAP_US: i64 = 200_000;
 /// A queue below this is empty; above this it is one even where little is sent; above this it must not stay.
@@ -171,6 +173,15 @@ impl Estimator {
         self.estimate_bps as u64
     }
 
+    /// What may be sent of what is sent already: what the way carries once a queue that stands in it is gone, and while there
+    /// is no long one somewhat more. What is given up for a moment of delay (jitter, a keyframe) makes less arrive, and the
+    /// next fall deeper, until nothing is left; what is really too much makes a long queue.
+    pub fn sustained_bps(&self) -> u64 {
+        let full_bps = self.draining.map_or(self.estimate_bps, |(_, full_bps)| full_bps.max(self.estimate_bps));
+        let ratio = if self.delay.standing_us() > LONG_US { 1.0 } else { KEPT_RATIO };
+        (full_bps * ratio) as u64
+    }
+
     /// Share of the packets of about the last second that were lost on the way, 0 to 1; without those of probes.
     pub fn loss_ratio(&self) -> f32 {
         self.loss.ratio() as f32
@@ -264,7 +275,7 @@ impl Estimator {
             if may_fall {
                 self.drain_from(capacity_bps, now_us);
             }
-        } else if self.drained(now_us) && verdict == Verdict::Rise {
+        } else if self.drained(now_us) && verdict == Verdict::Rise && !self.is_full() {
             self.grow(now_us, elapsed_us as f64 / 1e6);
         }
         if let Verdict::Fall(ratio) = verdict {
@@ -304,6 +315,11 @@ impl Estimator {
         let (known_us, capacity_bps) = self.capacity?;
         let known = now_us - known_us < CAPACITY_US && self.delay.standing_us() > LONG_US;
         (known && self.estimate_bps > capacity_bps * NEAR_RATIO).then_some(capacity_bps)
+    }
+
+    /// A queue stands in a link whose capacity is known: it must not get longer.
+    fn is_full(&self) -> bool {
+        self.capacity.is_some() && self.delay.standing_us() > LONG_US
     }
 
     fn fall_to(&mut self, bps: f64, now_us: i64) {

@@ -5,13 +5,15 @@ mod delay;
 mod estimator;
 mod feedback;
 mod history;
+mod hold;
 mod loss;
 mod probe;
 mod rate;
 #[cfg(test)]
 mod tests;
 
-pub use allocator::{Allocation, Demand, LayerRate, allocate};
+pub use allocator::{Allocation, Budget, Demand, LayerRate, allocate};
 pub use estimator::Estimator;
 pub use feedback::{Feedback, FeedbackError, FeedbackReport, Statuses};
+pub use hold::Hold;
 pub use probe::{Probe, ProbeId};

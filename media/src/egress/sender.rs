@@ -21,8 +21,10 @@ use crate::tcp::{Content, TcpId};
 const EQUALISING_PADDING_MAX: usize = 32;
 /// Share of the estimate that retransmissions may take: beyond that the link is full, and more would make it worse.
 const RTX_RATIO_MAX: f64 = 0.3;
-/// Retransmissions at once, after a pause: a burst of losses on a good link.
-const RTX_BURST_BYTES: f64 = 100_000.0;
+/// Retransmissions at once, after a pause, as time of the whole link: more would hold up what is new.
+const RTX_BURST_S: f64 = 0.2;
+/// Time over which the rate of retransmissions is smoothed.
+const RTX_SMOOTHED_S: f64 = 1.0;
 /// Padding in one packet: its number stands in one byte.
 const PADDING_BYTES: u8 = 255;
 /// Length of the original number in front of a retransmitted payload (RFC 4588, section 4).
@@ -57,6 +59,8 @@ pub struct Sender {
     cname: String,
     rtt: Option<Duration>,
     rtx_bytes: f64,
+    /// What they took lately, in bits per second.
+    resent_bps: f64,
     rtx_refilled: Instant,
 }
 
@@ -92,7 +96,8 @@ impl Sender {
             started,
             cname,
             rtt: None,
-            rtx_bytes: RTX_BURST_BYTES,
+            rtx_bytes: estimate_start_bps as f64 / 8.0 * RTX_BURST_S,
+            resent_bps: 0.0,
             rtx_refilled: now,
         }
     }
@@ -139,6 +144,11 @@ impl Sender {
     /// Estimated bandwidth towards the client.
     pub fn estimate_bps(&self) -> u64 {
         self.estimator.estimate_bps()
+    }
+
+    /// What the client's link carries once a queue that stands in it is gone.
+    pub fn sustained_bps(&self) -> u64 {
+        self.estimator.sustained_bps()
     }
 
     /// Says what the client's slots take in all, so that the estimator looks for that much.
@@ -207,15 +217,23 @@ impl Sender {
     /// Whether a packet of `bytes` that is asked for may leave again; notes that it does.
     pub fn may_resend(&mut self, now: Instant, slot: usize, sequence: u64, bytes: usize) -> bool {
         let elapsed = now.saturating_duration_since(std::mem::replace(&mut self.rtx_refilled, now)).as_secs_f64();
-        let refill = elapsed * self.estimator.estimate_bps() as f64 / 8.0 * RTX_RATIO_MAX;
-        self.rtx_bytes = (self.rtx_bytes + refill).min(RTX_BURST_BYTES);
+        let bytes_per_s = self.estimator.estimate_bps() as f64 / 8.0;
+        self.rtx_bytes = (self.rtx_bytes + elapsed * bytes_per_s * RTX_RATIO_MAX).min(bytes_per_s * RTX_BURST_S);
+        self.resent_bps *= (-elapsed / RTX_SMOOTHED_S).exp();
         let rtt = self.rtt.unwrap_or_default();
         let Some(stream) = self.streams.get_mut(slot) else { return false };
         if self.rtx_bytes < bytes as f64 || !stream.may_resend(now, sequence, rtt) {
             return false;
         }
         self.rtx_bytes -= bytes as f64;
+        self.resent_bps += bytes as f64 * 8.0 / RTX_SMOOTHED_S;
         true
+    }
+
+    /// What retransmissions took lately, in bits per second.
+    pub fn resent_bps(&self, now: Instant) -> u64 {
+        let elapsed = now.saturating_duration_since(self.rtx_refilled).as_secs_f64();
+        (self.resent_bps * (-elapsed / RTX_SMOOTHED_S).exp()) as u64
     }
 
     /// What [`Sender::send`] touches for a slot, so that it can be fetched ahead.

@@ -51,6 +51,19 @@ impl Forwarder {
         }
     }
 
+    /// Has what plays on until the target can start take as little as it can: the target was chosen since there is no room.
+    /// Where even that is far too much, nothing plays on.
+    pub fn thin_out(&mut self, is_far_too_much: bool) {
+        if self.current == self.target {
+            return;
+        }
+        if is_far_too_much {
+            self.current = None;
+        } else {
+            self.selector.set_wanted(Layer { temporal: 0, ..self.selector.wanted() });
+        }
+    }
+
     /// Forgets a track that is gone.
     pub fn forget(&mut self, track: TrackNumber) {
         self.current = self.current.filter(|source| source.track != track);

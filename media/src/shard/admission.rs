@@ -22,8 +22,9 @@ use crate::egress::Sender;
 const SUSPEND_AFTER: Duration = Duration::from_secs(15);
 /// A suspended connection keeps its place for this long: a train in a tunnel, a laptop that was moved.
 const REMOVE_AFTER: Duration = Duration::from_secs(60);
-/// Estimate before anything was measured. Browsers reach several Mb/s within a second; a lower start delays the picture.
-const ESTIMATE_START_BPS: u64 = 1_500_000;
+/// Estimate before anything was measured: with more a narrow link begins with a second of losses, with less a wide one takes
+/// longer to its best picture (`media/sim/scoreboard.md`).
+const ESTIMATE_START_BPS: u64 = 1_000_000;
 /// A client that was answered has this long to connect.
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 impl ShardCore {
@@ -76,6 +77,7 @@ impl ShardCore {
             deadline: None,
             estimate_bps: ESTIMATE_START_BPS,
             desired_steps: 0,
+            upgrading: None,
             is_dirty: false,
             status_changed: true,
         });

@@ -10,6 +10,7 @@ use str0m::media::{Mid, Pt, Rid};
 use super::call::Call;
 use super::demux::Reach;
 use super::transport::Transport;
+use crate::bwe::Hold;
 use crate::egress::{Path, Sender};
 use crate::net::prefetch;
 use crate::router::Forwarder;
@@ -58,6 +59,8 @@ pub struct Connection {
     pub estimate_bps: u64,
     /// What the estimator was told to look for, in steps.
     pub desired_steps: u64,
+    /// A slot has begun with a larger encoding; until then no other does.
+    pub upgrading: Option<Instant>,
     /// It has to be polled at the end of the turn.
     pub is_dirty: bool,
     /// Control has to be told of its state.
@@ -108,8 +111,8 @@ pub struct Slot {
     pub subscribed: Vec<TrackNumber>,
     /// Why it has the layer it has.
     pub reason: LayerReason,
-    /// No higher layer before this, so that a link at its limit does not flap.
-    pub upgrade_after: Option<Instant>,
+    /// Keeps it from rising again too soon after it fell back.
+    pub hold: Hold,
 }
 
 impl Slot {
@@ -128,7 +131,7 @@ impl Slot {
             forwarder,
             subscribed: Vec::new(),
             reason: LayerReason::Best,
-            upgrade_after: None,
+            hold: Hold::default(),
         }
     }
 }
@@ -152,10 +155,13 @@ impl Connection {
         }
     }
 
-    /// The client chose a path for data. That alone moves nothing, but it is taken when there is no other.
+    /// The client chose a path for data. That alone moves no media, but it is taken when there is no other. A handshake has
+    /// no other proof yet of where the client is: it goes there.
     pub fn nominate(&mut self, path: Path) {
         self.reach.nominate(path);
-        if self.state != ConnectionState::Connecting {
+        if self.state == ConnectionState::Connecting {
+            self.transport.follow(path);
+        } else {
             self.sender.suggest_path(path);
         }
     }

@@ -8,9 +8,9 @@ use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
 use super::connection::{Connection, SECTIONS_MAX, Slot};
 use super::messages::PeerMessage;
 use super::room::Room;
-use super::track::{Origin, Subscription};
+use super::track::{Origin, Subscription, Track};
 use super::{ConnectionKey, ShardCore};
-use crate::bwe::{Allocation, Demand, allocate};
+use crate::bwe::{Allocation, Budget, Demand, Hold, allocate};
 use crate::egress::{Stream, StreamConfig};
 use crate::router::slots::{Wish, assign};
 use crate::router::{Forwarder, Source};
@@ -18,8 +18,9 @@ use crate::rtp::Layer;
 
 /// Sequence numbers begin below 2^15, so that a receiver that misses the first packets still guesses the rollover counter.
 pub const INITIAL_SEQUENCE_MASK: u32 = 0x7fff;
-/// After a slot fell back to a lower layer it stays there at least this long: a link at its limit would flap.
-const UPGRADE_HOLD: Duration = Duration::from_secs(3);
+/// A larger encoding begins with a keyframe, several times as large as other pictures: they begin one after the other, so that
+/// the link is not taken for full because of that.
+const UPGRADE_GAP: Duration = Duration::from_millis(700);
 /// What one voice takes: Opus at 32 kb/s with headers.
 const VOICE_BPS: u64 = 50_000;
 /// The estimator is told what to look for in steps of this.
@@ -119,7 +120,7 @@ impl ShardCore {
             return;
         }
         slot.track = track;
-        slot.upgrade_after = None;
+        slot.hold = Hold::default();
         // Sound starts at once; a picture waits for the allocator to choose its encoding.
         match track {
             None => slot.forwarder.set_target(None, Layer::ALL),
@@ -227,7 +228,12 @@ impl ShardCore {
         let demands: Vec<_> = video.iter().filter_map(|&index| self.demand(connection.slots.get(index)?)).collect();
         let voices = connection.slots.iter().filter(|slot| !slot.is_video && slot.track.is_some()).count() as u64;
         let best: u64 = demands.iter().filter_map(|demand| demand.ladder.last()).map(|rung| rung.bitrate_bps).sum();
-        let allocations = allocate(connection.estimate_bps, voices * VOICE_BPS, &demands);
+        let budget = Budget {
+            estimate_bps: connection.sender.estimate_bps(),
+            sustained_bps: connection.sender.sustained_bps(),
+            reserved_bps: self.sound_bps(connection) + connection.sender.resent_bps(now),
+        };
+        let allocations = allocate(budget, &demands);
 
         if let Some(connection) = self.connections.get_mut(key) {
             let desired_bps = (best + voices * VOICE_BPS).max(DESIRED_BPS_MIN);
@@ -241,6 +247,14 @@ impl ShardCore {
             self.apply_allocation(now, key, index, allocation, demand);
         }
         self.mark_dirty(key);
+    }
+
+    /// What the voices take that a connection hears, with room for one more to begin.
+    fn sound_bps(&self, connection: &Connection) -> u64 {
+        let sounds = connection.slots.iter().filter(|slot| !slot.is_video);
+        let tracks = sounds.filter_map(|slot| slot.track.and_then(|number| self.tracks.get(&number)));
+        let measured: Vec<u64> = tracks.map(Track::sent_bps).collect();
+        if measured.is_empty() { 0 } else { measured.iter().sum::<u64>() + VOICE_BPS }
     }
 
     fn demand(&self, slot: &Slot) -> Option<Demand> {
@@ -269,18 +283,29 @@ impl ShardCore {
         demand: &Demand,
     ) {
         let Some(connection) = self.connections.get_mut(key) else { return };
+        let estimate_bps = connection.sender.estimate_bps();
+        connection.upgrading = connection.upgrading.filter(|until| now < *until);
         let Some(slot) = connection.slots.get_mut(index) else { return };
         let before = slot.forwarder.target().filter(|source| Some(source.track) == slot.track);
         let before = before.map(|source| (source.encoding, slot.forwarder.layer()));
         let mut layer = allocation.layer.filter(|_| slot.track.is_some());
         let mut reason = allocation.reason;
-        if demand.place(layer) > demand.place(before) && slot.upgrade_after.is_some_and(|at| now < at) {
-            layer = before;
-            reason = LayerReason::Bandwidth;
-        } else if demand.place(layer) < demand.place(before)
-            && matches!(allocation.reason, LayerReason::Bandwidth | LayerReason::Paused)
-        {
-            slot.upgrade_after = Some(now + UPGRADE_HOLD);
+        let encoding = |chosen: Option<(u8, Layer)>| chosen.map(|(encoding, _)| encoding);
+        let places = (demand.place(before), demand.place(layer));
+        if before.is_some() && places.1 > places.0 {
+            let same_picture = encoding(before) == encoding(layer);
+            let is_turn = same_picture || connection.upgrading.is_none();
+            if is_turn && slot.hold.allows(now, estimate_bps, same_picture) {
+                if !same_picture {
+                    slot.hold.rose(now);
+                    connection.upgrading = Some(now + UPGRADE_GAP);
+                }
+            } else {
+                layer = before;
+                reason = LayerReason::Bandwidth;
+            }
+        } else if places.1 < places.0 && matches!(reason, LayerReason::Bandwidth | LayerReason::Paused) {
+            slot.hold.fell(now, estimate_bps);
         }
         if std::mem::replace(&mut slot.reason, reason) != reason {
             connection.call.slots_changed();
@@ -288,12 +313,16 @@ impl ShardCore {
         // A track that sends nothing just now goes on in its slot when it sends again.
         let is_quiet = layer.is_none() && reason != LayerReason::Paused && before.is_some();
         let target = slot.track.zip(layer).map(|(track, (encoding, _))| Source { track, encoding });
+        let chosen = layer;
         let layer = layer.map_or(Layer::ALL, |(_, layer)| layer);
         let is_same_source = slot.forwarder.target() == target;
         if is_quiet || (is_same_source && slot.forwarder.layer() == layer) {
             return;
         }
         slot.forwarder.set_target(target, layer);
+        if demand.place(chosen) < demand.place(demand.current) {
+            slot.forwarder.thin_out(demand.is_much_less(chosen));
+        }
         let awaited = slot.forwarder.awaited();
         if !is_same_source {
             connection.call.slots_changed();

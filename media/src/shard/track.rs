@@ -173,6 +173,12 @@ impl Track {
         fell_silent
     }
 
+    /// What all its encodings send.
+    pub fn sent_bps(&self) -> u64 {
+        let sent = self.encodings.iter().filter(|encoding| encoding.last_packet.is_some());
+        sent.filter_map(|encoding| encoding.bitrates_bps).map(|rates| rates.total()).sum()
+    }
+
     /// The encodings that are sent now, by rising rate, each with its layers.
     pub fn ladder(&self) -> Vec<LayerRate> {
         let known = self.encodings.iter().enumerate().map(|(index, encoding)| {

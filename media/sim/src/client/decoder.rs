@@ -1,10 +1,13 @@
-//! What a slot's receiver makes of its packets: a model of libwebrtc's, which shows a picture when it is whole and what it
+//! What a slot's receiver makes of its packets: a model of libwebrtc's, which shows a frame when it is whole and what it
 //! builds on was shown. Then it looks into the payload, as no real decoder could, and says whether that was right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::descriptor::{DESCRIPTOR_BYTES, Descriptor};
+use str0m::format::Codec;
+
+use super::descriptor::Descriptor;
+use super::references::References;
 use super::truth::Truth;
 
 /// Packets that wait for what is missing.
@@ -12,8 +15,10 @@ const WAITING_MAX: usize = 2_000;
 /// So long what is missing is waited for, before a keyframe is asked for, and again.
 const PATIENCE: Duration = Duration::from_millis(250);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
-/// A sound that has not come when so many later ones have is lost.
-const SOUND_PATIENCE: u64 = 15;
+/// So long a frame that could be shown waits for one before it that is not whole.
+const SKIP_AFTER: Duration = Duration::from_millis(150);
+/// Frames that later ones may build on.
+const KNOWN_MAX: usize = 64;
 
 /// A packet as it came.
 #[derive(Debug, Clone)]
@@ -26,13 +31,15 @@ pub struct Received {
     pub marker: bool,
     /// The track that it names.
     pub track: u32,
+    /// Its codec, by its payload type.
+    pub codec: Codec,
     /// When it came.
     pub at: Instant,
     /// What it holds.
     pub payload: Vec<u8>,
 }
 
-/// A picture or a sound that was shown or played.
+/// A frame or a sound that was shown or played.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown {
     /// When.
@@ -49,14 +56,37 @@ pub struct Shown {
 #[derive(Debug, Default)]
 pub struct PictureDecoder {
     packets: BTreeMap<u64, Received>,
-    /// The sequence number after the picture that was shown last.
+    /// The sequence number after the frame that was shown last.
     next: Option<u64>,
-    picture_id: u16,
+    references: References,
     last: Option<Shown>,
+    /// The frame that was shown last ended its picture; or some of it came late: the rest may have been left out by then.
+    ended: bool,
+    newest: u64,
+    /// The newest packet that another one overtook.
+    overtaken: u64,
+    /// What was shown that later frames may build on.
+    known: VecDeque<((u16, u8, u8), u32)>,
+    /// Since when it shows somebody.
+    since: Option<Instant>,
     blocked_since: Option<Instant>,
+    /// A spatial layer that cannot be shown before the next keyframe.
+    broken: Option<u8>,
     asked_at: Option<Instant>,
     /// Keyframes that it asked for.
     pub asked: u64,
+}
+
+/// A frame all of whose packets are there.
+#[derive(Debug)]
+struct Whole {
+    first: u64,
+    last: u64,
+    descriptor: Descriptor,
+    /// When its last packet came.
+    at: Instant,
+    /// Nothing is missing between the frame that was shown last and this one.
+    follows: bool,
 }
 
 impl PictureDecoder {
@@ -68,99 +98,145 @@ impl PictureDecoder {
         if self.next.is_some_and(|next| packet.sequence < next) {
             return Ok(());
         }
+        let now = packet.at;
+        if packet.sequence < self.newest {
+            self.overtaken = self.overtaken.max(packet.sequence);
+        }
+        self.newest = self.newest.max(packet.sequence);
         self.packets.insert(packet.sequence, packet);
         if self.packets.len() > WAITING_MAX {
             self.packets.pop_first();
         }
-        while let Some(picture) = self.take_picture()? {
-            self.check(&picture)?;
-            self.last = Some(picture);
-            self.blocked_since = None;
-            shown.push(picture);
-        }
-        Ok(())
+        self.show(now, shown)
     }
 
-    /// Whether a keyframe should be asked for now.
-    pub fn poll(&mut self, now: Instant) -> bool {
-        if self.packets.is_empty() {
+    /// What was shown last, and since when it is somebody's.
+    pub fn showing(&self) -> Option<(Shown, Instant)> {
+        self.last.zip(self.since)
+    }
+
+    /// Whether a keyframe should be asked for now; appends what need not wait any longer for what is missing.
+    ///
+    /// # Errors
+    /// As for [`Self::receive`].
+    pub fn poll(&mut self, now: Instant, shown: &mut Vec<Shown>) -> Result<bool, String> {
+        if !self.packets.is_empty() {
+            self.show(now, shown)?;
+        }
+        if self.packets.is_empty() && self.broken.is_none() {
             self.blocked_since = None;
-            return false;
+            return Ok(false);
         }
         let since = *self.blocked_since.get_or_insert(now);
         let is_due = self.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= ASK_AGAIN);
-        let asks = is_due && now.saturating_duration_since(since) >= PATIENCE;
+        let asks = is_due && (self.broken.is_some() || now.saturating_duration_since(since) >= PATIENCE);
         if asks {
             self.asked_at = Some(now);
             self.asked += 1;
         }
-        asks
+        Ok(asks)
     }
 
-    /// The next picture that is whole and builds on what was shown: the one that follows, or a later keyframe.
-    fn take_picture(&mut self) -> Result<Option<Shown>, String> {
-        let following = self.next.filter(|next| self.packets.contains_key(next));
-        let follows = following.and_then(|first| self.whole(first, false));
-        let keyframes = self
-            .packets
-            .iter()
-            .filter(|(_, packet)| Descriptor::read(&packet.payload).is_some_and(|header| header.is_keyframe));
-        let starts: Vec<u64> = keyframes.map(|(sequence, _)| *sequence).collect();
-        let found = follows.or_else(|| starts.into_iter().find_map(|first| self.whole(first, true)));
-        let Some((first, last)) = found else { return Ok(None) };
-        let rest = self.packets.split_off(&(last + 1));
-        let before = std::mem::replace(&mut self.packets, rest);
-        let packets: Vec<_> = before.range(first..).map(|(_, packet)| packet).collect();
-        self.next = Some(last + 1);
-        assemble(&packets, &mut self.picture_id).map(Some)
-    }
-
-    /// The range of a picture that begins at `first`, when all of it is there and it may be shown.
-    fn whole(&self, first: u64, as_keyframe: bool) -> Option<(u64, u64)> {
-        let begin = self.packets.get(&first)?;
-        let header = Descriptor::read(&begin.payload)?;
-        let continues = header.starts && header.picture_id == self.picture_id.wrapping_add(1) & 0x7fff;
-        if !(header.is_keyframe || continues && !as_keyframe) {
-            return None;
-        }
-        let mut last = first;
-        loop {
-            let packet = self.packets.get(&last)?;
-            if packet.timestamp != begin.timestamp {
-                return None;
+    fn show(&mut self, now: Instant, shown: &mut Vec<Shown>) -> Result<(), String> {
+        while let Some(frame) = self.next_frame(now) {
+            let rest = self.packets.split_off(&(frame.last + 1));
+            let before = std::mem::replace(&mut self.packets, rest);
+            self.look_for_broken_layers(before.range(..frame.first).map(|(_, packet)| packet), &frame.descriptor);
+            let packets: Vec<_> = before.range(frame.first..).map(|(_, packet)| packet).collect();
+            let assembled = assemble(&packets)?;
+            self.check(&frame, &assembled)?;
+            self.references.note(&frame.descriptor);
+            self.next = Some(frame.last + 1);
+            let is_late = (frame.first..=frame.last).contains(&self.overtaken);
+            self.ended = is_late || packets.last().is_some_and(|packet| packet.marker);
+            let is_same = |last: &Shown| last.truth.publisher == assembled.truth.publisher;
+            if !self.last.as_ref().is_some_and(is_same) {
+                self.since = Some(assembled.at);
             }
-            if packet.marker {
-                return Some((first, last));
-            }
-            last += 1;
+            self.last = Some(assembled);
+            self.blocked_since = None;
+            shown.push(assembled);
         }
+        Ok(())
     }
 
-    fn check(&self, picture: &Shown) -> Result<(), String> {
-        let truth = picture.truth;
-        let is_keyframe = truth.builds_on == truth.frame;
-        let Some(last) = self.last else {
-            return if is_keyframe { Ok(()) } else { Err(format!("the first picture is no keyframe: {truth:?}")) };
-        };
-        let same_encoder = (last.truth.publisher, last.truth.section, last.truth.encoding)
-            == (truth.publisher, truth.section, truth.encoding);
-        let follows = same_encoder && last.truth.frame == truth.builds_on;
-        if !(is_keyframe || follows) {
-            return Err(format!("a picture without what it builds on: {truth:?} after {:?}", last.truth));
+    /// Pictures are shown without their higher spatial layers: what of their base is passed over is missed by all later ones.
+    fn look_for_broken_layers<'a>(&mut self, passed_over: impl Iterator<Item = &'a Received>, shown: &Descriptor) {
+        if shown.is_keyframe || self.broken.is_some_and(|broken| broken <= shown.spatial) {
+            self.broken = None;
         }
-        let ticks = picture.timestamp.wrapping_sub(last.timestamp).cast_signed();
-        if ticks <= 0 {
+        let descriptors = passed_over.filter_map(|packet| Descriptor::read(packet.codec, &packet.payload));
+        let missed = descriptors.map(|(descriptor, _)| descriptor).filter(|of| of.spatial > 0 && of.temporal == 0);
+        self.broken = self.broken.into_iter().chain(missed.map(|of| of.spatial)).min().filter(|_| !shown.is_keyframe);
+    }
+
+    /// The first frame that is whole, builds on what was shown, and need not wait for one before it.
+    fn next_frame(&self, now: Instant) -> Option<Whole> {
+        let mut expected = self.next;
+        let mut follows = true;
+        let mut begun: Option<Whole> = None;
+        let mut timestamp = 0;
+        for (&sequence, packet) in &self.packets {
+            follows &= expected == Some(sequence);
+            if expected != Some(sequence) || packet.timestamp != timestamp {
+                begun = None;
+            }
+            expected = Some(sequence + 1);
+            timestamp = packet.timestamp;
+            let Some((descriptor, _)) = Descriptor::read(packet.codec, &packet.payload) else { continue };
+            let ends = descriptor.ends || packet.marker;
+            if descriptor.starts {
+                begun = Some(Whole { first: sequence, last: sequence, descriptor, at: packet.at, follows });
+            }
+            let Some(frame) = &mut begun else { continue };
+            frame.last = sequence;
+            frame.at = frame.at.max(packet.at);
+            if ends && let Some(frame) = begun.take() {
+                let waited = now.saturating_duration_since(frame.at) >= SKIP_AFTER;
+                let may_come_now = frame.follows || frame.descriptor.is_keyframe || waited;
+                let is_next = self.next == Some(frame.first);
+                if may_come_now && self.references.allow(&frame.descriptor, is_next) {
+                    return Some(frame);
+                }
+            }
+        }
+        None
+    }
+
+    fn check(&mut self, frame: &Whole, shown: &Shown) -> Result<(), String> {
+        let truth = shown.truth;
+        if truth.needs().next().is_none() {
+            self.known.clear();
+        }
+        if let Some(missing) = truth.needs().find(|frame| !self.known.contains(&(truth.encoder(), *frame))) {
+            let last = self.last.map(|last| last.truth);
+            return Err(format!("a picture without what it builds on ({missing}): {truth:?} after {last:?}"));
+        }
+        self.known.push_back((truth.encoder(), truth.frame));
+        if self.known.len() > KNOWN_MAX {
+            self.known.pop_front();
+        }
+        let Some(last) = self.last else { return Ok(()) };
+        let ticks = shown.timestamp.wrapping_sub(last.timestamp).cast_signed();
+        let is_same_encoder = last.truth.encoder() == truth.encoder();
+        let is_higher = is_same_encoder && truth.spatial > last.truth.spatial;
+        if ticks < 0 || ticks == 0 && !is_higher {
             return Err(format!("time went back by {} ticks: {truth:?} after {:?}", -ticks, last.truth));
+        }
+        // What is left of a picture when another encoder takes over, or the same one begins anew, is not shown.
+        let is_continued = is_same_encoder && !frame.descriptor.is_keyframe;
+        if ticks > 0 && is_continued && self.next == Some(frame.first) && !self.ended {
+            return Err(format!("a picture without an end: {:?} before {truth:?}", last.truth));
         }
         Ok(())
     }
 }
 
-fn assemble(packets: &[&Received], picture_id: &mut u16) -> Result<Shown, String> {
+fn assemble(packets: &[&Received]) -> Result<Shown, String> {
     let (Some(first), Some(last)) = (packets.first(), packets.last()) else { return Err("an empty picture".into()) };
     let truths = packets.iter().map(|packet| {
-        Descriptor::read(&packet.payload)?;
-        Truth::read(packet.payload.get(DESCRIPTOR_BYTES..)?)
+        let (_, rest) = Descriptor::read(packet.codec, &packet.payload)?;
+        Truth::read(rest)
     });
     let truths: Option<Vec<Truth>> = truths.collect();
     let Some(truths) = truths else { return Err("a payload that nobody made".into()) };
@@ -176,77 +252,36 @@ fn assemble(packets: &[&Received], picture_id: &mut u16) -> Result<Shown, String
     if packets.iter().any(|packet| packet.track != first.track) {
         return Err(format!("a picture under two names: {truth:?}"));
     }
-    *picture_id = Descriptor::read(&first.payload).map_or(*picture_id, |header| header.picture_id);
     Ok(Shown { at: last.at, track: first.track, truth, timestamp: first.timestamp })
-}
-
-/// A receiver of sounds in one slot.
-#[derive(Debug, Default)]
-pub struct SoundDecoder {
-    /// Numbers that were passed over and may still come.
-    missing: BTreeSet<u64>,
-    newest: Option<(u64, Shown)>,
-    /// Sounds that came.
-    pub received: u64,
-    /// Sounds that were passed over for good.
-    lost: u64,
-}
-
-impl SoundDecoder {
-    /// Takes a packet.
-    ///
-    /// # Errors
-    /// What a listener would have heard wrong.
-    pub fn receive(&mut self, packet: &Received) -> Result<Option<Shown>, String> {
-        let Some(truth) = Truth::read(&packet.payload) else { return Err("a sound that nobody made".into()) };
-        let shown = Shown { at: packet.at, track: packet.track, truth, timestamp: packet.timestamp };
-        let Some((newest, last)) = self.newest else {
-            self.newest = Some((packet.sequence, shown));
-            self.received += 1;
-            return Ok(Some(shown));
-        };
-        if packet.sequence <= newest {
-            let is_late = self.missing.remove(&packet.sequence);
-            self.received += u64::from(is_late);
-            return Ok(is_late.then_some(shown));
-        }
-        if packet.timestamp.wrapping_sub(last.timestamp).cast_signed() <= 0 {
-            return Err(format!("sound went back in time: {truth:?} after {:?}", last.truth));
-        }
-        self.missing.extend(newest + 1..packet.sequence);
-        while self.missing.first().is_some_and(|missing| missing + SOUND_PATIENCE <= packet.sequence) {
-            self.missing.pop_first();
-            self.lost += 1;
-        }
-        self.received += 1;
-        self.newest = Some((packet.sequence, shown));
-        Ok(Some(shown))
-    }
-
-    /// Sounds that did not come, or have not come yet.
-    pub fn lost(&self) -> u64 {
-        self.lost + self.missing.len() as u64
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::coding::Coding;
+    use super::super::descriptor::Writes;
     use super::*;
 
-    /// A picture in packets as the encoder makes them.
+    const PLAIN: Coding = Coding::Vp8 { temporal: 1 };
+
+    /// The only frame of a picture, in packets as the encoder makes them.
     fn picture(sequence: u64, frame: u32, builds_on: u32, packets: u8) -> Vec<Received> {
-        (0..packets)
-            .map(|packet| {
-                let (starts, is_keyframe) = (packet == 0, builds_on == frame);
-                let mut payload = Descriptor { starts, picture_id: frame as u16, is_keyframe }.write();
-                let (publisher, section, encoding) = (1, 0, 0);
-                Truth { publisher, section, encoding, frame, builds_on, packet, packets, made_ms: 0 }
-                    .write(&mut payload, 40);
-                let marker = packet + 1 == packets;
-                let (sequence, timestamp) = (sequence + u64::from(packet), 3_000 * frame);
-                Received { sequence, timestamp, marker, track: 1, at: Instant::now(), payload }
-            })
-            .collect()
+        coded(PLAIN, sequence, frame, builds_on, packets)
+    }
+
+    fn coded(coding: Coding, sequence: u64, frame: u32, builds_on: u32, packets: u8) -> Vec<Received> {
+        let is_keyframe = builds_on == frame;
+        let plan = coding.plan(if is_keyframe { 0 } else { frame })[0];
+        let packet = |packet| {
+            let (starts, ends) = (packet == 0, packet + 1 == packets);
+            let (picture, base_pictures) = (frame, frame / if coding == PLAIN { 1 } else { 4 });
+            let mut payload = Writes { plan, picture, base_pictures, starts, ends, is_keyframe }.write(coding);
+            let truth = Truth { frame, builds_on: [builds_on; 2], packet, packets, ..Truth::first(1, 0, 0) };
+            truth.write(&mut payload, 40);
+            let (sequence, timestamp) = (sequence + u64::from(packet), 3_000 * frame);
+            let (track, codec, at) = (1, coding.codec(), Instant::now());
+            Received { sequence, timestamp, marker: ends, track, codec, at, payload }
+        };
+        (0..packets).map(packet).collect()
     }
 
     fn receive(decoder: &mut PictureDecoder, packets: Vec<Received>) -> Result<usize, String> {
@@ -266,8 +301,28 @@ mod tests {
         assert_eq!(receive(&mut decoder, middle), Ok(2));
         assert_eq!(receive(&mut decoder, picture(18, 9, 8, 1)), Ok(0));
         let now = Instant::now();
-        assert!(!decoder.poll(now) && decoder.poll(now + PATIENCE) && !decoder.poll(now + PATIENCE));
+        let asks: Vec<_> = [Duration::ZERO, PATIENCE, PATIENCE]
+            .map(|later| decoder.poll(now + later, &mut Vec::new()))
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(asks, [false, true, false]);
         assert_eq!(receive(&mut decoder, picture(20, 11, 11, 1)), Ok(1), "a keyframe begins anew");
+    }
+
+    #[test]
+    fn what_nothing_builds_on_is_waited_for_a_moment_only() {
+        let coding = Coding::Vp8 { temporal: 3 };
+        let mut decoder = PictureDecoder::default();
+        assert_eq!(receive(&mut decoder, coded(coding, 10, 8, 8, 1)), Ok(1));
+        // 9 is lost; 10 builds on 8.
+        assert_eq!(receive(&mut decoder, coded(coding, 12, 10, 8, 1)), Ok(0));
+        let mut shown = Vec::new();
+        assert_eq!(decoder.poll(Instant::now() + SKIP_AFTER, &mut shown), Ok(false));
+        assert_eq!(shown.len(), 1);
+        assert_eq!(receive(&mut decoder, coded(coding, 11, 9, 8, 1)), Ok(0), "too late");
+        assert_eq!(receive(&mut decoder, coded(coding, 13, 11, 10, 1)), Ok(0), "who knows what it would build on");
+        assert_eq!(receive(&mut decoder, coded(coding, 14, 12, 8, 1)), Ok(1), "at once: nothing more can come between");
     }
 
     #[test]
@@ -276,7 +331,7 @@ mod tests {
         receive(&mut decoder, picture(11, 5, 5, 1)).unwrap();
         // Numbers that follow, over a picture that was left out.
         let mut next = picture(12, 7, 6, 1);
-        next[0].payload[3] = 6;
+        (next[0].payload[3], next[0].payload[4]) = (6, 6);
         assert!(receive(&mut decoder, next).unwrap_err().contains("without what it builds on"));
         let mut decoder = PictureDecoder::default();
         let mut two = picture(11, 5, 5, 2);
@@ -284,26 +339,11 @@ mod tests {
         two[0].payload = picture(11, 5, 5, 2)[0].payload.clone();
         two[0].sequence = 11;
         assert!(receive(&mut decoder, two).unwrap_err().contains("was shown with 1"));
-    }
-
-    #[test]
-    fn lost_sounds_are_counted_and_late_ones_are_not() {
-        let sound = |sequence: u64| {
-            let mut payload = Vec::new();
-            let frame = sequence as u32;
-            let (publisher, section, encoding, packet, packets) = (1, 0, 0, 0, 1);
-            Truth { publisher, section, encoding, frame, builds_on: frame, packet, packets, made_ms: 0 }
-                .write(&mut payload, 40);
-            Received { sequence, timestamp: 960 * frame, marker: false, track: 1, at: Instant::now(), payload }
-        };
-        let mut decoder = SoundDecoder::default();
-        for sequence in (100..200).filter(|sequence| !matches!(sequence, 150 | 151 | 160)) {
-            decoder.receive(&sound(sequence)).unwrap();
-            if sequence == 165 {
-                decoder.receive(&sound(160)).unwrap();
-            }
-        }
-        assert_eq!((decoder.received, decoder.lost()), (98, 2));
-        assert!(decoder.receive(&Received { timestamp: 0, ..sound(200) }).unwrap_err().contains("back in time"));
+        let mut decoder = PictureDecoder::default();
+        let layered = Coding::Vp9 { spatial: 1, temporal: 1, only_key: false };
+        let mut first = coded(layered, 11, 5, 5, 1);
+        first[0].marker = false;
+        receive(&mut decoder, first).unwrap();
+        assert!(receive(&mut decoder, coded(layered, 12, 6, 5, 1)).unwrap_err().contains("without an end"));
     }
 }

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use str0m::format::Codec;
 use str0m::media::{Mid, Rid};
 
-use super::descriptor::Descriptor;
+use super::coding::{Coding, Plan};
+use super::descriptor::Writes;
 use super::truth::Truth;
 use crate::random::Random;
 
 /// Bytes of a packet's payload at most.
 const PAYLOAD_BYTES_MAX: usize = 1_100;
 /// A keyframe is so many times as large as other pictures.
-const KEYFRAME_RATIO: usize = 4;
+const KEYFRAME_RATIO: f64 = 4.0;
 /// Opus packs 20 ms; while nobody speaks, a packet every 400 ms (DTX).
 const VOICE_PERIOD: Duration = Duration::from_millis(20);
 const SILENCE_PERIOD: Duration = Duration::from_millis(400);
@@ -43,8 +44,6 @@ pub struct Encoder {
     pub mid: Mid,
     /// The encoding, with simulcast.
     pub rid: Option<Rid>,
-    /// How it is coded.
-    pub codec: Codec,
     /// What it makes.
     pub kind: Kind,
     /// Sequence number of the packet that was sent last.
@@ -67,15 +66,26 @@ pub enum Kind {
         /// Until when.
         until: Option<Instant>,
     },
-    /// A picture.
-    Video {
-        /// Bits per second.
-        bitrate_bps: u64,
-        /// Time between pictures.
-        period: Duration,
-        /// The next is a keyframe.
-        wants_keyframe: bool,
-    },
+    /// Pictures.
+    Video(Video),
+}
+
+/// What an encoder of pictures makes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Video {
+    /// Bits per second.
+    pub bitrate_bps: u64,
+    /// Pictures a second.
+    pub fps: u32,
+    /// Codec and layers.
+    pub coding: Coding,
+    /// The next is a keyframe.
+    wants_keyframe: bool,
+    /// The next picture, and how many it is behind a keyframe.
+    picture: u32,
+    since_keyframe: u32,
+    /// Base layer pictures so far.
+    base_pictures: u32,
 }
 
 impl Kind {
@@ -84,23 +94,32 @@ impl Kind {
         Self::Voice { level_dbov, speaks: false, until: None }
     }
 
-    /// A picture of so many bits per second.
-    pub fn video(bitrate_bps: u64, fps: u32) -> Self {
-        Self::Video { bitrate_bps, period: Duration::from_secs(1) / fps.max(1), wants_keyframe: true }
+    /// Pictures of so many bits per second.
+    pub fn video(bitrate_bps: u64, fps: u32, coding: Coding) -> Self {
+        let (wants_keyframe, picture, since_keyframe, base_pictures) = (true, 0, 0, 0);
+        Self::Video(Video { bitrate_bps, fps, coding, wants_keyframe, picture, since_keyframe, base_pictures })
+    }
+
+    /// The codec.
+    pub fn codec(&self) -> Codec {
+        match self {
+            Self::Voice { .. } => Codec::Opus,
+            Self::Video(video) => video.coding.codec(),
+        }
     }
 }
 
 impl Encoder {
     /// An encoder that begins at once. `truth` says whose it is.
-    pub fn new(mid: Mid, rid: Option<Rid>, codec: Codec, kind: Kind, truth: Truth, mut random: Random) -> Self {
+    pub fn new(mid: Mid, rid: Option<Rid>, kind: Kind, truth: Truth, mut random: Random) -> Self {
         let (sequence, timestamp) = (random.below(0, 1 << 15), random.next_u64() as u32);
-        Self { mid, rid, codec, kind, sequence, truth, timestamp, next: None, random }
+        Self { mid, rid, kind, sequence, truth, timestamp, next: None, random }
     }
 
     /// Has the next picture be a keyframe.
     pub fn request_keyframe(&mut self) {
-        if let Kind::Video { wants_keyframe, .. } = &mut self.kind {
-            *wants_keyframe = true;
+        if let Kind::Video(video) = &mut self.kind {
+            video.wants_keyframe = true;
         }
     }
 
@@ -118,9 +137,7 @@ impl Encoder {
         let due = self.next.unwrap_or(now);
         match self.kind {
             Kind::Voice { level_dbov, speaks, until } => self.make_sound(due, level_dbov, speaks, until),
-            Kind::Video { bitrate_bps, period, wants_keyframe } => {
-                self.make_picture(due, bitrate_bps, period, wants_keyframe)
-            }
+            Kind::Video(video) => self.make_picture(due, video),
         }
     }
 
@@ -133,7 +150,7 @@ impl Encoder {
         let period = if speaks { VOICE_PERIOD } else { SILENCE_PERIOD };
         let level = if speaks { level_dbov } else { SILENT_DBOV };
         let bytes = if speaks { self.random.below(VOICE_BYTES.0, VOICE_BYTES.1) as usize } else { SILENCE_BYTES };
-        let truth = Truth { builds_on: self.truth.frame, packet: 0, packets: 1, ..self.truth };
+        let truth = Truth { builds_on: [self.truth.frame; 2], packet: 0, packets: 1, ..self.truth };
         let mut payload = Vec::new();
         truth.write(&mut payload, bytes);
         let made = Made { payload, timestamp: self.timestamp, marker: speaks && is_over, level_dbov: Some(level) };
@@ -143,24 +160,50 @@ impl Encoder {
         vec![made]
     }
 
-    fn make_picture(&mut self, now: Instant, bitrate_bps: u64, period: Duration, is_keyframe: bool) -> Vec<Made> {
-        self.kind = Kind::Video { bitrate_bps, period, wants_keyframe: false };
-        let usual = (bitrate_bps as f64 * period.as_secs_f64() / 8.0) as usize;
-        let varied = (usual as f64 * (1.0 + 0.2 * self.random.normal()).clamp(0.3, 2.0)) as usize;
-        let bytes = if is_keyframe { usual * KEYFRAME_RATIO } else { varied };
-        let packets = bytes.div_ceil(PAYLOAD_BYTES_MAX).clamp(1, 200);
-        let builds_on = if is_keyframe { self.truth.frame } else { self.truth.frame.wrapping_sub(1) };
-        let made = (0..packets).map(|packet| {
-            let mut payload =
-                Descriptor { starts: packet == 0, picture_id: self.truth.frame as u16, is_keyframe }.write();
-            let truth = Truth { builds_on, packet: packet as u8, packets: packets as u8, ..self.truth };
-            truth.write(&mut payload, (bytes / packets).min(PAYLOAD_BYTES_MAX));
-            Made { payload, timestamp: self.timestamp, marker: packet + 1 == packets, level_dbov: None }
-        });
-        let made = made.collect();
+    fn make_picture(&mut self, now: Instant, mut video: Video) -> Vec<Made> {
+        let is_keyframe = std::mem::take(&mut video.wants_keyframe);
+        if is_keyframe {
+            video.since_keyframe = 0;
+        }
+        let period = Duration::from_secs(1) / video.fps.max(1);
+        let plans = video.coding.plan(video.since_keyframe);
+        if plans.first().is_some_and(|plan| plan.temporal == 0) {
+            video.base_pictures += 1;
+        }
+        let usual = video.bitrate_bps as f64 * period.as_secs_f64() / 8.0;
+        let varied = usual * (1.0 + 0.2 * self.random.normal()).clamp(0.3, 2.0);
+        let mut made = Vec::new();
+        for plan in &plans {
+            let bytes = if is_keyframe { usual * KEYFRAME_RATIO } else { varied } * plan.share as f64 / 1_000.0;
+            self.make_frame(&video, *plan, is_keyframe, bytes as usize, &mut made);
+        }
+        if let Some(last) = made.last_mut() {
+            last.marker = true;
+        }
         self.timestamp = self.timestamp.wrapping_add((period.as_micros() * 90 / 1_000) as u32);
-        self.truth.frame += 1;
+        video.picture += 1;
+        video.since_keyframe += 1;
+        self.kind = Kind::Video(video);
         self.next = Some(now + period);
         made
+    }
+
+    fn make_frame(&mut self, video: &Video, plan: Plan, is_keyframe: bool, bytes: usize, made: &mut Vec<Made>) {
+        let layers = u32::from(video.coding.layers().0);
+        let frame = 1 + video.picture * layers + u32::from(plan.spatial);
+        let earlier = plan.distance.filter(|_| !is_keyframe).map_or(frame, |distance| frame - distance * layers);
+        let below = if plan.uses_below { frame - 1 } else { frame };
+        let packets = bytes.div_ceil(PAYLOAD_BYTES_MAX).clamp(1, 200);
+        let (spatial, temporal) = (plan.spatial, plan.temporal);
+        for packet in 0..packets {
+            let (picture, base_pictures) = (video.picture, video.base_pictures);
+            let (starts, ends) = (packet == 0, packet + 1 == packets);
+            let mut payload = Writes { plan, picture, base_pictures, starts, ends, is_keyframe }.write(video.coding);
+            let (packet, packets_of) = (packet as u8, packets as u8);
+            let builds_on = [earlier, below];
+            let truth = Truth { frame, builds_on, spatial, temporal, packet, packets: packets_of, ..self.truth };
+            truth.write(&mut payload, (bytes / packets).min(PAYLOAD_BYTES_MAX));
+            made.push(Made { payload, timestamp: self.timestamp, marker: false, level_dbov: None });
+        }
     }
 }

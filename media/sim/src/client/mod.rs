@@ -1,9 +1,13 @@
 //! A participant: a real str0m peer that publishes simulated media and looks closely at what it gets.
 
+pub mod coding;
 pub mod decoder;
 mod descriptor;
 pub mod encoder;
+mod references;
+pub mod sound;
 pub mod truth;
+pub mod view;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -17,7 +21,6 @@ use boltorezka_proto::{ParticipantId, TrackNumber};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
 use str0m::crypto::CryptoProvider;
-use str0m::format::Codec;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
@@ -25,9 +28,13 @@ use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
 
 use crate::random::Random;
 use crate::rights::Arrived;
-use decoder::{PictureDecoder, Received, Shown, SoundDecoder};
+use coding::Coding;
+use decoder::{PictureDecoder, Received, Shown};
+use descriptor::Descriptor;
 use encoder::{Encoder, Kind};
+use sound::SoundDecoder;
 use truth::Truth;
+use view::View;
 
 /// What a participant is like.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,6 +47,8 @@ pub struct Habits {
     pub channel: bool,
     /// Bits per second of each encoding of its camera, smallest first; none without a camera.
     pub camera_bps: &'static [u64],
+    /// How it codes them.
+    pub coding: Coding,
     /// Pictures a second.
     pub fps: u32,
     /// How loud it speaks; `None` without a microphone.
@@ -47,6 +56,8 @@ pub struct Habits {
 }
 
 const RIDS: [&str; 3] = ["q", "h", "f"];
+/// What a packet has besides its payload: IPv4, UDP, RTP with a CSRC and extensions, and the SRTP tag.
+const HEADER_BYTES: usize = 28 + 16 + 20 + 16;
 
 /// A participant.
 pub struct Client {
@@ -86,8 +97,10 @@ pub struct Client {
     pub arrived: Vec<Arrived>,
     /// When the datagram that is being received left the node.
     pub left_at: Instant,
-    /// What was last shown of each section of each publisher.
-    pub last_shown: BTreeMap<(u16, u8), Shown>,
+    /// What it sees and hears of each section of each publisher.
+    pub views: BTreeMap<(u16, u8), View>,
+    /// Bytes of pictures and sounds that it received, each once, with their headers.
+    pub media_bytes: u64,
     rtc: Rtc,
     pending: Option<(String, SdpPendingOffer)>,
     channel: Option<ChannelId>,
@@ -97,7 +110,12 @@ pub struct Client {
     microphone: Option<Mid>,
     camera: Option<Mid>,
     publish_rev: u32,
+    /// When ICE is begun anew, since no way to the node is left.
+    restart_at: Option<Instant>,
 }
+
+/// A client that finds no way to the node begins ICE anew at once, and again after so long.
+const RESTART_AGAIN: Duration = Duration::from_secs(2);
 
 impl Client {
     /// A participant that has made its offer.
@@ -148,7 +166,8 @@ impl Client {
             heard: Vec::new(),
             arrived: Vec::new(),
             left_at: now,
-            last_shown: BTreeMap::new(),
+            views: BTreeMap::new(),
+            media_bytes: 0,
             rtc,
             pending: Some((offer.to_sdp_string(), pending)),
             channel: None,
@@ -158,6 +177,7 @@ impl Client {
             microphone,
             camera,
             publish_rev: 0,
+            restart_at: None,
         };
         client.make_encoders(random);
         client
@@ -165,24 +185,35 @@ impl Client {
 
     fn make_encoders(&mut self, random: &mut Random) {
         let publisher = self.index as u16;
-        let truth =
-            Truth { publisher, section: 0, encoding: 0, frame: 1, builds_on: 0, packet: 0, packets: 1, made_ms: 0 };
         if let (Some(mid), Some(level_dbov)) = (self.microphone, self.habits.voice_dbov) {
-            let kind = Kind::voice(level_dbov);
-            self.encoders.push(Encoder::new(mid, None, Codec::Opus, kind, truth, random.split()));
+            let (kind, truth) = (Kind::voice(level_dbov), Truth::first(publisher, 0, 0));
+            self.encoders.push(Encoder::new(mid, None, kind, truth, random.split()));
         }
         let Some(mid) = self.camera else { return };
-        for (encoding, bitrate_bps) in self.habits.camera_bps.iter().enumerate() {
-            let rid = (self.habits.camera_bps.len() > 1).then(|| Rid::from(RIDS[encoding]));
-            let kind = Kind::video(*bitrate_bps, self.habits.fps);
-            let truth = Truth { section: 1, encoding: encoding as u8, ..truth };
-            self.encoders.push(Encoder::new(mid, rid, Codec::Vp8, kind, truth, random.split()));
+        let Habits { camera_bps, fps, coding, .. } = self.habits;
+        for (encoding, bitrate_bps) in camera_bps.iter().enumerate() {
+            let rid = (camera_bps.len() > 1).then(|| Rid::from(RIDS[encoding]));
+            let kind = Kind::video(*bitrate_bps, fps, coding);
+            let truth = Truth::first(publisher, 1, encoding as u8);
+            self.encoders.push(Encoder::new(mid, rid, kind, truth, random.split()));
         }
     }
 
     /// The offer that waits for an answer.
     pub fn offer(&self) -> Option<String> {
         self.pending.as_ref().map(|(offer, _)| offer.clone())
+    }
+
+    /// An offer that begins ICE anew, when that is due.
+    pub fn restart(&mut self, now: Instant) -> Option<String> {
+        self.restart_at.filter(|at| *at <= now && !self.is_closed && !self.is_leaving)?;
+        self.restart_at = Some(now + RESTART_AGAIN);
+        let mut api = self.rtc.sdp_api();
+        api.ice_restart(true);
+        let (offer, pending) = api.apply()?;
+        let offer = offer.to_sdp_string();
+        self.pending = Some((offer.clone(), pending));
+        Some(offer)
     }
 
     /// Takes the answer.
@@ -239,7 +270,7 @@ impl Client {
         self.speak(now);
         if self.is_connected {
             self.produce(now, elapsed);
-            self.ask_for_keyframes(now);
+            self.look_at_pictures(now)?;
         }
         if self.wake_at <= now {
             match self.rtc.handle_input(Input::Timeout(now)) {
@@ -268,7 +299,7 @@ impl Client {
                 continue;
             }
             self.wake_at = self.wake_at.min(now);
-            let codec = encoder.codec;
+            let codec = encoder.kind.codec();
             let params = self.rtc.codec_config().find(|params| params.spec().codec == codec);
             let Some(pt) = params.map(|params| params.pt()) else { continue };
             for made in made {
@@ -291,15 +322,20 @@ impl Client {
         }
     }
 
-    fn ask_for_keyframes(&mut self, now: Instant) {
-        for (mid, decoder) in &mut self.pictures {
-            if decoder.poll(now) {
-                self.wake_at = self.wake_at.min(now);
-                if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(*mid, None) {
+    fn look_at_pictures(&mut self, now: Instant) -> Result<(), String> {
+        let Self { pictures, shown, rtc, wake_at, .. } = self;
+        for (mid, decoder) in pictures {
+            let mut late = Vec::new();
+            let asks = decoder.poll(now, &mut late).map_err(|wrong| format!("in section {mid}: {wrong}"))?;
+            shown.extend(late.into_iter().map(|late| (*mid, late)));
+            if asks {
+                *wake_at = (*wake_at).min(now);
+                if let Some(stream) = rtc.direct_api().stream_rx_by_mid(*mid, None) {
                     stream.request_keyframe(KeyframeRequestKind::Pli);
                 }
             }
         }
+        Ok(())
     }
 
     fn drain(&mut self) -> Result<(), String> {
@@ -325,6 +361,9 @@ impl Client {
     fn note(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Connected => self.is_connected = true,
+            Event::IceConnectionStateChange(state) => {
+                self.restart_at = state.is_disconnected().then_some(self.wake_at);
+            }
             // str0m wants a closed association to be closed once more, and fails over it.
             Event::Closed => self.is_closed = true,
             Event::ChannelOpen(channel, _) => {
@@ -369,16 +408,25 @@ impl Client {
         if packet.header.csrc_count != 1 {
             return Err("a packet that does not name its track".into());
         }
+        let pt = packet.header.payload_type;
+        let params = self.rtc.codec_config().find(|params| params.pt() == pt);
+        let Some(codec) = params.map(|params| params.spec().codec) else {
+            return Err(format!("a packet of payload type {pt}"));
+        };
+        self.media_bytes += (packet.payload.len() + HEADER_BYTES) as u64;
         let received = Received {
             sequence: *packet.seq_no,
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
             track: packet.header.csrc[0],
+            codec,
             at: packet.timestamp,
             payload: packet.payload.to_vec(),
         };
-        let header_bytes = if self.sounds.contains_key(&mid) { 0 } else { descriptor::DESCRIPTOR_BYTES };
-        if let Some(truth) = received.payload.get(header_bytes..).and_then(Truth::read) {
+        let payload = received.payload.as_slice();
+        let contents =
+            if codec.is_audio() { Some(payload) } else { Descriptor::read(codec, payload).map(|(_, rest)| rest) };
+        if let Some(truth) = contents.and_then(Truth::read) {
             let Truth { publisher, section, .. } = truth;
             self.arrived.push(Arrived { publisher, section, left_at: self.left_at });
         }
