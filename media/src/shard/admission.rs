@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use boltorezka_proto::admission::{Admitted, ConnectionState, ParticipantStatus, PublishedTrack};
 use boltorezka_proto::call::{EndReason, MediaPermissions, ServerCallMessage};
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
-use str0m::change::SdpOffer;
 
 use super::call::Call;
 use super::connection::Connection;
@@ -43,17 +42,16 @@ impl ShardCore {
             && self.connections.get(key).is_some_and(|known| known.offer_session == offer.session)
         {
             self.set_permissions(now, participant_id, admitted.permissions);
-            return self.offer_again(now, key, offer.description);
+            return self.offer_again(now, key, offer);
         }
         if existing.is_none() && self.connections.len() >= self.config.connections_max {
             return Err((ErrorCode::MediaUnavailable, "this media node is full; try again later".to_owned()));
         }
         let credentials = self.demux.credentials(&mut self.config.entropy);
         let cname = participant_id.to_string();
-        let Offer { session, description } = offer;
-        let (mut transport, answer) =
-            Transport::accept(&self.config.transport, credentials, cname.clone(), description, now)
-                .map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))?;
+        let session = offer.session.clone();
+        let (mut transport, answer) = Transport::accept(&self.config.transport, credentials, cname.clone(), offer, now)
+            .map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))?;
         if let Some(key) = existing {
             self.remove(now, key, EndReason::Replaced);
         }
@@ -88,17 +86,12 @@ impl ShardCore {
         Ok(answer)
     }
 
-    fn offer_again(
-        &mut self,
-        now: Instant,
-        key: ConnectionKey,
-        offer: SdpOffer,
-    ) -> Result<String, (ErrorCode, String)> {
+    fn offer_again(&mut self, now: Instant, key: ConnectionKey, offer: Offer) -> Result<String, (ErrorCode, String)> {
         let Some(connection) = self.connections.get_mut(key) else {
             return Err((ErrorCode::NotFound, "the connection is gone; join again".to_owned()));
         };
         let before = connection.transport.ufrag();
-        let answer = connection.transport.accept_again(offer);
+        let answer = connection.transport.accept_again(offer, || self.demux.credentials(&mut self.config.entropy));
         let after = connection.transport.ufrag();
         if after != before {
             self.demux.expect(after, key, &mut connection.reach);

@@ -13,6 +13,7 @@ mod call;
 mod connection;
 mod contain;
 mod conversation;
+mod credentials;
 mod demux;
 mod dtls;
 mod egress;

@@ -5,11 +5,13 @@
 
 use std::collections::HashSet;
 
+use str0m::IceCreds;
 use str0m::change::SdpOffer;
 use thiserror::Error;
 
 use super::connection::SECTIONS_MAX;
 use super::contain::{Panicked, contain};
+use super::credentials;
 
 /// Codecs that are forwarded, as `a=rtpmap` names them.
 const CODECS: [&str; 6] = ["opus", "VP8", "VP9", "H264", "H265", "AV1"];
@@ -37,6 +39,8 @@ pub struct Offer {
     pub session: String,
     /// What is offered.
     pub(super) description: SdpOffer,
+    /// What the client will show in its checks.
+    pub(super) credentials: Option<IceCreds>,
 }
 
 /// Why an offer cannot be read.
@@ -73,7 +77,7 @@ impl Offer {
                 OfferError::Syntax
             })
         })?;
-        Ok(Self { session: session(text).to_owned(), description })
+        Ok(Self { session: session(text).to_owned(), description, credentials: credentials::find(text) })
     }
 }
 

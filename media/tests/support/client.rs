@@ -68,6 +68,8 @@ pub struct Client {
     pub participant_id: ParticipantId,
     pub address: SocketAddr,
     pub shard: usize,
+    /// The node's description that it took last.
+    pub answer: String,
     pub rtc: Rtc,
     pub is_connected: bool,
     pub is_closed: bool,
@@ -136,6 +138,7 @@ impl Client {
             participant_id: ParticipantId::generate(),
             address,
             shard: 0,
+            answer: String::new(),
             rtc,
             is_connected: false,
             is_closed: false,
@@ -182,8 +185,22 @@ impl Client {
 
     pub fn accept(&mut self, answer: String) {
         let (_, pending) = self.pending.take().unwrap();
-        let answer = SdpAnswer::from_sdp_string(&answer).unwrap();
-        self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+        let description = SdpAnswer::from_sdp_string(&answer).unwrap();
+        self.rtc.sdp_api().accept_answer(pending, description).unwrap();
+        self.answer = answer;
+    }
+
+    /// Goes on without the offer that was made last.
+    pub fn forget_offer(&mut self) {
+        self.pending = None;
+    }
+
+    /// Is at another address from now on, and nowhere else.
+    pub fn move_to(&mut self, address: SocketAddr) {
+        let before = Candidate::host(self.address, Protocol::Udp).unwrap();
+        self.rtc.direct_api().invalidate_candidate(&before);
+        self.address = address;
+        self.rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).unwrap()).unwrap();
     }
 
     /// Adds slots and makes the offer that asks for them.
