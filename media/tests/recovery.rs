@@ -5,7 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use boltorezka_proto::call::MediaPermissions;
+use boltorezka_media::shard::{ShardCommand, ShardEvent};
+use boltorezka_proto::admission::ConnectionState;
+use boltorezka_proto::call::{EndReason, MediaPermissions, ServerCallMessage};
 use support::client::Wants;
 use support::{Client, World};
 
@@ -81,4 +83,98 @@ fn a_restart_that_is_refused_changes_nothing() {
     let answers = datagrams.iter().filter(is_answer).count();
     assert!(answers > 3, "its checks are answered as before, not {answers} of them");
     assert!(sees(&mut world, a) && sees(&mut world, b));
+}
+
+/// What the shard said last of a client.
+fn state(world: &World, client: usize) -> Option<ConnectionState> {
+    let id = world.clients[client].participant_id;
+    world.events.iter().rev().find_map(|event| match event {
+        ShardEvent::Status(status) if status.participant_id == id => Some(status.state),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_suspended_client_comes_back_from_elsewhere_by_its_token_alone() {
+    let (mut world, a, b) = a_call();
+    world.clients[a].is_mute_to_the_network = true;
+    // 15 s until it is suspended, and nearly all of the 60 s for which its seat is kept.
+    world.run(70 * SECOND);
+    assert_eq!(state(&world, a), Some(ConnectionState::Suspended));
+    assert!(!sees(&mut world, b));
+    let token = world.clients[a].tokens().pop().unwrap();
+    world.clients[a].restart_ice();
+    let answer = world.resume(&token, &world.clients[a].offer()).unwrap();
+    assert_eq!(line(&answer, "a=ice-ufrag:")[..PREFIX], line(&world.clients[a].answer, "a=ice-ufrag:")[..PREFIX]);
+    world.clients[a].accept(answer);
+    world.clients[a].move_to("203.0.113.7:43000".parse().unwrap());
+    world.clients[a].is_mute_to_the_network = false;
+    world.run(3 * SECOND);
+    assert_eq!(state(&world, a), Some(ConnectionState::Connected));
+    assert!(sees(&mut world, a) && sees(&mut world, b));
+    let left = world.events.iter().filter(|event| matches!(event, ShardEvent::Left { .. })).count();
+    assert_eq!(left, 0, "the seat was kept");
+}
+
+#[test]
+fn tokens_are_renewed_and_old_ones_end() {
+    let mut world = World::new(1);
+    let client = Client::new(1, world.now, FULL);
+    let a = world.join(0, ALL, client);
+    world.run(599 * SECOND);
+    let tokens = world.clients[a].tokens();
+    assert_eq!(tokens.len(), 2, "one at first and one after five minutes");
+    world.clients[a].restart_ice();
+    let offer = world.clients[a].offer();
+    world.resume(&tokens[0], &offer).unwrap();
+    world.run(2 * SECOND);
+    let refusal = world.resume(&tokens[0], &offer).unwrap_err();
+    assert!(refusal.contains("expired"), "{refusal}");
+    world.resume(&tokens[1], &offer).unwrap();
+}
+
+#[test]
+fn a_token_brings_nobody_else_in_and_nobody_back_who_was_revoked() {
+    let (mut world, a, b) = a_call();
+    let token = world.clients[a].tokens().pop().unwrap();
+    let stranger = Client::new(9, world.now, FULL);
+    let refusal = world.resume(&token, &stranger.offer()).unwrap_err();
+    assert!(refusal.contains("session"), "{refusal}");
+    assert!(sees(&mut world, a) && sees(&mut world, b), "the call goes on as it was");
+    world.clients[a].restart_ice();
+    let offer = world.clients[a].offer();
+    let id = world.clients[a].participant_id;
+    world.revoke(0, id);
+    let refusal = world.resume(&token, &offer).unwrap_err();
+    assert!(refusal.contains("ended"), "{refusal}");
+    assert!(!sees(&mut world, b));
+}
+
+#[test]
+fn those_inside_are_told_of_a_drain_and_of_its_end() {
+    let (mut world, a, b) = a_call();
+    let told = |world: &World, client: usize| -> Vec<Option<u64>> {
+        let messages = world.clients[client].messages.iter();
+        let drains = messages.filter_map(|message| match message {
+            ServerCallMessage::Draining { deadline_ms } => Some(*deadline_ms),
+            _ => None,
+        });
+        drains.collect()
+    };
+    world.command(0, ShardCommand::Drain { deadline: Some(30 * SECOND) });
+    world.run(SECOND);
+    assert_eq!((told(&world, a), told(&world, b)), (vec![Some(30_000)], vec![Some(30_000)]));
+    // Somebody who was admitted before and opens the channel only now.
+    let late = Client::new(3, world.now, FULL);
+    let late = world.join(0, ALL, late);
+    world.run(SECOND);
+    assert!(matches!(told(&world, late)[..], [Some(28_000..30_000)]), "{:?}", told(&world, late));
+    world.command(0, ShardCommand::Drain { deadline: None });
+    world.run(SECOND);
+    assert_eq!(told(&world, a), [Some(30_000), None]);
+    assert!(sees(&mut world, a) && sees(&mut world, b), "nobody's call was touched");
+    let id = world.clients[a].participant_id;
+    world.command(0, ShardCommand::Revoke { participant_id: id, reason: EndReason::Drain });
+    world.run(SECOND);
+    assert!(world.clients[a].messages.contains(&ServerCallMessage::Ended { reason: EndReason::Drain }));
 }

@@ -2,6 +2,7 @@
 
 mod forwarder;
 mod keyframes;
+pub mod load;
 mod munger;
 pub mod placement;
 mod revoked;

@@ -11,6 +11,7 @@ use super::connection::Connection;
 use super::demux::Reach;
 use super::messages::{PeerMessage, ShardEvent};
 use super::offer::Offer;
+use super::resume::{ResumeError, ResumeGrant};
 use super::room::Room;
 use super::transport::{Transport, TransportError};
 use super::{ConnectionKey, ShardCore};
@@ -28,11 +29,39 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 impl ShardCore {
     /// Answers a client's offer: of a new connection, or of one that is there and changes.
     pub(super) fn admit(&mut self, now: Instant, request_id: u64, admitted: &Admitted, offer: Offer) {
-        let event = match self.try_admit(now, admitted, offer) {
+        let outcome = self.try_admit(now, admitted, offer);
+        self.answer(request_id, outcome);
+    }
+
+    /// Answers an offer that came with a resume token alone: one that restarts ICE of the connection that is there. The right to
+    /// be here, and everything else, is what it was.
+    pub(super) fn resume_by_token(&mut self, now: Instant, request_id: u64, grant: &ResumeGrant, offer: Offer) {
+        let outcome = self.try_resume(now, grant, offer);
+        self.answer(request_id, outcome);
+    }
+
+    fn try_resume(&mut self, now: Instant, grant: &ResumeGrant, offer: Offer) -> Result<String, (ErrorCode, String)> {
+        if grant.expires_at <= now {
+            return Err((ResumeError::Expired.code(), ResumeError::Expired.to_string()));
+        }
+        let key = self.participants.get(&grant.participant_id).copied();
+        let known = key.and_then(|key| self.connections.get(key));
+        match (key, known) {
+            (Some(key), Some(known)) if known.offer_session == offer.session => self.offer_again(now, key, offer),
+            // Without this a token that was overheard would bring somebody else into the call.
+            (_, Some(_)) => Err((
+                ErrorCode::UnacceptableOffer,
+                "a resume token restarts ICE of the session that it was given in; join again for a new one".to_owned(),
+            )),
+            _ => Err((ErrorCode::NotFound, "the call has ended; join again".to_owned())),
+        }
+    }
+
+    fn answer(&mut self, request_id: u64, outcome: Result<String, (ErrorCode, String)>) {
+        self.events.push_back(match outcome {
             Ok(sdp) => ShardEvent::Answer { request_id, sdp },
             Err((code, message)) => ShardEvent::Refused { request_id, code, message },
-        };
-        self.events.push_back(event);
+        });
     }
 
     fn try_admit(&mut self, now: Instant, admitted: &Admitted, offer: Offer) -> Result<String, (ErrorCode, String)> {

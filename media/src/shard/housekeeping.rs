@@ -78,6 +78,8 @@ impl ShardCore {
         if self.clock.slow.poll(now).is_some() {
             self.expire_connections(now);
             self.unpublish_silent(now);
+            self.give_resume_tokens(now);
+            self.counters.uptime_us = now.saturating_duration_since(self.started).as_micros() as u64;
             self.counters.connections = self.connections.len() as u64;
             self.events.push_back(ShardEvent::Counters(self.counters.clone()));
         }

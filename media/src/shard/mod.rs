@@ -25,6 +25,7 @@ mod messages;
 mod offer;
 mod publishing;
 mod relay;
+mod resume;
 mod room;
 mod sources;
 mod subscribing;
@@ -53,6 +54,7 @@ use track::Track;
 pub use dtls::{crypto_provider, export_keys};
 pub use messages::{Counters, PeerMessage, ShardCommand, ShardEvent, TrackAnnouncement};
 pub use offer::{Offer, OfferError};
+pub use resume::{ResumeError, ResumeGrant, ResumeKey};
 pub use tcp::TcpEndpoint;
 pub use transport::TransportConfig;
 
@@ -70,8 +72,8 @@ pub struct ShardConfig {
     pub shard: u8,
     /// Shards of the node.
     pub shard_count: u8,
-    /// A number of this run of the node.
-    pub epoch: u64,
+    /// What signs resume tokens; its epoch is that of this run of the node.
+    pub resume: ResumeKey,
     /// Voices of a room that are heard at a time.
     pub heard_max: usize,
     /// Connections that the shard takes.
@@ -132,6 +134,8 @@ pub struct ShardCore {
     started: Instant,
     clock: housekeeping::Intervals,
     revoked: Revoked,
+    /// When those who are left are ended, while the node is being emptied.
+    ends_at: Option<Instant>,
     batch: SendBatch,
     /// The batch was handed out.
     is_handed_out: bool,
@@ -147,7 +151,7 @@ impl ShardCore {
     /// A shard without connections.
     pub fn new(config: ShardConfig, now: Instant) -> Self {
         Self {
-            demux: Demux::new(config.shard, config.epoch),
+            demux: Demux::new(config.shard, config.resume.epoch()),
             config,
             connections: SlotMap::with_key(),
             participants: HashMap::new(),
@@ -161,6 +165,7 @@ impl ShardCore {
             started: now,
             clock: housekeeping::Intervals::new(now),
             revoked: Revoked::default(),
+            ends_at: None,
             batch: SendBatch::default(),
             is_handed_out: false,
             events: VecDeque::new(),
@@ -183,6 +188,8 @@ impl ShardCore {
     pub fn handle_command(&mut self, now: Instant, command: ShardCommand) {
         match command {
             ShardCommand::Admit { request_id, admitted, offer } => self.admit(now, request_id, &admitted, *offer),
+            ShardCommand::Resume { request_id, grant, offer } => self.resume_by_token(now, request_id, &grant, *offer),
+            ShardCommand::Drain { deadline } => self.tell_of_drain(now, deadline),
             ShardCommand::Revoke { participant_id, reason } => self.revoke(now, participant_id, reason),
             ShardCommand::SetPermissions { participant_id, permissions } => {
                 self.set_permissions(now, participant_id, permissions);

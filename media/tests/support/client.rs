@@ -264,6 +264,15 @@ impl Client {
         slots.unwrap_or_default()
     }
 
+    /// The resume tokens that it was given, the latest last.
+    pub fn tokens(&self) -> Vec<String> {
+        let tokens = self.messages.iter().filter_map(|message| match message {
+            ServerCallMessage::Resume { token, .. } => Some(token.clone()),
+            _ => None,
+        });
+        tokens.collect()
+    }
+
     pub fn tracks(&self) -> Vec<TrackInfo> {
         let tracks = self.messages.iter().rev().find_map(|message| match message {
             ServerCallMessage::Tracks { tracks, .. } => Some(tracks.clone()),
