@@ -5,10 +5,11 @@
 //! simulation. [`thread`] is the loop that drives it on a real socket.
 //!
 //! Its parts, by concern: `admission` (who is here), `ingress` (a packet's way in), `egress` (its way out), `publishing`
-//! (tracks), `subscribing` (slots and layers), `conversation` (in-call messages), `relay` (other shards), `housekeeping`
-//! (what time brings).
+//! (tracks), `subscribing` (slots and layers), `asking` (for keyframes), `conversation` (in-call messages), `relay` (other shards),
+//! `housekeeping` (what time brings).
 
 mod admission;
+mod asking;
 mod call;
 mod connection;
 mod contain;
@@ -35,6 +36,7 @@ mod timers;
 mod track;
 mod transport;
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -125,6 +127,7 @@ pub struct ShardCore {
     tracks: HashMap<TrackNumber, Track>,
     track_counter: u32,
     timers: TimerWheel<ConnectionKey>,
+    keyframes_due: asking::KeyframesDue,
     dirty: Vec<ConnectionKey>,
     /// What is left to be sent of this turn.
     sending: egress::Sending,
@@ -159,6 +162,7 @@ impl ShardCore {
             tracks: HashMap::new(),
             track_counter: 0,
             timers: TimerWheel::new(now),
+            keyframes_due: asking::KeyframesDue::new(),
             dirty: Vec::new(),
             sending: egress::Sending::default(),
             queue: Vec::new(),
@@ -211,6 +215,7 @@ impl ShardCore {
             }
         }
         self.keep_house(now);
+        self.request_keyframes(now);
         self.poll_dirty(now);
     }
 
@@ -234,7 +239,8 @@ impl ShardCore {
         if !self.dirty.is_empty() {
             return self.clock.last();
         }
-        self.timers.next().map_or(housekeeping, |timer| timer.min(housekeeping))
+        let keyframe = self.keyframes_due.peek().map(|Reverse((due, _))| *due);
+        [self.timers.next(), keyframe].into_iter().flatten().fold(housekeeping, Instant::min)
     }
 
     /// Makes the next part of what the turn sends, and forgets the one before; `false` when there is no more. The part is
@@ -332,8 +338,12 @@ impl ShardCore {
     }
 
     fn random_u32(&mut self) -> u32 {
-        let mut bytes = [0; 4];
-        (self.config.entropy)(&mut bytes);
-        u32::from_ne_bytes(bytes)
+        random_u32(&mut self.config.entropy)
     }
+}
+
+fn random_u32(entropy: &mut Entropy) -> u32 {
+    let mut bytes = [0; 4];
+    entropy(&mut bytes);
+    u32::from_ne_bytes(bytes)
 }

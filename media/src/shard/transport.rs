@@ -176,7 +176,7 @@ impl Transport {
                 }
             }
             let mut sources = Sources::new(cname);
-            let answer = sources.answer(&mut rtc, offer.description).map_err(TransportError::Offer)?;
+            let answer = sources.answer(&mut rtc, offer.description, &offer.lip_sync).map_err(TransportError::Offer)?;
             Ok::<_, TransportError>(((rtc, sources), answer))
         })?;
         let (rtc, sources) = rtc;
@@ -209,9 +209,9 @@ impl Transport {
         offer: Offer,
         credentials: impl FnOnce() -> (String, String),
     ) -> Result<String, TransportError> {
-        let Offer { description, credentials: offered, .. } = offer;
+        let Offer { description, credentials: offered, lip_sync, .. } = offer;
         self.guard(|Self { rtc, sources, client, .. }| {
-            let answer = |rtc: &mut Rtc| sources.answer(rtc, description).map_err(TransportError::Offer);
+            let answer = |rtc: &mut Rtc| sources.answer(rtc, description, &lip_sync).map_err(TransportError::Offer);
             client.answer(rtc, offered, credentials, answer)
         })
     }

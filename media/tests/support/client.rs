@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use boltorezka_media::egress::Via;
 use boltorezka_media::tcp::TcpId;
@@ -81,6 +81,8 @@ pub struct Client {
     pub heard: BTreeMap<String, Vec<Heard>>,
     pub messages: Vec<ServerCallMessage>,
     pub keyframe_requests: Vec<Instant>,
+    /// The clock of each slot as the node reported it last: a moment of the node's, and the timestamp of that moment.
+    pub clocks: BTreeMap<String, (SystemTime, u32)>,
     pub is_mute_to_the_network: bool,
     pub is_udp_blocked: bool,
     /// Its TCP connection, and the address that it has there.
@@ -150,6 +152,7 @@ impl Client {
             heard: BTreeMap::new(),
             messages: Vec::new(),
             keyframe_requests: Vec::new(),
+            clocks: BTreeMap::new(),
             is_mute_to_the_network: false,
             is_udp_blocked: false,
             tcp: None,
@@ -181,6 +184,12 @@ impl Client {
 
     pub fn offer(&self) -> String {
         self.pending.as_ref().unwrap().0.clone()
+    }
+
+    /// The offer, with slots that are to play in step (RFC 5888).
+    pub fn offer_in_step(&self, pairs: &[(Mid, Mid)]) -> String {
+        let groups: String = pairs.iter().map(|(one, other)| format!("a=group:LS {one} {other}\r\n")).collect();
+        self.offer().replacen("a=group:BUNDLE", &(groups + "a=group:BUNDLE"), 1)
     }
 
     pub fn accept(&mut self, answer: String) {
@@ -366,6 +375,11 @@ impl Client {
             Event::Closed => self.is_closed = true,
             Event::ChannelOpen(channel, _) => self.channel = Some(channel),
             Event::ChannelData(data) => self.messages.push(serde_json::from_slice(&data.data).unwrap()),
+            Event::SenderFeedback(feedback) => {
+                let info = feedback.sender_info;
+                let clock = (info.ntp_time, info.rtp_time.numer() as u32);
+                self.clocks.insert(feedback.mid.to_string(), clock);
+            }
             Event::KeyframeRequest(request) => {
                 self.keyframe_requests.push(now);
                 for source in self.sources.iter_mut().filter(|source| source.mid == request.mid) {
