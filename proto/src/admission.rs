@@ -13,7 +13,7 @@ use crate::call::{EndReason, MediaPermissions, TrackSource};
 use crate::{ErrorCode, ParticipantId, RoomId, TrackNumber};
 
 /// Version of this contract. Both sides must speak the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Longest line in bytes: an offer, or a snapshot of 10,000 participants.
 pub const LINE_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -35,6 +35,15 @@ pub enum ControlMessage {
         request_id: u64,
         /// Who, where, and with which rights.
         admitted: Admitted,
+        /// The client's session description.
+        offer: String,
+    },
+    /// Restarts ICE for whoever holds a resume token of this node. Answered as `admit` is; what control knows does not count.
+    Resume {
+        /// Comes back in `answer` or `refused`.
+        request_id: u64,
+        /// What the node gave to the client.
+        token: String,
         /// The client's session description.
         offer: String,
     },
@@ -65,11 +74,14 @@ pub enum ControlMessage {
         /// What the clients are told.
         reason: EndReason,
     },
-    /// Takes no new participants. The node ends when nobody is left, and ends those who are at the deadline.
+    /// Takes no new participants, and tells those inside. The node ends when nobody is left, and ends those who are at the
+    /// deadline.
     Drain {
         /// From now.
         deadline_ms: u64,
     },
+    /// Takes a drain back: those inside are told, others may join again.
+    Undrain {},
 }
 
 /// A participant as control admitted it.
@@ -222,6 +234,16 @@ pub struct NodeLoad {
     pub tcp_closed: std::collections::BTreeMap<String, u64>,
     /// Times that a turn's budget ran out, by budget.
     pub budget_exhausted: std::collections::BTreeMap<String, u64>,
+    /// Microseconds that shards' threads worked.
+    pub busy_us: u64,
+    /// Shards now.
+    pub shards: u64,
+    /// Shards that take nobody new now, because they have too much to do.
+    pub shards_overloaded: u64,
+    /// Newcomers that were refused at the door, by reason.
+    pub joins_refused: std::collections::BTreeMap<String, u64>,
+    /// Whether the node is being emptied.
+    pub draining: bool,
 }
 
 #[cfg(test)]

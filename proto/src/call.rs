@@ -223,6 +223,20 @@ pub enum ServerCallMessage {
         /// What was wrong, and the cure.
         message: String,
     },
+    /// With this alone the client can restart ICE when its signalling connection is gone: `POST /v1/calls/resume`. First
+    /// behind `welcome`, and again before it expires; the latest counts.
+    Resume {
+        /// To be kept secret: whoever has it can make the call stand still.
+        token: String,
+        /// How long it counts from now.
+        valid_ms: u64,
+    },
+    /// The node is being emptied, or (without a time) is not any more. The call goes on until `ended`.
+    Draining {
+        /// When everybody who is left is ended, from now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline_ms: Option<u64>,
+    },
     /// The connection ends here.
     Ended {
         /// Why.

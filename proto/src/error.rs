@@ -82,6 +82,8 @@ error_codes! {
     Internal = 500, "Something went wrong here";
     /// The media plane cannot be reached now, or has no room for more.
     MediaUnavailable = 503, "Calls are not available right now";
+    /// The media node has so much to do that those inside would feel another.
+    Overloaded = 503, "The server is at its limit";
     /// The server is stopping or a dependency is down.
     Unavailable = 503, "Not available right now";
 }

@@ -279,6 +279,53 @@ pub struct PromoteRequest {
     pub role: Role,
 }
 
+/// `POST /v1/calls/resume`: restarts ICE without a session, a socket or a seat that control knows of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ResumeRequest {
+    /// The token of the last `resume` message on the data channel.
+    pub token: String,
+    /// An offer of the same session, with new ICE credentials.
+    pub sdp: String,
+}
+
+/// The node's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ResumeResponse {
+    /// Its session description.
+    pub sdp: String,
+}
+
+/// `GET /v1/admin/media`: how the media node does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct MediaState {
+    /// Whether it is linked; the rest is what it said last.
+    pub linked: bool,
+    /// Whether it is being emptied.
+    pub draining: bool,
+    /// Connections that it has.
+    pub connections: u64,
+    /// Its shards.
+    pub shards: u64,
+    /// Those of them that take nobody new, because they have too much to do.
+    pub shards_overloaded: u64,
+}
+
+/// `POST /v1/admin/media/drain`. An empty body gives those inside ten minutes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct DrainRequest {
+    /// Until those who are left are ended, in seconds.
+    #[serde(default = "ten_minutes_s")]
+    pub deadline_s: u32,
+}
+
+fn ten_minutes_s() -> u32 {
+    600
+}
+
 fn microphone() -> TrackSource {
     TrackSource::Microphone
 }

@@ -1,4 +1,6 @@
-//! `/v1/admin`: accounts and their server-wide roles.
+//! `/v1/admin`: accounts and their server-wide roles; the media node.
+
+mod media;
 
 use axum::extract::State;
 use axum::routing::{get, post};
@@ -14,7 +16,10 @@ use crate::rooms::refresh_roles;
 
 /// The routes of this feature.
 pub fn routes() -> Router<App> {
-    Router::new().route("/admin/users", get(users)).route("/admin/users/{user_id}/promote", post(promote))
+    Router::new()
+        .route("/admin/users", get(users))
+        .route("/admin/users/{user_id}/promote", post(promote))
+        .merge(media::routes())
 }
 
 async fn users(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<User>>, ApiError> {
@@ -47,7 +52,7 @@ async fn promote(
     Ok(Body(UserEnvelope { user: user.user }))
 }
 
-/// Accounts are the business of people: API keys are kept out.
+/// Accounts and machines are the business of people: API keys are kept out.
 fn require(caller: &WorkspaceCaller, least: Role) -> Result<(), ApiError> {
     if caller.user.as_ref().is_some_and(|user| user.role >= least) {
         Ok(())

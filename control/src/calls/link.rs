@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use boltorezka_proto::admission::{Admitted, ControlMessage, LINE_BYTES_MAX, MediaMessage, VERSION};
+use boltorezka_proto::admission::{ControlMessage, LINE_BYTES_MAX, MediaMessage, VERSION};
 use boltorezka_proto::{ParticipantId, SessionId};
 use futures_util::{SinkExt, StreamExt};
 use thiserror::Error;
@@ -27,8 +27,8 @@ use crate::presence::LiveRoom;
 use crate::store::{StoreError, Topic};
 use crate::sync::lock;
 
-/// Admissions that wait to be written: a second's worth of a busy server.
-const ADMISSIONS_MAX: usize = 1024;
+/// Admissions and other requests that wait to be written: a second's worth of a busy server.
+const REQUESTS_MAX: usize = 1024;
 /// Messages of the node that wait to be handled. When they are more, the link starts anew: the next `hello` says all.
 const NODE_EVENTS_MAX: usize = 16_384;
 /// Orders that are read from the outbox at once.
@@ -45,34 +45,36 @@ const ORDERS_FALLBACK: Duration = Duration::from_secs(5);
 
 type Lines = Framed<UnixStream, LinesCodec>;
 
-/// Someone whom the node is asked to take in.
-pub struct Admission {
-    /// The request's number: later ones are greater.
-    pub request_id: u64,
-    /// Who, where, and with which rights.
-    pub admitted: Admitted,
-    /// The client's session description.
-    pub offer: String,
-    /// What is to be done with the answer.
-    pub waiting: Waiting,
+/// Something that the node is asked for.
+pub struct Request {
+    /// What it is told.
+    pub message: ControlMessage,
+    /// Who waits for its answer, under the request's number: later ones are greater.
+    pub waiting: Option<(u64, Waiting)>,
 }
 
 /// Who waits for the node's answer.
 pub struct Waiting {
+    /// Whose call it is; nobody's that we know of where a token asks.
+    pub admission: Option<Admission>,
+    /// Where the answer goes. Dropped when there will be none.
+    pub answer: oneshot::Sender<Result<String, ApiError>>,
+}
+
+/// Someone whom the node is asked to take in.
+pub struct Admission {
     /// Where.
     pub room: Arc<LiveRoom>,
     /// Who.
     pub participant_id: ParticipantId,
     /// Which socket it came over, or which session of WHIP or WHEP.
     pub socket: SessionId,
-    /// Where the answer goes. Dropped when there will be none.
-    pub answer: oneshot::Sender<Result<String, ApiError>>,
 }
 
 /// Handle on the link. Exists once, whether the node is there or not.
 #[derive(Default)]
 pub struct Link {
-    admissions: Mutex<Option<mpsc::Sender<Admission>>>,
+    requests: Mutex<Option<mpsc::Sender<Request>>>,
     waiting: Mutex<HashMap<u64, Waiting>>,
     last_request: AtomicU64,
 }
@@ -80,16 +82,16 @@ pub struct Link {
 impl Link {
     /// Whether the node is connected and has its snapshot.
     pub fn is_up(&self) -> bool {
-        lock(&self.admissions).is_some()
+        lock(&self.requests).is_some()
     }
 
-    /// A place in the queue of admissions on the connection of this moment. When that connection ends first, what is
+    /// A place in the queue of requests on the connection of this moment. When that connection ends first, what is
     /// sent into the place is dropped, never carried over to the next one.
-    pub fn reserve(&self) -> Option<mpsc::OwnedPermit<Admission>> {
-        lock(&self.admissions).clone()?.try_reserve_owned().ok()
+    pub fn reserve(&self) -> Option<mpsc::OwnedPermit<Request>> {
+        lock(&self.requests).clone()?.try_reserve_owned().ok()
     }
 
-    /// A number for the next admission.
+    /// A number for the next request.
     pub fn next_request_id(&self) -> u64 {
         self.last_request.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -99,8 +101,8 @@ impl Link {
         lock(&self.waiting).remove(&request_id)
     }
 
-    fn set_up(&self, admissions: Option<mpsc::Sender<Admission>>) {
-        *lock(&self.admissions) = admissions;
+    fn set_up(&self, requests: Option<mpsc::Sender<Request>>) {
+        *lock(&self.requests) = requests;
     }
 }
 
@@ -173,8 +175,8 @@ async fn serve(
     events.try_send(NodeEvent::Connected { participants, lost }).map_err(|_| LinkError::Overrun)?;
     write(&mut lines, &ControlMessage::Snapshot { rev, admitted }).await?;
     let mut sent_rev = 0;
-    let (sender, mut admissions) = mpsc::channel(ADMISSIONS_MAX);
-    write_orders(app, &mut lines, &mut sent_rev, &mut admissions).await?;
+    let (sender, mut requests) = mpsc::channel(REQUESTS_MAX);
+    write_orders(app, &mut lines, &mut sent_rev, &mut requests).await?;
     app.link.set_up(Some(sender));
     *retry = RETRY_FIRST;
     let mut fallback = interval_at(Instant::now() + ORDERS_FALLBACK, ORDERS_FALLBACK);
@@ -182,16 +184,16 @@ async fn serve(
         tokio::select! {
             biased;
             () = app.signal.of(Topic::Media).notified() => {
-                write_orders(app, &mut lines, &mut sent_rev, &mut admissions).await?;
+                write_orders(app, &mut lines, &mut sent_rev, &mut requests).await?;
             }
             message = read(&mut lines) => {
                 events.try_send(NodeEvent::Message(message?)).map_err(|_| LinkError::Overrun)?;
             }
-            admission = admissions.recv() => {
-                let Some(admission) = admission else { return Err(LinkError::Closed) };
-                write_admission(app, &mut lines, admission).await?;
+            request = requests.recv() => {
+                let Some(request) = request else { return Err(LinkError::Closed) };
+                write_request(app, &mut lines, request).await?;
             }
-            _ = fallback.tick() => write_orders(app, &mut lines, &mut sent_rev, &mut admissions).await?,
+            _ = fallback.tick() => write_orders(app, &mut lines, &mut sent_rev, &mut requests).await?,
         }
     }
 }
@@ -218,13 +220,13 @@ async fn write_orders(
     app: &App,
     lines: &mut Lines,
     sent_rev: &mut u64,
-    admissions: &mut mpsc::Receiver<Admission>,
+    requests: &mut mpsc::Receiver<Request>,
 ) -> Result<(), LinkError> {
     loop {
         let rows = app.store.outbox(Topic::Media, *sent_rev, ORDERS_AT_ONCE).await?;
         let Some(last) = rows.last().map(|row| row.id) else { return Ok(()) };
-        while let Ok(admission) = admissions.try_recv() {
-            write_admission(app, lines, admission).await?;
+        while let Ok(request) = requests.try_recv() {
+            write_request(app, lines, request).await?;
         }
         for row in rows {
             let order: MediaOrder = serde_json::from_str(&row.payload)?;
@@ -234,9 +236,9 @@ async fn write_orders(
     }
 }
 
-async fn write_admission(app: &App, lines: &mut Lines, admission: Admission) -> Result<(), LinkError> {
-    let Admission { request_id, admitted, offer, waiting } = admission;
+async fn write_request(app: &App, lines: &mut Lines, request: Request) -> Result<(), LinkError> {
+    let Request { message, waiting } = request;
     // Noted before it is written, so that the answer always finds who waits.
-    lock(&app.link.waiting).insert(request_id, waiting);
-    write(lines, &ControlMessage::Admit { request_id, admitted, offer }).await
+    lock(&app.link.waiting).extend(waiting);
+    write(lines, &message).await
 }

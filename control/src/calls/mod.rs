@@ -4,6 +4,7 @@ mod link;
 mod node_events;
 mod offer;
 mod permissions;
+mod resume;
 
 use boltorezka_proto::admission::ControlMessage;
 use boltorezka_proto::call::{EndReason, MediaPermissions};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use link::{Link, run_link};
 pub use offer::{answer, begin, offer};
 pub use permissions::{PermissionBits, media_permissions};
+pub use resume::{routes, tell_node};
 
 /// An order to the media node, as the outbox keeps it. The row's id is its revision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,11 +6,15 @@ use boltorezka_proto::socket::ServerMessage;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
 use tokio::sync::mpsc;
 
+use super::link::Admission;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::presence::{self, CallOwner, LiveRoom};
 use crate::store::{StoreError, Topic};
 use crate::ws::{SocketHandle, frame};
+
+/// A node that has too much to do looks again after five seconds of less.
+const OVERLOADED_RETRY_MS: u64 = 5000;
 
 /// Something that the node said.
 pub enum NodeEvent {
@@ -47,7 +51,11 @@ async fn handle(app: &App, event: NodeEvent) -> Result<(), StoreError> {
         }
         NodeEvent::Message(MediaMessage::Answer { request_id, sdp }) => answer(app, request_id, Ok(sdp)),
         NodeEvent::Message(MediaMessage::Refused { request_id, code, message }) => {
-            let retry_after_ms = media_unavailable().retry_after_ms.filter(|_| code == ErrorCode::MediaUnavailable);
+            let retry_after_ms = match code {
+                ErrorCode::MediaUnavailable => media_unavailable().retry_after_ms,
+                ErrorCode::Overloaded => Some(OVERLOADED_RETRY_MS),
+                _ => None,
+            };
             answer(app, request_id, Err(ApiError { retry_after_ms, ..ApiError::because(code, message) }));
         }
         NodeEvent::Message(MediaMessage::Applied { rev }) => {
@@ -66,11 +74,11 @@ async fn handle(app: &App, event: NodeEvent) -> Result<(), StoreError> {
 
 fn answer(app: &App, request_id: u64, outcome: Result<String, ApiError>) {
     let Some(waiting) = app.link.take_waiting(request_id) else { return };
-    if outcome.is_ok() {
-        let owner = CallOwner { socket: waiting.socket, admission: request_id };
-        let replaced = waiting.room.state().offer_answered(waiting.participant_id, owner);
+    if let (Ok(_), Some(Admission { room, participant_id, socket })) = (&outcome, &waiting.admission) {
+        let owner = CallOwner { socket: *socket, admission: request_id };
+        let replaced = room.state().offer_answered(*participant_id, owner);
         if let Some(replaced) = replaced {
-            call_ended(&waiting.room, &replaced, EndReason::Replaced);
+            call_ended(room, &replaced, EndReason::Replaced);
         }
     }
     let _ = waiting.answer.send(outcome);

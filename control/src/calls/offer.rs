@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use boltorezka_proto::admission::ControlMessage;
 use boltorezka_proto::socket::ServerMessage;
 use boltorezka_proto::{ErrorCode, ParticipantId, SessionId, UserId};
 use serde_json::json;
@@ -18,7 +19,7 @@ use crate::store::Admission;
 use crate::ws::{Reply, SocketHandle, frame, raw};
 
 /// A node answers in milliseconds; the client's own patience is 6 s.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An admission that is on its way to the node.
 pub struct Pending {
@@ -66,8 +67,9 @@ pub async fn begin(
     let request_id = app.link.next_request_id();
     let (sender, answer) = oneshot::channel();
     room.state().offer_begins(participant_id);
-    let waiting = link::Waiting { room: room.clone(), participant_id, socket: owner, answer: sender };
-    place.send(link::Admission { request_id, admitted, offer, waiting });
+    let admission = link::Admission { room: room.clone(), participant_id, socket: owner };
+    let waiting = Some((request_id, link::Waiting { admission: Some(admission), answer: sender }));
+    place.send(link::Request { message: ControlMessage::Admit { request_id, admitted, offer }, waiting });
     Ok(Pending { request_id, participant_id, answer })
 }
 

@@ -52,6 +52,11 @@ impl Metrics {
         *lock(&self.node_load) = load;
     }
 
+    /// What the media node said last.
+    pub fn node_load(&self) -> NodeLoad {
+        lock(&self.node_load).clone()
+    }
+
     /// Everything in Prometheus' text format.
     pub fn render(&self, outbox_depth: u64) -> String {
         self.outbox_depth.set(i64::try_from(outbox_depth).unwrap_or(i64::MAX));
@@ -93,6 +98,7 @@ fn render_node_load(text: &mut String, load: &NodeLoad) {
         ("received_bytes_total", "Bytes taken from the sockets.", load.bytes_received),
         ("sent_bytes_total", "Bytes given to the sockets.", load.bytes_sent),
         ("connections_failed_total", "Connections that ended because of an error.", load.connections_failed),
+        ("busy_microseconds_total", "Time that the shards' threads worked.", load.busy_us),
     ];
     for (name, help, value) in counters {
         family(name, "counter", help, None, &one(value));
@@ -104,6 +110,11 @@ fn render_node_load(text: &mut String, load: &NodeLoad) {
     family("tcp_closed_total", "counter", "TCP connections that were closed.", Some("reason"), &many(&load.tcp_closed));
     let help = "Times that a turn's budget ran out.";
     family("budget_exhausted_total", "counter", help, Some("budget"), &many(&load.budget_exhausted));
+    family("shards", "gauge", "Shards of the node.", None, &one(load.shards));
+    family("shards_overloaded", "gauge", "Shards that take nobody new.", None, &one(load.shards_overloaded));
+    let help = "Newcomers that were refused at the door.";
+    family("joins_refused_total", "counter", help, Some("reason"), &many(&load.joins_refused));
+    family("draining", "gauge", "1 while the node is being emptied.", None, &one(load.draining.into()));
 }
 
 fn escape(label: &str) -> String {

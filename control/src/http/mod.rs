@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::auth::{self, ClientAddress};
 use crate::error::ApiError;
 use crate::rate::address_key;
-use crate::{admin, chat, rooms, whip, ws};
+use crate::{admin, calls, chat, rooms, whip, ws};
 
 pub use extract::{Fields, Json, OptionalJson, Path, id_in_path, read_text};
 pub use metrics::Metrics;
@@ -36,6 +36,7 @@ pub fn router(app: App) -> Router {
         .merge(rooms::routes())
         .merge(chat::routes())
         .merge(admin::routes())
+        .merge(calls::routes())
         .merge(ws::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

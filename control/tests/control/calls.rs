@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use boltorezka_proto::TrackNumber;
-use boltorezka_proto::admission::{ConnectionState, ControlMessage, MediaMessage, PublishedTrack};
+use boltorezka_proto::admission::{ConnectionState, ControlMessage, MediaMessage, NodeLoad, PublishedTrack, VERSION};
 use boltorezka_proto::call::{EndReason, MediaPermissions, TrackSource};
+use boltorezka_proto::{ErrorCode, TrackNumber};
 use serde_json::{Value, json};
 
 use crate::common::node::Manner;
@@ -295,12 +295,12 @@ async fn a_node_of_another_version_is_not_used() {
     let server = TestServer::start().await;
     let node = server.node().await;
     server.linked().await;
-    node.speaks_version(2);
+    node.speaks_version(VERSION + 1);
     node.cut();
     tokio::time::sleep(Duration::from_millis(700)).await;
     server.anybody().get("/readyz").await.expect_problem(503, "unavailable");
     assert!(node.heard().is_empty(), "it is told nothing");
-    node.speaks_version(1);
+    node.speaks_version(VERSION);
     server.linked().await;
 }
 
@@ -317,4 +317,100 @@ async fn no_more_than_so_many_are_in_calls() {
     offer(&mut one, "talk", "v=0").await;
     let nack = two.nack("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
     assert_eq!(nack["code"], "media_unavailable");
+}
+
+#[tokio::test]
+async fn the_nodes_seats_are_given_out_exactly_however_many_come_at_once() {
+    const SEATS: usize = 7;
+    let server = TestServer::start_with(|config| {
+        config.limits.participants_in_calls = Some(SEATS as u32);
+        config.limits.tickets_per_user_per_minute = None;
+    })
+    .await;
+    let _node = server.node().await;
+    server.linked().await;
+    let key = server.api_key().await;
+    make_room(&key, "talk", "video").await;
+    let joins = (0..30).map(|number| {
+        let key = key.clone();
+        async move {
+            let guest = key.join_token("talk", &format!("guest-{number}"), Value::Null).await;
+            guest.in_room("talk").await.0
+        }
+    });
+    let mut sockets = futures_util::future::join_all(joins).await;
+    let mut free = SEATS;
+    while sockets.len() > SEATS {
+        let offers = sockets.drain(..).map(|mut socket| async move {
+            let id = socket.request("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
+            (socket.answer(&id).await, socket)
+        });
+        let answers = futures_util::future::join_all(offers).await;
+        let (inside, outside): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(answer, _)| answer["type"] == "ack");
+        assert_eq!(inside.len(), free, "as many as there are seats");
+        assert!(outside.iter().all(|(answer, _)| answer["code"] == "media_unavailable"));
+        sockets.extend(outside.into_iter().map(|(_, socket)| socket));
+        // All but two make room: their seats are free at once. Those two go on, and count.
+        let leaving = inside.len().min(5);
+        for (place, (_, mut socket)) in inside.into_iter().enumerate() {
+            if place < leaving {
+                socket.ack("call.leave", json!({ "room": "talk" })).await;
+            }
+            // Kept open for as long as the test runs: a socket that goes keeps its seat for a while.
+            std::mem::forget(socket);
+        }
+        free = leaving;
+    }
+}
+
+#[tokio::test]
+async fn a_token_alone_restarts_ice_over_http() {
+    let (server, node, _owner) = talking().await;
+    let body = json!({ "token": "t", "sdp": "v=0" });
+    let anybody = server.anybody();
+    let answer = anybody.post("/v1/calls/resume", body.clone()).await.expect(200);
+    assert_eq!(answer, json!({ "sdp": "t resumes v=0" }));
+    node.answers(Manner::Refuse);
+    anybody.post("/v1/calls/resume", body.clone()).await.expect_problem(401, "invalid_token");
+    anybody.post("/v1/calls/resume", json!({ "token": "t" })).await.expect_problem(400, "malformed");
+    node.stop().await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    anybody.post("/v1/calls/resume", body).await.expect_problem(503, "media_unavailable");
+}
+
+#[tokio::test]
+async fn an_operator_empties_the_node_and_takes_it_back() {
+    let (_server, mut node, owner) = talking().await;
+    let drain = |body| owner.post("/v1/admin/media/drain", body);
+    drain(json!({ "deadlineS": 86_401 })).await.expect_problem(422, "invalid");
+    assert_eq!(drain(json!({ "deadlineS": 90 })).await.status, 202);
+    node.hear(|message| *message == ControlMessage::Drain { deadline_ms: 90_000 }).await;
+    assert_eq!(owner.act("/v1/admin/media/drain").await.status, 202);
+    node.hear(|message| *message == ControlMessage::Drain { deadline_ms: 600_000 }).await;
+    let load = NodeLoad { draining: true, connections: 3, shards: 2, shards_overloaded: 1, ..NodeLoad::default() };
+    node.say(MediaMessage::Load(load));
+    let expected = json!({ "linked": true, "draining": true, "connections": 3, "shards": 2, "shardsOverloaded": 1 });
+    for _ in 0..50 {
+        if owner.get("/v1/admin/media").await.expect(200) == expected {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(owner.get("/v1/admin/media").await.expect(200), expected);
+    assert_eq!(owner.act("/v1/admin/media/undrain").await.status, 202);
+    node.hear(|message| *message == ControlMessage::Undrain {}).await;
+}
+
+#[tokio::test]
+async fn who_is_refused_for_too_much_load_is_told_when_to_come_back() {
+    let (_server, mut node, owner) = talking().await;
+    node.answers(Manner::Silent);
+    let (mut socket, _) = owner.in_room("talk").await;
+    let id = socket.request("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
+    let (_, admit) = node.hear(|message| matches!(message, ControlMessage::Admit { .. })).await;
+    let ControlMessage::Admit { request_id, .. } = admit else { unreachable!() };
+    let (code, message) = (ErrorCode::Overloaded, "too much to do".to_owned());
+    node.say(MediaMessage::Refused { request_id, code, message });
+    let nack = socket.answer(&id).await;
+    assert_eq!((&nack["code"], &nack["retryAfterMs"]), (&json!("overloaded"), &json!(5000)));
 }

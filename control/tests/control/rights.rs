@@ -33,6 +33,10 @@ const ACTIONS: &[(&str, &str, &str, Expected)] = &[
         r#"{"room":"talk","identity":"i","displayName":"I"}"#,
         [401, 403, 403, 403, 403, 403, 403, 201],
     ),
+    ("GET", "/v1/admin/media", "", [401, 403, 403, 403, 403, 200, 200, 403]),
+    // There is no node here to be emptied.
+    ("POST", "/v1/admin/media/drain", "", [401, 403, 403, 403, 403, 503, 503, 403]),
+    ("POST", "/v1/admin/media/undrain", "", [401, 403, 403, 403, 403, 503, 503, 403]),
     ("POST", "/v1/auth/ws-ticket", "", [401, 201, 201, 201, 201, 201, 201, 403]),
     ("GET", "/v1/admin/users", "", [401, 403, 403, 403, 403, 200, 200, 403]),
     ("POST", "/v1/admin/users/{member}/promote", r#"{"role":"admin"}"#, [401, 403, 403, 403, 403, 403, 200, 403]),

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use boltorezka_media::egress::Via;
 use boltorezka_media::node::registry::{Output, Registry};
-use boltorezka_media::shard::{Datagram, PeerMessage, ShardCommand, ShardConfig, ShardCore, TransportConfig};
+use boltorezka_media::shard::{
+    Datagram, PeerMessage, ResumeKey, ShardCommand, ShardConfig, ShardCore, TransportConfig,
+};
 use boltorezka_proto::admission::{ControlMessage, MediaMessage};
 
 use crate::dtls::crypto_provider;
@@ -14,6 +16,9 @@ use crate::random::Random;
 
 /// Rounds of messages between shards in one turn. What is left waits for the next.
 const ROUNDS_MAX: usize = 8;
+
+/// More than any seed brings.
+const CONNECTIONS_PER_SHARD_MAX: usize = 1_000;
 
 /// What a node is made of.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +37,8 @@ pub struct Node {
     shards: Vec<Shard>,
     /// What it told control.
     pub messages: Vec<MediaMessage>,
+    /// When its last turn was.
+    now: Instant,
 }
 
 struct Shard {
@@ -50,7 +57,7 @@ impl Node {
     pub fn new(config: NodeConfig, now: Instant, random: &mut Random) -> Self {
         let crypto = crypto_provider(config.real_dtls);
         let certificate = crypto.dtls_provider.generate_certificate().expect("a certificate");
-        let epoch = random.next_u64();
+        let resume = ResumeKey::new(&[7; 32], random.next_u64(), now);
         let shard = |shard: u8| {
             let transport = TransportConfig {
                 candidates: vec![shard_address(usize::from(shard))],
@@ -61,18 +68,18 @@ impl Node {
             let config = ShardConfig {
                 shard,
                 shard_count: config.shards,
-                epoch,
+                resume: resume.clone(),
                 heard_max: config.heard_max,
-                connections_max: 1_000,
+                connections_max: CONNECTIONS_PER_SHARD_MAX,
                 transport,
                 entropy: Box::new(move |bytes| random.fill(bytes)),
             };
             Shard { core: ShardCore::new(config, now), commands: Vec::new(), peer_messages: Vec::new() }
         };
         let shards = (0..config.shards).map(shard).collect();
-        let mut registry = Registry::new(epoch, usize::from(config.shards));
+        let mut registry = Registry::new(resume, usize::from(config.shards), CONNECTIONS_PER_SHARD_MAX);
         let hello = registry.control_connected();
-        let mut node = Self { registry, shards, messages: vec![hello] };
+        let mut node = Self { registry, shards, messages: vec![hello], now };
         node.handle_control(ControlMessage::Snapshot { rev: 1, admitted: Vec::new() });
         node
     }
@@ -80,7 +87,7 @@ impl Node {
     /// Carries out what control says.
     pub fn handle_control(&mut self, message: ControlMessage) {
         let mut output = Output::default();
-        self.registry.handle_control(message, &mut output);
+        self.registry.handle_control(self.now, message, &mut output);
         self.take(output);
     }
 
@@ -89,6 +96,7 @@ impl Node {
     /// # Panics
     /// When a shard's counters do not balance: a packet came or went without a trace.
     pub fn turn(&mut self, now: Instant, arrivals: &[Arrival], mut send: impl FnMut(SocketAddr, SocketAddr, &[u8])) {
+        self.now = now;
         for index in 0..self.shards.len() {
             let address = shard_address(index);
             let core = &mut self.shards[index].core;
@@ -141,7 +149,7 @@ impl Node {
         }
         let mut output = Output::default();
         for event in events {
-            self.registry.handle_shard(index as u8, event, &mut output);
+            self.registry.handle_shard(now, index as u8, event, &mut output);
         }
         self.take(output);
         is_quiet

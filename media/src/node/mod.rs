@@ -3,6 +3,7 @@
 //! [`Registry`](registry::Registry) decides, `serve` moves bytes. A node takes one control connection at a time, the
 //! newest; without one its calls go on.
 
+mod load;
 pub mod registry;
 mod serve;
 
@@ -15,7 +16,7 @@ use thiserror::Error;
 
 use crate::net::{TcpListener, UdpSocket, host_addresses};
 use crate::shard::thread::{EVENT_QUEUE, PeerHandle, ShardEnded, ShardHandle, ShardInbox, ShardLoop};
-use crate::shard::{ShardConfig, ShardCore, ShardEvent, TcpEndpoint, TransportConfig, crypto_provider};
+use crate::shard::{ResumeKey, ShardConfig, ShardCore, ShardEvent, TcpEndpoint, TransportConfig, crypto_provider};
 
 /// Shards of a node: their number has eight bits in a track's number, and a room's shards are a mask of 64.
 pub const SHARDS_MAX: usize = 64;
@@ -99,7 +100,8 @@ pub struct Node {
     shards: Vec<ShardHandle>,
     threads: Vec<JoinHandle<Result<(), ShardEnded>>>,
     events: tokio::sync::mpsc::Receiver<(u8, ShardEvent)>,
-    epoch: u64,
+    resume: ResumeKey,
+    limits: MediaLimits,
 }
 
 impl Node {
@@ -117,7 +119,9 @@ impl Node {
         let certificate = crypto.dtls_provider.generate_certificate().ok_or(NodeError::Certificate)?;
         let mut epoch = [0; 8];
         fill_random(&mut epoch);
-        let epoch = u64::from_ne_bytes(epoch);
+        let mut secret = [0; 32];
+        fill_random(&mut secret);
+        let resume = ResumeKey::new(&secret, u64::from_ne_bytes(epoch), Instant::now());
 
         let mut handles = Vec::new();
         let mut inboxes: Vec<(UdpSocket, TcpEndpoint, Vec<SocketAddr>, ShardInbox)> = Vec::new();
@@ -147,7 +151,7 @@ impl Node {
             let shard_config = ShardConfig {
                 shard,
                 shard_count: u8::try_from(shard_count).unwrap_or(u8::MAX),
-                epoch,
+                resume: resume.clone(),
                 heard_max: limits.heard_max,
                 connections_max: limits.connections_per_shard_max,
                 transport,
@@ -160,7 +164,7 @@ impl Node {
             threads.push(thread.spawn(move || shard_loop.run()).map_err(NodeError::Start)?);
         }
         tracing::info!(shards = shard_count, udp_port, addresses = ?ips, "media node started");
-        Ok(Self { shards: handles, threads, events: receiver, epoch })
+        Ok(Self { shards: handles, threads, events: receiver, resume, limits })
     }
 }
 

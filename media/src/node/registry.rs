@@ -1,6 +1,7 @@
 //! What a node decides: who goes to which shard, who may stay, when control's orders have taken effect.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use boltorezka_proto::admission::{
     Admitted, ConnectionState, ControlMessage, MediaMessage, NodeLoad, ParticipantStatus, VERSION,
@@ -8,16 +9,19 @@ use boltorezka_proto::admission::{
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
 
+use super::load::{self, busy_ratio};
 use crate::router::Revoked;
-use crate::router::placement::{ShardLoad, place};
-use crate::shard::{Counters, Offer, ShardCommand, ShardEvent};
+use crate::router::placement::{NoPlace, Placement};
+use crate::shard::{Counters, Offer, ResumeKey, ShardCommand, ShardEvent};
 
 /// The participants of a node. Pure: messages go in, commands and messages come out.
 #[derive(Debug)]
 pub struct Registry {
-    epoch: u64,
+    resume: ResumeKey,
     shard_count: usize,
     participants: HashMap<ParticipantId, Entry>,
+    placement: Placement,
+    joins_refused: BTreeMap<&'static str, u64>,
     revoked: Revoked,
     /// Requests that wait for a shard's answer, under numbers of our own: control may start anew with its own.
     requests: HashMap<u64, Request>,
@@ -47,6 +51,22 @@ struct Entry {
     status: ParticipantStatus,
 }
 
+/// Something for a shard.
+type Order = (usize, ShardCommand);
+
+/// Why nothing was changed.
+#[derive(Debug)]
+struct Refusal {
+    code: ErrorCode,
+    message: String,
+}
+
+impl Refusal {
+    fn of(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
 #[derive(Debug)]
 struct Request {
     link: u64,
@@ -63,12 +83,14 @@ struct Barrier {
 }
 
 impl Registry {
-    /// A node of `shard_count` shards without participants.
-    pub fn new(epoch: u64, shard_count: usize) -> Self {
+    /// A node of `shard_count` shards without participants, each of which takes so many. Its run is that of `resume`.
+    pub fn new(resume: ResumeKey, shard_count: usize, connections_per_shard_max: usize) -> Self {
         Self {
-            epoch,
+            resume,
             shard_count,
             participants: HashMap::new(),
+            placement: Placement::new(shard_count, connections_per_shard_max),
+            joins_refused: BTreeMap::new(),
             revoked: Revoked::default(),
             requests: HashMap::new(),
             next_request: 0,
@@ -99,20 +121,23 @@ impl Registry {
         MediaMessage::Hello {
             version: VERSION,
             pid: std::process::id(),
-            epoch: self.epoch,
+            epoch: self.resume.epoch(),
             rev: self.applied_rev,
             participants: self.participants.values().map(|entry| entry.status.clone()).collect(),
         }
     }
 
     /// Carries out what control says.
-    pub fn handle_control(&mut self, message: ControlMessage, output: &mut Output) {
+    pub fn handle_control(&mut self, now: Instant, message: ControlMessage, output: &mut Output) {
         match message {
             ControlMessage::Snapshot { rev, admitted } => {
                 self.take_snapshot(&admitted, output);
                 self.barrier(rev, output);
             }
-            ControlMessage::Admit { request_id, admitted, offer } => self.admit(request_id, admitted, offer, output),
+            ControlMessage::Admit { request_id, admitted, offer } => {
+                self.admit(now, request_id, admitted, &offer, output);
+            }
+            ControlMessage::Resume { request_id, token, offer } => self.resume(request_id, &token, &offer, output),
             ControlMessage::Revoke { rev, participant_id, reason } => {
                 self.revoke(participant_id, reason, output);
                 self.barrier(rev, output);
@@ -126,12 +151,13 @@ impl Registry {
                 self.revoke_where(|status| status.room == room, reason, output);
                 self.barrier(rev, output);
             }
-            ControlMessage::Drain { .. } => self.is_draining = true,
+            ControlMessage::Drain { deadline_ms } => self.drain(Some(deadline_ms), output),
+            ControlMessage::Undrain {} => self.drain(None, output),
         }
     }
 
     /// Notes what a shard says.
-    pub fn handle_shard(&mut self, shard: u8, event: ShardEvent, output: &mut Output) {
+    pub fn handle_shard(&mut self, now: Instant, shard: u8, event: ShardEvent, output: &mut Output) {
         match event {
             ShardEvent::Answer { request_id, sdp } => {
                 if let Some(Request { link, request_id, .. }) = self.requests.remove(&request_id)
@@ -144,7 +170,7 @@ impl Registry {
                 let Some(request) = self.requests.remove(&request_id) else { return };
                 let waits_again = self.requests.values().any(|other| other.participant_id == request.participant_id);
                 if request.is_new && !waits_again {
-                    self.participants.remove(&request.participant_id);
+                    self.remove(now, request.participant_id);
                 }
                 if request.link == self.link {
                     output.messages.push(MediaMessage::Refused { request_id: request.request_id, code, message });
@@ -153,12 +179,11 @@ impl Registry {
             // It came about while its revocation was on the way to the shard.
             ShardEvent::Status(status) if self.revoked.contains(status.participant_id) => {}
             ShardEvent::Status(status) => {
-                let entry = Entry { shard: usize::from(shard), status: status.clone() };
-                self.participants.insert(status.participant_id, entry);
+                self.insert(now, usize::from(shard), status.clone());
                 output.messages.push(MediaMessage::Participant(status));
             }
             ShardEvent::Left { participant_id, room, reason } => {
-                self.participants.remove(&participant_id);
+                self.remove(now, participant_id);
                 output.messages.push(MediaMessage::Left { participant_id, room, reason });
             }
             ShardEvent::Speaking { room, participant_ids } => {
@@ -166,6 +191,8 @@ impl Registry {
             }
             ShardEvent::Applied { rev: id } => self.pass_barrier(shard, id, output),
             ShardEvent::Counters(counters) => {
+                let ratio = busy_ratio(self.counters.get(&shard), &counters);
+                self.placement.report(now, usize::from(shard), ratio);
                 self.counters.insert(shard, counters);
             }
         }
@@ -176,36 +203,15 @@ impl Registry {
         self.revoke_where(|_| true, reason, output);
     }
 
-    /// The counters of all shards together.
+    /// The counters of all shards together, and how the node does.
     pub fn load(&self) -> NodeLoad {
-        let mut load = NodeLoad::default();
-        for counters in self.counters.values() {
-            load.packets_received += counters.packets_received;
-            load.packets_relayed += counters.packets_relayed;
-            load.packets_relay_received += counters.packets_relay_received;
-            load.packets_routed += counters.packets_routed;
-            load.packets_offered += counters.packets_offered;
-            load.packets_forwarded += counters.packets_forwarded;
-            load.packets_resent += counters.packets_resent;
-            load.datagrams_generated += counters.datagrams_generated;
-            load.datagrams_sent += counters.datagrams_sent;
-            load.messages_sent += counters.messages_sent;
-            load.bytes_received += counters.bytes_received;
-            load.bytes_sent += counters.bytes_sent;
-            load.connections += counters.connections;
-            load.connections_failed += counters.connections_failed;
-            load.tcp_connections += counters.tcp_connections;
-            for (reason, count) in &counters.tcp_closed {
-                *load.tcp_closed.entry((*reason).to_owned()).or_default() += count;
-            }
-            for (reason, count) in &counters.packets_dropped {
-                *load.packets_dropped.entry((*reason).to_owned()).or_default() += count;
-            }
-            for (budget, count) in &counters.budget_exhausted {
-                *load.budget_exhausted.entry((*budget).to_owned()).or_default() += count;
-            }
+        NodeLoad {
+            shards: self.shard_count as u64,
+            shards_overloaded: self.placement.overloaded_count() as u64,
+            joins_refused: self.joins_refused.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect(),
+            draining: self.is_draining,
+            ..load::sum(self.counters.values())
         }
-        load
     }
 
     fn take_snapshot(&mut self, admitted: &[Admitted], output: &mut Output) {
@@ -221,50 +227,111 @@ impl Registry {
         self.has_snapshot = true;
     }
 
-    fn admit(&mut self, request_id: u64, admitted: Admitted, offer: String, output: &mut Output) {
-        let participant_id = admitted.participant_id;
-        let refusal = if !self.has_snapshot {
-            Some((ErrorCode::MediaUnavailable, "the media node waits for a snapshot"))
-        } else if self.revoked.contains(participant_id) {
-            Some((ErrorCode::Forbidden, "the right to be in this call has ended"))
-        } else if self.is_draining && !self.participants.contains_key(&participant_id) {
-            Some((ErrorCode::MediaUnavailable, "the media node is being emptied; try again in a moment"))
-        } else {
-            None
-        };
-        let known = self.participants.get(&participant_id).map(|entry| entry.shard);
-        let (Some(shard), None) = (known.or_else(|| self.place(admitted.room)), refusal) else {
-            let (code, message) = refusal.unwrap_or((ErrorCode::MediaUnavailable, "the media node has no shards"));
-            return output.messages.push(MediaMessage::Refused { request_id, code, message: message.to_owned() });
-        };
-        let offer = match Offer::read(&offer) {
-            Ok(offer) => Box::new(offer),
-            Err(error) => {
-                let (code, message) = (ErrorCode::UnacceptableOffer, error.to_string());
-                return output.messages.push(MediaMessage::Refused { request_id, code, message });
-            }
-        };
-        if known.is_none() {
-            // Counted at once, so that joins at the same time spread as they should.
-            let (room, state) = (admitted.room, ConnectionState::Connecting);
-            let status = ParticipantStatus { participant_id, room, state, tracks: Vec::new() };
-            self.participants.insert(participant_id, Entry { shard, status });
-        }
-        self.next_request += 1;
-        let request = Request { link: self.link, request_id, participant_id, is_new: known.is_none() };
-        self.requests.insert(self.next_request, request);
-        output.commands.push((shard, ShardCommand::Admit { request_id: self.next_request, admitted, offer }));
+    fn admit(&mut self, now: Instant, request_id: u64, admitted: Admitted, offer: &str, output: &mut Output) {
+        let outcome = self.try_admit(now, request_id, admitted, offer);
+        self.answer_or_command(request_id, outcome, output);
     }
 
-    fn place(&self, room: RoomId) -> Option<usize> {
-        let mut loads = vec![ShardLoad::default(); self.shard_count];
-        for entry in self.participants.values() {
-            if let Some(load) = loads.get_mut(entry.shard) {
-                load.connections += 1;
-                load.room_connections += usize::from(entry.status.room == room);
+    fn try_admit(&mut self, now: Instant, request_id: u64, admitted: Admitted, offer: &str) -> Result<Order, Refusal> {
+        let Admitted { participant_id, room, .. } = admitted;
+        self.may_be_here(participant_id)?;
+        let known = self.participants.get(&participant_id).map(|entry| entry.shard);
+        let shard = match known {
+            Some(shard) => shard,
+            None => self.place(now, room)?,
+        };
+        let offer = read(offer)?;
+        if known.is_none() {
+            // Counted at once, so that joins at the same time spread as they should.
+            let state = ConnectionState::Connecting;
+            self.insert(now, shard, ParticipantStatus { participant_id, room, state, tracks: Vec::new() });
+        }
+        let request_id = self.request(request_id, participant_id, known.is_none());
+        Ok((shard, ShardCommand::Admit { request_id, admitted, offer }))
+    }
+
+    /// What control knows of the participant does not count: the token says it all, and whom we have revoked.
+    fn resume(&mut self, request_id: u64, token: &str, offer: &str, output: &mut Output) {
+        let outcome = self.try_resume(request_id, token, offer);
+        self.answer_or_command(request_id, outcome, output);
+    }
+
+    fn try_resume(&mut self, request_id: u64, token: &str, offer: &str) -> Result<Order, Refusal> {
+        let grant = self.resume.open(token).map_err(|error| Refusal::of(error.code(), error.to_string()))?;
+        self.may_be_here(grant.participant_id)?;
+        let entry = self.participants.get(&grant.participant_id);
+        let shard = entry.filter(|entry| entry.shard == usize::from(grant.shard) && entry.status.room == grant.room);
+        let shard = shard.ok_or_else(|| Refusal::of(ErrorCode::NotFound, "the call has ended; join again"))?.shard;
+        let offer = read(offer)?;
+        let request_id = self.request(request_id, grant.participant_id, false);
+        Ok((shard, ShardCommand::Resume { request_id, grant, offer }))
+    }
+
+    fn may_be_here(&self, participant_id: ParticipantId) -> Result<(), Refusal> {
+        if !self.has_snapshot {
+            Err(Refusal::of(ErrorCode::MediaUnavailable, "the media node waits for a snapshot"))
+        } else if self.revoked.contains(participant_id) {
+            Err(Refusal::of(ErrorCode::Forbidden, "the right to be in this call has ended"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The shard for somebody new.
+    fn place(&mut self, now: Instant, room: RoomId) -> Result<usize, Refusal> {
+        let place = match self.is_draining {
+            true => {
+                Err(("draining", ErrorCode::MediaUnavailable, "the media node is being emptied; try again in a moment"))
+            }
+            false => self.placement.place(now, room).map_err(|why| match why {
+                NoPlace::Full => ("full", ErrorCode::MediaUnavailable, "the media node is full; try again later"),
+                NoPlace::Overloaded => {
+                    ("overloaded", ErrorCode::Overloaded, "the media node has as much to do as it can; try again soon")
+                }
+            }),
+        };
+        place.map_err(|(reason, code, message)| {
+            *self.joins_refused.entry(reason).or_default() += 1;
+            Refusal::of(code, message)
+        })
+    }
+
+    fn answer_or_command(&self, request_id: u64, outcome: Result<Order, Refusal>, output: &mut Output) {
+        match outcome {
+            Ok(order) => output.commands.push(order),
+            Err(Refusal { code, message }) => {
+                output.messages.push(MediaMessage::Refused { request_id, code, message });
             }
         }
-        place(&loads)
+    }
+
+    /// Notes a request that a shard is to answer; gives its number there.
+    fn request(&mut self, request_id: u64, participant_id: ParticipantId, is_new: bool) -> u64 {
+        self.next_request += 1;
+        self.requests.insert(self.next_request, Request { link: self.link, request_id, participant_id, is_new });
+        self.next_request
+    }
+
+    fn insert(&mut self, now: Instant, shard: usize, status: ParticipantStatus) {
+        let room = status.room;
+        let before = self.participants.insert(status.participant_id, Entry { shard, status });
+        if before.as_ref().is_none_or(|before| (before.shard, before.status.room) != (shard, room)) {
+            self.placement.enter(now, room, shard);
+            before.into_iter().for_each(|before| self.placement.leave(now, before.status.room, before.shard));
+        }
+    }
+
+    fn remove(&mut self, now: Instant, participant_id: ParticipantId) {
+        if let Some(Entry { shard, status }) = self.participants.remove(&participant_id) {
+            self.placement.leave(now, status.room, shard);
+        }
+    }
+
+    /// Takes nobody new, or (without a time) does so again; everybody is told.
+    fn drain(&mut self, deadline_ms: Option<u64>, output: &mut Output) {
+        self.is_draining = deadline_ms.is_some();
+        let deadline = deadline_ms.map(Duration::from_millis);
+        output.commands.extend((0..self.shard_count).map(|shard| (shard, ShardCommand::Drain { deadline })));
     }
 
     fn revoke(&mut self, participant_id: ParticipantId, reason: EndReason, output: &mut Output) {
@@ -314,151 +381,10 @@ impl Registry {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use boltorezka_proto::call::MediaPermissions;
-
-    use super::*;
-
-    fn admitted() -> Admitted {
-        Admitted {
-            participant_id: ParticipantId::generate(),
-            room: RoomId::generate(),
-            permissions: MediaPermissions::ALL,
-        }
-    }
-
-    fn control(registry: &mut Registry, message: ControlMessage) -> Output {
-        let mut output = Output::default();
-        registry.handle_control(message, &mut output);
-        output
-    }
-
-    fn shard(registry: &mut Registry, shard: u8, event: ShardEvent) -> Vec<MediaMessage> {
-        let mut output = Output::default();
-        registry.handle_shard(shard, event, &mut output);
-        output.messages
-    }
-
-    fn ready() -> Registry {
-        let mut registry = Registry::new(1, 2);
-        registry.control_connected();
-        control(&mut registry, ControlMessage::Snapshot { rev: 1, admitted: vec![] });
-        for shard_index in 0..2 {
-            shard(&mut registry, shard_index, ShardEvent::Applied { rev: 1 });
-        }
-        registry
-    }
-
-    fn admit(admitted: &Admitted) -> ControlMessage {
-        let offer = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n".into();
-        ControlMessage::Admit { request_id: 7, admitted: admitted.clone(), offer }
-    }
-
-    #[test]
-    fn nobody_is_taken_before_a_snapshot() {
-        let mut registry = Registry::new(1, 1);
-        registry.control_connected();
-        let output = control(&mut registry, admit(&admitted()));
-        assert!(matches!(&output.messages[..], [MediaMessage::Refused { request_id: 7, .. }]));
-        assert!(output.commands.is_empty() && registry.is_empty());
-    }
-
-    #[test]
-    fn a_revocation_wins_over_an_admission_on_its_way() {
-        let mut registry = ready();
-        let late = admitted();
-        let revoke = ControlMessage::Revoke { rev: 2, participant_id: late.participant_id, reason: EndReason::Kicked };
-        control(&mut registry, revoke);
-        registry.control_connected();
-        control(&mut registry, ControlMessage::Snapshot { rev: 2, admitted: vec![late.clone()] });
-        let output = control(&mut registry, admit(&late));
-        assert!(matches!(&output.messages[..], [MediaMessage::Refused { code: ErrorCode::Forbidden, .. }]));
-    }
-
-    #[test]
-    fn who_the_snapshot_lacks_is_ended_before_it_counts_as_applied() {
-        let mut registry = ready();
-        let (stays, goes) = (admitted(), admitted());
-        for admitted in [&stays, &goes] {
-            control(&mut registry, admit(admitted));
-        }
-        registry.control_connected();
-        let output = control(&mut registry, ControlMessage::Snapshot { rev: 5, admitted: vec![stays.clone()] });
-        let revoked: Vec<_> = output
-            .commands
-            .iter()
-            .filter_map(|(_, command)| match command {
-                ShardCommand::Revoke { participant_id, .. } => Some(*participant_id),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(revoked, [goes.participant_id; 2], "both shards are told");
-        assert!(shard(&mut registry, 0, ShardEvent::Applied { rev: 2 }).is_empty(), "one shard is not all");
-        assert_eq!(shard(&mut registry, 1, ShardEvent::Applied { rev: 2 }), [MediaMessage::Applied { rev: 5 }]);
-    }
-
-    #[test]
-    fn an_answer_for_an_earlier_control_goes_nowhere() {
-        let mut registry = ready();
-        let output = control(&mut registry, admit(&admitted()));
-        let Some((shard_index, ShardCommand::Admit { request_id, .. })) = output.commands.first() else {
-            panic!("no admit: {output:?}");
-        };
-        let (shard_index, request_id) = (u8::try_from(*shard_index).unwrap(), *request_id);
-        registry.control_connected();
-        assert!(shard(&mut registry, shard_index, ShardEvent::Answer { request_id, sdp: "v=0".into() }).is_empty());
-    }
-
-    #[test]
-    fn a_refused_newcomer_leaves_no_trace() {
-        let mut registry = ready();
-        control(&mut registry, admit(&admitted()));
-        assert!(!registry.is_empty());
-        let refused = ShardEvent::Refused { request_id: 1, code: ErrorCode::UnacceptableOffer, message: "no".into() };
-        assert_eq!(shard(&mut registry, 0, refused).len(), 1);
-        assert!(registry.is_empty());
-    }
-
-    #[test]
-    fn a_revocation_that_crosses_a_rejoin_still_ends_it() {
-        let mut registry = ready();
-        let who = admitted();
-        let (participant_id, room) = (who.participant_id, who.room);
-        let output = control(&mut registry, admit(&who));
-        let Some((shard_index, _)) = output.commands.first() else { panic!("no admit: {output:?}") };
-        let shard_index = u8::try_from(*shard_index).unwrap();
-        control(&mut registry, admit(&who));
-        // The shard let the participant go before it saw the second admission.
-        shard(&mut registry, shard_index, ShardEvent::Left { participant_id, room, reason: EndReason::Timeout });
-        let revoke = ControlMessage::Revoke { rev: 2, participant_id, reason: EndReason::Banned };
-        let output = control(&mut registry, revoke);
-        let reaches = |(to, command): &(usize, ShardCommand)| {
-            *to == usize::from(shard_index) && matches!(command, ShardCommand::Revoke { .. })
-        };
-        assert!(output.commands.iter().any(reaches), "{output:?}");
-        let status = ParticipantStatus { participant_id, room, state: ConnectionState::Connecting, tracks: vec![] };
-        assert!(shard(&mut registry, shard_index, ShardEvent::Status(status)).is_empty());
-        assert!(registry.is_empty());
-    }
-
-    #[test]
-    fn a_refusal_for_an_earlier_control_still_frees_the_seat() {
-        let mut registry = ready();
-        control(&mut registry, admit(&admitted()));
-        registry.control_connected();
-        let refused = ShardEvent::Refused { request_id: 1, code: ErrorCode::Invalid, message: "no".into() };
-        assert!(shard(&mut registry, 0, refused).is_empty());
-        assert!(registry.is_empty());
-    }
-
-    #[test]
-    fn counters_of_shards_are_summed_and_replaced() {
-        let mut registry = ready();
-        let counters = |received| ShardEvent::Counters(Counters { packets_received: received, ..Counters::default() });
-        shard(&mut registry, 0, counters(5));
-        shard(&mut registry, 1, counters(2));
-        shard(&mut registry, 0, counters(9));
-        assert_eq!(registry.load().packets_received, 11);
-    }
+fn read(offer: &str) -> Result<Box<Offer>, Refusal> {
+    let read = Offer::read(offer).map_err(|error| Refusal::of(ErrorCode::UnacceptableOffer, error.to_string()));
+    read.map(Box::new)
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ impl Node {
     /// # Errors
     /// [`NodeError`] when a shard fails: its calls are lost then.
     pub async fn serve(mut self, listener: UnixListener, shutdown: CancellationToken) -> Result<(), NodeError> {
-        let mut registry = Registry::new(self.epoch, self.shards.len());
+        let mut registry = Registry::new(self.resume.clone(), self.shards.len(), self.limits.connections_per_shard_max);
         let mut control: Option<ControlLink> = None;
         let mut ticks = interval(LOAD_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -62,17 +62,25 @@ impl Node {
                 }
                 message = next_message(&mut control) => match message {
                     Some(message) => {
-                        if let ControlMessage::Drain { deadline_ms } = message {
-                            deadline = Some(Instant::now() + Duration::from_millis(deadline_ms));
+                        match message {
+                            ControlMessage::Drain { deadline_ms } => {
+                                tracing::info!(deadline_ms, "the node is being emptied");
+                                deadline = Some(Instant::now() + Duration::from_millis(deadline_ms));
+                            }
+                            ControlMessage::Undrain {} => {
+                                tracing::info!("the node is not being emptied any more");
+                                deadline = None;
+                            }
+                            _ => {}
                         }
-                        registry.handle_control(message, &mut output);
+                        registry.handle_control(now(), message, &mut output);
                     }
                     None => {
                         tracing::info!("control is away; calls go on");
                         control = None;
                     }
                 },
-                Some((shard, event)) = self.events.recv() => registry.handle_shard(shard, event, &mut output),
+                Some((shard, event)) = self.events.recv() => registry.handle_shard(now(), shard, event, &mut output),
                 _ = ticks.tick() => {
                     self.check_threads()?;
                     output.messages.push(MediaMessage::Load(registry.load()));
@@ -120,7 +128,7 @@ impl Node {
         let goodbye = Instant::now() + GOODBYE;
         while is_used && let Ok(Some((shard, event))) = tokio::time::timeout_at(goodbye, self.events.recv()).await {
             let mut output = Output::default();
-            registry.handle_shard(shard, event, &mut output);
+            registry.handle_shard(now(), shard, event, &mut output);
             self.deliver(output, control);
         }
         drop(self.shards);
@@ -139,6 +147,10 @@ impl Node {
             Err(_) => Err(NodeError::Panicked(index)),
         }
     }
+}
+
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 async fn until(deadline: Option<Instant>) {

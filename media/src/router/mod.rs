@@ -2,6 +2,7 @@
 
 mod forwarder;
 mod keyframes;
+pub mod load;
 mod munger;
 pub mod placement;
 mod revoked;
@@ -12,7 +13,7 @@ mod speakers;
 mod targets;
 
 pub use forwarder::{Forwarder, Source};
-pub use keyframes::KeyframeThrottle;
+pub use keyframes::{JITTER_MAX, KeyframeThrottle};
 pub use munger::{Munged, Munger};
 pub use revoked::Revoked;
 pub use speakers::Speakers;

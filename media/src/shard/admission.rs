@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use boltorezka_proto::admission::{Admitted, ConnectionState, ParticipantStatus, PublishedTrack};
 use boltorezka_proto::call::{EndReason, MediaPermissions, ServerCallMessage};
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
-use str0m::change::SdpOffer;
 
 use super::call::Call;
 use super::connection::Connection;
 use super::demux::Reach;
 use super::messages::{PeerMessage, ShardEvent};
 use super::offer::Offer;
+use super::resume::{ResumeError, ResumeGrant};
 use super::room::Room;
 use super::transport::{Transport, TransportError};
 use super::{ConnectionKey, ShardCore};
@@ -30,11 +30,39 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 impl ShardCore {
     /// Answers a client's offer: of a new connection, or of one that is there and changes.
     pub(super) fn admit(&mut self, now: Instant, request_id: u64, admitted: &Admitted, offer: Offer) {
-        let event = match self.try_admit(now, admitted, offer) {
+        let outcome = self.try_admit(now, admitted, offer);
+        self.answer(request_id, outcome);
+    }
+
+    /// Answers an offer that came with a resume token alone: one that restarts ICE of the connection that is there. The right to
+    /// be here, and everything else, is what it was.
+    pub(super) fn resume_by_token(&mut self, now: Instant, request_id: u64, grant: &ResumeGrant, offer: Offer) {
+        let outcome = self.try_resume(now, grant, offer);
+        self.answer(request_id, outcome);
+    }
+
+    fn try_resume(&mut self, now: Instant, grant: &ResumeGrant, offer: Offer) -> Result<String, (ErrorCode, String)> {
+        if grant.expires_at <= now {
+            return Err((ResumeError::Expired.code(), ResumeError::Expired.to_string()));
+        }
+        let key = self.participants.get(&grant.participant_id).copied();
+        let known = key.and_then(|key| self.connections.get(key));
+        match (key, known) {
+            (Some(key), Some(known)) if known.offer_session == offer.session => self.offer_again(now, key, offer),
+            // Without this a token that was overheard would bring somebody else into the call.
+            (_, Some(_)) => Err((
+                ErrorCode::UnacceptableOffer,
+                "a resume token restarts ICE of the session that it was given in; join again for a new one".to_owned(),
+            )),
+            _ => Err((ErrorCode::NotFound, "the call has ended; join again".to_owned())),
+        }
+    }
+
+    fn answer(&mut self, request_id: u64, outcome: Result<String, (ErrorCode, String)>) {
+        self.events.push_back(match outcome {
             Ok(sdp) => ShardEvent::Answer { request_id, sdp },
             Err((code, message)) => ShardEvent::Refused { request_id, code, message },
-        };
-        self.events.push_back(event);
+        });
     }
 
     fn try_admit(&mut self, now: Instant, admitted: &Admitted, offer: Offer) -> Result<String, (ErrorCode, String)> {
@@ -44,17 +72,16 @@ impl ShardCore {
             && self.connections.get(key).is_some_and(|known| known.offer_session == offer.session)
         {
             self.set_permissions(now, participant_id, admitted.permissions);
-            return self.offer_again(now, key, offer.description);
+            return self.offer_again(now, key, offer);
         }
         if existing.is_none() && self.connections.len() >= self.config.connections_max {
             return Err((ErrorCode::MediaUnavailable, "this media node is full; try again later".to_owned()));
         }
         let credentials = self.demux.credentials(&mut self.config.entropy);
         let cname = participant_id.to_string();
-        let Offer { session, description } = offer;
-        let (mut transport, answer) =
-            Transport::accept(&self.config.transport, credentials, cname.clone(), description, now)
-                .map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))?;
+        let session = offer.session.clone();
+        let (mut transport, answer) = Transport::accept(&self.config.transport, credentials, cname.clone(), offer, now)
+            .map_err(|error| (ErrorCode::UnacceptableOffer, error.to_string()))?;
         if let Some(key) = existing {
             self.remove(now, key, EndReason::Replaced);
         }
@@ -90,17 +117,12 @@ impl ShardCore {
         Ok(answer)
     }
 
-    fn offer_again(
-        &mut self,
-        now: Instant,
-        key: ConnectionKey,
-        offer: SdpOffer,
-    ) -> Result<String, (ErrorCode, String)> {
+    fn offer_again(&mut self, now: Instant, key: ConnectionKey, offer: Offer) -> Result<String, (ErrorCode, String)> {
         let Some(connection) = self.connections.get_mut(key) else {
             return Err((ErrorCode::NotFound, "the connection is gone; join again".to_owned()));
         };
         let before = connection.transport.ufrag();
-        let answer = connection.transport.accept_again(offer);
+        let answer = connection.transport.accept_again(offer, || self.demux.credentials(&mut self.config.entropy));
         let after = connection.transport.ufrag();
         if after != before {
             self.demux.expect(after, key, &mut connection.reach);

@@ -28,6 +28,8 @@ pub struct Call {
     pub publish_rev: Option<u32>,
     /// Revision of the client's last `subscribe`; none before the first.
     pub subscribe_rev: Option<u32>,
+    /// When the client is given the next resume token.
+    pub resume_due: Option<Instant>,
     /// The last `quality` that was sent.
     pub quality: Option<ServerCallMessage>,
     tracks: Versioned,
@@ -89,6 +91,7 @@ impl Call {
     /// The channel is gone, and with it what waits.
     pub fn close(&mut self) {
         self.channel = None;
+        self.resume_due = None;
         self.waiting.clear();
     }
 

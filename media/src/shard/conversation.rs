@@ -1,6 +1,6 @@
 //! In-call messages: what a client says, and what it is told.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use boltorezka_proto::call::{
     CHANNEL_LABEL, ClientCallMessage, ClientStateKind, MESSAGE_BYTES_MAX, Publication, ServerCallMessage,
@@ -9,6 +9,7 @@ use boltorezka_proto::call::{
 use str0m::channel::ChannelId;
 
 use super::connection::{Connection, SECTIONS_MAX};
+use super::resume::{self, ResumeGrant};
 use super::{ConnectionKey, ShardCore};
 use crate::router::slots::Wish;
 
@@ -19,7 +20,7 @@ const QUALITY_CHANGE_RATIO: f64 = 0.1;
 
 impl ShardCore {
     /// The client opened a data channel. Others than ours are ignored.
-    pub(super) fn channel_opened(&mut self, key: ConnectionKey, channel: ChannelId, label: &str) {
+    pub(super) fn channel_opened(&mut self, now: Instant, key: ConnectionKey, channel: ChannelId, label: &str) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         if label != CHANNEL_LABEL || connection.call.channel.is_some() {
             return;
@@ -27,7 +28,44 @@ impl ShardCore {
         connection.call.open(channel);
         let participant_id = connection.participant_id;
         connection.call.say(&ServerCallMessage::Welcome { participant_id, permissions: connection.permissions });
+        connection.call.resume_due = Some(now);
+        if let Some(ends_at) = self.ends_at {
+            connection.call.say(&draining(now, Some(ends_at)));
+        }
+        self.give_resume_token(now, key);
         self.mark_dirty(key);
+    }
+
+    /// Gives a client the next resume token, when that is due.
+    fn give_resume_token(&mut self, now: Instant, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.call.resume_due.is_none_or(|due| due > now) {
+            return;
+        }
+        let (participant_id, room) = (connection.participant_id, connection.room);
+        let (shard, expires_at) = (self.config.shard, now + resume::VALID_FOR);
+        let token = self.config.resume.sign(&ResumeGrant { participant_id, room, shard, expires_at });
+        connection.call.resume_due = Some(now + resume::RENEW_AFTER);
+        let valid_ms = resume::VALID_FOR.as_millis() as u64;
+        connection.call.say(&ServerCallMessage::Resume { token, valid_ms });
+        self.mark_dirty(key);
+    }
+
+    /// Gives resume tokens to all who are due.
+    pub(super) fn give_resume_tokens(&mut self, now: Instant) {
+        for key in self.connections.keys().collect::<Vec<_>>() {
+            self.give_resume_token(now, key);
+        }
+    }
+
+    /// The node is being emptied, or (without a time) is not any more: everybody is told.
+    pub(super) fn tell_of_drain(&mut self, now: Instant, deadline: Option<Duration>) {
+        self.ends_at = deadline.and_then(|deadline| now.checked_add(deadline));
+        let message = draining(now, self.ends_at);
+        for key in self.connections.keys().collect::<Vec<_>>() {
+            self.with_call(key, |call| call.say(&message));
+            self.mark_dirty(key);
+        }
     }
 
     /// A data channel is gone. The client may open ours again, and is then told everything again.
@@ -193,6 +231,11 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+fn draining(now: Instant, ends_at: Option<Instant>) -> ServerCallMessage {
+    let left = ends_at.map(|ends_at| ends_at.saturating_duration_since(now));
+    ServerCallMessage::Draining { deadline_ms: left.map(|left| left.as_millis() as u64) }
 }
 
 fn has_moved(before: &ServerCallMessage, after: &ServerCallMessage) -> bool {

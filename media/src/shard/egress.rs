@@ -151,7 +151,7 @@ impl ShardCore {
                 Request::Resend { slot, sequence } => {
                     self.queue_resend(now, Resend { connection: key, slot, sequence })
                 }
-                Request::Keyframe { slot } => self.keyframe_requested(key, slot),
+                Request::Keyframe { slot } => self.keyframe_requested(now, key, slot),
                 Request::PassOn => reports_for = ReportsFor::Both,
             }
         }
@@ -159,10 +159,10 @@ impl ShardCore {
     }
 
     /// A subscriber's decoder lost its way.
-    fn keyframe_requested(&mut self, key: ConnectionKey, slot: usize) {
+    fn keyframe_requested(&mut self, now: Instant, key: ConnectionKey, slot: usize) {
         let slot = self.connections.get(key).and_then(|connection| connection.slots.get(slot));
         if let Some(source) = slot.and_then(|slot| slot.forwarder.current()) {
-            self.need_keyframe(source);
+            self.need_keyframe(now, source);
         }
     }
 

@@ -8,7 +8,7 @@ use super::ShardCore;
 use super::messages::ShardEvent;
 use boltorezka_proto::call::ServerCallMessage;
 
-/// Keyframe requests are repeated and messages sent at this pace. Fast enough that nobody notices the wait.
+/// Keyframe requests are repeated, and messages sent at this pace. Fast enough that nobody notices the wait.
 const FAST: Duration = Duration::from_millis(50);
 /// Active speakers are looked at with this pace: a syllable or two.
 const SPEAKERS: Duration = Duration::from_millis(200);
@@ -66,7 +66,7 @@ impl ShardCore {
     pub(super) fn keep_house(&mut self, now: Instant) {
         if self.clock.fast.poll(now).is_some() {
             self.report_statuses();
-            self.request_keyframes(now);
+            self.repeat_keyframe_requests(now);
             self.find_speakable(now);
         }
         if self.clock.speakers.poll(now).is_some() {
@@ -78,6 +78,8 @@ impl ShardCore {
         if self.clock.slow.poll(now).is_some() {
             self.expire_connections(now);
             self.unpublish_silent(now);
+            self.give_resume_tokens(now);
+            self.counters.uptime_us = now.saturating_duration_since(self.started).as_micros() as u64;
             self.counters.connections = self.connections.len() as u64;
             self.events.push_back(ShardEvent::Counters(self.counters.clone()));
         }

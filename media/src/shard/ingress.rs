@@ -157,7 +157,7 @@ impl ShardCore {
                     self.stream_changed(key, mid, stream);
                     self.direction_changed(now, key, mid, receives, sends);
                 }
-                TransportEvent::ChannelOpen { channel, label } => self.channel_opened(key, channel, &label),
+                TransportEvent::ChannelOpen { channel, label } => self.channel_opened(now, key, channel, &label),
                 TransportEvent::ChannelClose { channel } => self.channel_closed(key, channel),
                 TransportEvent::ChannelData { channel, data } => self.hear(now, key, channel, &data),
                 TransportEvent::UplinkLoss { ratio } => self.measured(key, ratio),

@@ -1,13 +1,14 @@
 //! What goes into a shard and what comes out, beside datagrams.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use boltorezka_proto::admission::{Admitted, ParticipantStatus};
 use boltorezka_proto::call::{EndReason, MediaPermissions, TrackSource};
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId, TrackNumber};
 
 use super::offer::Offer;
+use super::resume::ResumeGrant;
 use crate::rtp::{LayerRates, Packet};
 
 /// From the node to a shard.
@@ -21,6 +22,20 @@ pub enum ShardCommand {
         admitted: Admitted,
         /// The client's session description.
         offer: Box<Offer>,
+    },
+    /// Restarts ICE for whoever holds a token that says so.
+    Resume {
+        /// Comes back in the answer.
+        request_id: u64,
+        /// What the token says. Its signature is checked, its time is not.
+        grant: ResumeGrant,
+        /// The client's session description.
+        offer: Box<Offer>,
+    },
+    /// Tells everybody that the node is being emptied, or that it is not any more.
+    Drain {
+        /// When those who are left are ended, from now.
+        deadline: Option<Duration>,
     },
     /// Ends a participant now.
     Revoke {
@@ -46,14 +61,14 @@ pub enum ShardCommand {
 /// From a shard to the node.
 #[derive(Debug, Clone)]
 pub enum ShardEvent {
-    /// An `Admit` was carried out.
+    /// An `Admit` or `Resume` was carried out.
     Answer {
         /// The request's.
         request_id: u64,
         /// The session description for the client.
         sdp: String,
     },
-    /// An `Admit` changed nothing.
+    /// An `Admit` or `Resume` changed nothing.
     Refused {
         /// The request's.
         request_id: u64,
@@ -193,6 +208,10 @@ pub struct Counters {
     pub tcp_closed: BTreeMap<&'static str, u64>,
     /// Times that a turn's budget ran out, by budget.
     pub budget_exhausted: BTreeMap<&'static str, u64>,
+    /// Microseconds that the thread worked; the loop around the shard notes them.
+    pub busy_us: u64,
+    /// Microseconds since the start.
+    pub uptime_us: u64,
 }
 
 /// Why a received packet does not come as far as its track's slots.

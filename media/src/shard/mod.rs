@@ -5,14 +5,16 @@
 //! simulation. [`thread`] is the loop that drives it on a real socket.
 //!
 //! Its parts, by concern: `admission` (who is here), `ingress` (a packet's way in), `egress` (its way out), `publishing`
-//! (tracks), `subscribing` (slots and layers), `conversation` (in-call messages), `relay` (other shards), `housekeeping`
-//! (what time brings).
+//! (tracks), `subscribing` (slots and layers), `asking` (for keyframes), `conversation` (in-call messages), `relay` (other shards),
+//! `housekeeping` (what time brings).
 
 mod admission;
+mod asking;
 mod call;
 mod connection;
 mod contain;
 mod conversation;
+mod credentials;
 mod demux;
 mod dtls;
 mod egress;
@@ -24,6 +26,7 @@ mod messages;
 mod offer;
 mod publishing;
 mod relay;
+mod resume;
 mod room;
 mod sources;
 mod subscribing;
@@ -33,6 +36,7 @@ mod timers;
 mod track;
 mod transport;
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -52,6 +56,7 @@ use track::Track;
 pub use dtls::{crypto_provider, export_keys};
 pub use messages::{Counters, PeerMessage, ShardCommand, ShardEvent, TrackAnnouncement};
 pub use offer::{Offer, OfferError};
+pub use resume::{ResumeError, ResumeGrant, ResumeKey};
 pub use tcp::TcpEndpoint;
 pub use transport::TransportConfig;
 
@@ -69,8 +74,8 @@ pub struct ShardConfig {
     pub shard: u8,
     /// Shards of the node.
     pub shard_count: u8,
-    /// A number of this run of the node.
-    pub epoch: u64,
+    /// What signs resume tokens; its epoch is that of this run of the node.
+    pub resume: ResumeKey,
     /// Voices of a room that are heard at a time.
     pub heard_max: usize,
     /// Connections that the shard takes.
@@ -122,6 +127,7 @@ pub struct ShardCore {
     tracks: HashMap<TrackNumber, Track>,
     track_counter: u32,
     timers: TimerWheel<ConnectionKey>,
+    keyframes_due: asking::KeyframesDue,
     dirty: Vec<ConnectionKey>,
     /// What is left to be sent of this turn.
     sending: egress::Sending,
@@ -131,6 +137,8 @@ pub struct ShardCore {
     started: Instant,
     clock: housekeeping::Intervals,
     revoked: Revoked,
+    /// When those who are left are ended, while the node is being emptied.
+    ends_at: Option<Instant>,
     batch: SendBatch,
     /// The batch was handed out.
     is_handed_out: bool,
@@ -146,7 +154,7 @@ impl ShardCore {
     /// A shard without connections.
     pub fn new(config: ShardConfig, now: Instant) -> Self {
         Self {
-            demux: Demux::new(config.shard, config.epoch),
+            demux: Demux::new(config.shard, config.resume.epoch()),
             config,
             connections: SlotMap::with_key(),
             participants: HashMap::new(),
@@ -154,12 +162,14 @@ impl ShardCore {
             tracks: HashMap::new(),
             track_counter: 0,
             timers: TimerWheel::new(now),
+            keyframes_due: asking::KeyframesDue::new(),
             dirty: Vec::new(),
             sending: egress::Sending::default(),
             queue: Vec::new(),
             started: now,
             clock: housekeeping::Intervals::new(now),
             revoked: Revoked::default(),
+            ends_at: None,
             batch: SendBatch::default(),
             is_handed_out: false,
             events: VecDeque::new(),
@@ -182,6 +192,8 @@ impl ShardCore {
     pub fn handle_command(&mut self, now: Instant, command: ShardCommand) {
         match command {
             ShardCommand::Admit { request_id, admitted, offer } => self.admit(now, request_id, &admitted, *offer),
+            ShardCommand::Resume { request_id, grant, offer } => self.resume_by_token(now, request_id, &grant, *offer),
+            ShardCommand::Drain { deadline } => self.tell_of_drain(now, deadline),
             ShardCommand::Revoke { participant_id, reason } => self.revoke(now, participant_id, reason),
             ShardCommand::SetPermissions { participant_id, permissions } => {
                 self.set_permissions(now, participant_id, permissions);
@@ -203,6 +215,7 @@ impl ShardCore {
             }
         }
         self.keep_house(now);
+        self.request_keyframes(now);
         self.poll_dirty(now);
     }
 
@@ -226,7 +239,8 @@ impl ShardCore {
         if !self.dirty.is_empty() {
             return self.clock.last();
         }
-        self.timers.next().map_or(housekeeping, |timer| timer.min(housekeeping))
+        let keyframe = self.keyframes_due.peek().map(|Reverse((due, _))| *due);
+        [self.timers.next(), keyframe].into_iter().flatten().fold(housekeeping, Instant::min)
     }
 
     /// Makes the next part of what the turn sends, and forgets the one before; `false` when there is no more. The part is
@@ -324,8 +338,12 @@ impl ShardCore {
     }
 
     fn random_u32(&mut self) -> u32 {
-        let mut bytes = [0; 4];
-        (self.config.entropy)(&mut bytes);
-        u32::from_ne_bytes(bytes)
+        random_u32(&mut self.config.entropy)
     }
+}
+
+fn random_u32(entropy: &mut Entropy) -> u32 {
+    let mut bytes = [0; 4];
+    entropy(&mut bytes);
+    u32::from_ne_bytes(bytes)
 }

@@ -5,11 +5,13 @@
 
 use std::collections::HashSet;
 
+use str0m::IceCreds;
 use str0m::change::SdpOffer;
 use thiserror::Error;
 
 use super::connection::SECTIONS_MAX;
 use super::contain::{Panicked, contain};
+use super::credentials;
 
 /// Codecs that are forwarded, as `a=rtpmap` names them.
 const CODECS: [&str; 6] = ["opus", "VP8", "VP9", "H264", "H265", "AV1"];
@@ -37,6 +39,10 @@ pub struct Offer {
     pub session: String,
     /// What is offered.
     pub(super) description: SdpOffer,
+    /// Sections that are to play in step (`LS` in RFC 5888, section 7), by `a=mid`.
+    pub(super) lip_sync: Vec<Vec<String>>,
+    /// What the client will show in its checks.
+    pub(super) credentials: Option<IceCreds>,
 }
 
 /// Why an offer cannot be read.
@@ -73,13 +79,19 @@ impl Offer {
                 OfferError::Syntax
             })
         })?;
-        Ok(Self { session: session(text).to_owned(), description })
+        let (session, credentials) = (session(text).to_owned(), credentials::find(text));
+        Ok(Self { session, description, lip_sync: lip_sync(text), credentials })
     }
 }
 
 fn session(offer: &str) -> &str {
     let origin = offer.lines().find_map(|line| line.strip_prefix("o="));
     origin.and_then(|origin| origin.split_whitespace().nth(1)).unwrap_or_default()
+}
+
+fn lip_sync(offer: &str) -> Vec<Vec<String>> {
+    let groups = offer.lines().filter_map(|line| line.strip_prefix("a=group:LS "));
+    groups.take(SECTIONS_MAX).map(|mids| mids.split_whitespace().map(str::to_owned).collect()).collect()
 }
 
 /// The description without codecs, feedback, header extensions and attributes of sources that are not used here. A section
@@ -145,6 +157,7 @@ fn is_used(line: &str, payload_types: &HashSet<&str>) -> bool {
         "rtcp-fb" => (first == "*" || payload_types.contains(first)) && FEEDBACK.contains(&rest.trim_end()),
         "extmap" => EXTENSIONS.iter().any(|name| rest.split(' ').next().is_some_and(|uri| uri.ends_with(name))),
         "ssrc" => rest.starts_with("cname:"),
+        "group" => first == "BUNDLE",
         _ => true,
     }
 }

@@ -8,6 +8,7 @@ use super::ShardCore;
 use super::messages::{PeerMessage, TrackAnnouncement};
 use super::room::Room;
 use super::track::{Encoding, Origin, Track};
+use crate::router::Source;
 use crate::rtp::LayerRates;
 
 impl ShardCore {
@@ -26,8 +27,8 @@ impl ShardCore {
                 }
             }
             PeerMessage::Keyframe { track, encoding } => {
-                if let Some(Track { origin: Origin::Local { keyframes, .. }, .. }) = self.tracks.get_mut(&track) {
-                    keyframes.request(encoding);
+                if self.tracks.get(&track).is_some_and(Track::is_local) {
+                    self.need_keyframe(now, Source { track, encoding });
                 }
             }
         }

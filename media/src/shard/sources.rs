@@ -26,11 +26,12 @@ impl Sources {
         Self { cname, sections: Vec::new() }
     }
 
-    /// Answers an offer with sources that only the egress uses.
+    /// Answers an offer with sources that only the egress uses. Slots of one group of `lip_sync` are of one media stream: that
+    /// is what browsers play in step.
     ///
     /// # Errors
     /// What str0m says of the offer.
-    pub fn answer(&mut self, rtc: &mut Rtc, offer: SdpOffer) -> Result<String, RtcError> {
+    pub fn answer(&mut self, rtc: &mut Rtc, offer: SdpOffer, lip_sync: &[Vec<String>]) -> Result<String, RtcError> {
         let answer = rtc.sdp_api().accept_offer(offer)?.to_sdp_string();
         let mut replaced = Vec::new();
         let mids: Vec<Mid> = answer.lines().filter_map(|line| line.strip_prefix("a=mid:")).map(Mid::from).collect();
@@ -47,7 +48,7 @@ impl Sources {
                 None => self.sections.push((mid, ssrc, rtx)),
             }
         }
-        Ok(corrected(&answer, &replaced, &self.cname))
+        Ok(in_step(corrected(&answer, &replaced, &self.cname), lip_sync))
     }
 
     /// What was agreed on for a section.
@@ -103,6 +104,26 @@ fn corrected(answer: &str, replaced: &[(Ssrc, Ssrc)], cname: &str) -> String {
     answer.lines().map(|text| line(text) + "\r\n").collect()
 }
 
+/// The answer with one stream (`a=msid` in RFC 8830) for the sections of each group: that of the first of them.
+fn in_step(mut answer: String, groups: &[Vec<String>]) -> String {
+    for group in groups {
+        let lines: Vec<&str> = answer.lines().collect();
+        let sections = lines.chunk_by(|_, next| !next.starts_with("m="));
+        let value = |section: &[&str], start: &str| -> Option<String> {
+            let value = section.iter().find_map(|line| line.strip_prefix(start))?;
+            value.split(' ').next().map(str::to_owned)
+        };
+        let is_in_group = |section: &&[&str]| value(section, "a=mid:").is_some_and(|mid| group.contains(&mid));
+        let streams: Vec<String> =
+            sections.filter(is_in_group).filter_map(|section| value(section, "a=msid:")).collect();
+        let Some((first, others)) = streams.split_first() else { continue };
+        for other in others {
+            answer = answer.replace(&format!("msid:{other} "), &format!("msid:{first} "));
+        }
+    }
+    answer
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +133,17 @@ mod tests {
         let answer = "a=ssrc-group:FID 12 123\r\na=ssrc:12 cname:old\r\na=ssrc:123 msid:12 x\r\na=mid:12\r\n";
         let expected = "a=ssrc-group:FID 7 123\r\na=ssrc:7 cname:us\r\na=ssrc:123 msid:12 x\r\na=mid:12\r\n";
         assert_eq!(corrected(answer, &[(12.into(), 7.into())], "us"), expected);
+    }
+
+    #[test]
+    fn sections_of_one_group_are_of_one_stream() {
+        let answer = "m=audio\r\na=mid:1\r\na=msid:x a\r\nm=video\r\na=mid:2\r\na=msid:y b\r\na=ssrc:7 msid:y b\r\n\
+            m=video\r\na=mid:3\r\na=msid:z c\r\n";
+        let group = |mids: &[&str]| mids.iter().map(|mid| (*mid).to_owned()).collect::<Vec<_>>();
+        let same = in_step(answer.to_owned(), &[group(&["2", "1"])]);
+        assert_eq!(same, answer.replace("msid:y", "msid:x"));
+        let unknown = [group(&["1", "9"]), group(&[]), group(&["3"])];
+        assert_eq!(in_step(answer.to_owned(), &unknown), answer);
     }
 
     #[test]

@@ -329,46 +329,7 @@ impl ShardCore {
             self.subscribe(key, index);
         }
         if let Some(source) = awaited {
-            self.need_keyframe(source);
-        }
-    }
-
-    /// Asks for a keyframe of a track, here or at its publisher's shard.
-    pub(super) fn need_keyframe(&mut self, source: Source) {
-        let Some(track) = self.tracks.get_mut(&source.track) else { return };
-        match &mut track.origin {
-            Origin::Local { keyframes, .. } => keyframes.request(source.encoding),
-            Origin::Remote { shard } => {
-                let message = PeerMessage::Keyframe { track: source.track, encoding: source.encoding };
-                self.peer_messages.push((*shard, message));
-            }
-        }
-    }
-
-    /// Repeats the requests of slots that still wait, and sends what is due to the publishers.
-    pub(super) fn request_keyframes(&mut self, now: Instant) {
-        let slots = self.connections.values().flat_map(|connection| &connection.slots);
-        let awaited: Vec<_> = slots.filter(|slot| slot.is_video).filter_map(|slot| slot.forwarder.awaited()).collect();
-        for source in awaited {
-            self.need_keyframe(source);
-        }
-        self.forward_keyframe_requests(now);
-    }
-
-    fn forward_keyframe_requests(&mut self, now: Instant) {
-        let mut asked = Vec::new();
-        for track in self.tracks.values_mut() {
-            let Origin::Local { connection, mid, keyframes, .. } = &mut track.origin else { continue };
-            for encoding in keyframes.poll(now) {
-                let Some(publisher) = self.connections.get_mut(*connection) else { continue };
-                let section = publisher.sections.iter().find(|section| section.mid == *mid);
-                let rid = section.and_then(|section| section.rids.get(usize::from(encoding)).copied());
-                publisher.transport.request_keyframe(*mid, rid);
-                asked.push(*connection);
-            }
-        }
-        for key in asked {
-            self.mark_dirty(key);
+            self.need_keyframe(now, source);
         }
     }
 

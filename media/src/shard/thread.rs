@@ -135,6 +135,8 @@ struct LoopState {
     outbox: Outbox,
     /// Until then no report wakes the thread.
     reports_held_until: Option<Instant>,
+    /// When the turn began that is not over yet.
+    turn_began: Instant,
 }
 
 impl ShardLoop {
@@ -147,7 +149,8 @@ impl ShardLoop {
         if let Err(error) = pin_to_core(usize::from(shard)) {
             tracing::warn!(shard, %error, "the shard's thread is not bound to a core");
         }
-        let mut state = LoopState { outbox: Outbox::new(self.shards.len()), reports_held_until: None };
+        let (outbox, turn_began) = (Outbox::new(self.shards.len()), Instant::now());
+        let mut state = LoopState { outbox, reports_held_until: None, turn_began };
         let mut turn = || self.wait(&state).and_then(|is_tcp_ready| self.turn(&mut state, is_tcp_ready));
         while turn().map_err(|error| ShardEnded { shard, error })? {}
         Ok(())
@@ -155,8 +158,10 @@ impl ShardLoop {
 
     /// Sleeps until there is something to do; through reports while the last are fresh. Says whether there is something
     /// to do on a TCP socket: nobody looks at those otherwise.
-    fn wait(&self, state: &LoopState) -> io::Result<bool> {
+    fn wait(&mut self, state: &LoopState) -> io::Result<bool> {
         let now = Instant::now();
+        let worked = now.saturating_duration_since(state.turn_began);
+        self.core.counters_mut().busy_us += worked.as_micros() as u64;
         let until = match state.outbox.is_empty() {
             true => self.core.poll_timeout(),
             false => now + Duration::from_millis(1),
@@ -171,6 +176,7 @@ impl ShardLoop {
     /// Takes input, lets the core work, sends what came out. `false` when the node is gone.
     fn turn(&mut self, state: &mut LoopState, is_tcp_ready: bool) -> io::Result<bool> {
         let now = Instant::now();
+        state.turn_began = now;
         for count in 0..COMMANDS_PER_TURN {
             match self.inbox.commands.try_recv() {
                 Ok(command) => self.core.handle_command(now, command),

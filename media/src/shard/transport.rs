@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
 use str0m::config::DtlsCert;
 use str0m::crypto::CryptoProvider;
@@ -22,10 +21,12 @@ use thiserror::Error;
 
 use super::Datagram;
 use super::contain::{Panicked, contain};
+use super::credentials::{self, ClientCredentials};
 use super::demux::TransactionId;
 use super::dtls::exported_keys;
 use super::extensions::{DEPENDENCY_ID_LOCAL, Received, dependency_extension};
 use super::formats::destination_formats;
+use super::offer::Offer;
 use super::sources::Sources;
 use crate::egress::{Opener, Path, Sealer, SendBatch, SrtpError, StreamConfig, Via};
 use crate::rtp::{Format, Packet};
@@ -118,6 +119,8 @@ pub struct Transport {
     received: Received,
     /// The sources that we send under.
     sources: Sources,
+    /// What the client shows in its checks.
+    client: ClientCredentials,
     /// Where all that is not an answer to a check goes.
     path: Option<Path>,
     /// Where str0m would send it.
@@ -141,10 +144,11 @@ impl Transport {
         config: &TransportConfig,
         credentials: (String, String),
         cname: String,
-        offer: SdpOffer,
+        offer: Offer,
         now: Instant,
     ) -> Result<(Self, String), TransportError> {
         let (ufrag, pass) = credentials;
+        let client = ClientCredentials::of(offer.credentials);
         let builder = Rtc::builder()
             .set_ice_lite(true)
             .set_rtp_mode(true)
@@ -172,7 +176,7 @@ impl Transport {
                 }
             }
             let mut sources = Sources::new(cname);
-            let answer = sources.answer(&mut rtc, offer).map_err(TransportError::Offer)?;
+            let answer = sources.answer(&mut rtc, offer.description, &offer.lip_sync).map_err(TransportError::Offer)?;
             Ok::<_, TransportError>(((rtc, sources), answer))
         })?;
         let (rtc, sources) = rtc;
@@ -184,6 +188,7 @@ impl Transport {
             dependency_id: None,
             received: Received::default(),
             sources,
+            client,
             path: None,
             chosen: None,
             tcp: Vec::new(),
@@ -195,12 +200,20 @@ impl Transport {
         Ok((transport, answer))
     }
 
-    /// Answers a later offer of the same client connection.
+    /// Answers a later offer of the same client connection. When it begins ICE anew, ours are `credentials` from then on.
     ///
     /// # Errors
     /// [`TransportError::Offer`]; the connection goes on as it was.
-    pub fn accept_again(&mut self, offer: SdpOffer) -> Result<String, TransportError> {
-        self.guard(|Self { rtc, sources, .. }| sources.answer(rtc, offer).map_err(TransportError::Offer))
+    pub fn accept_again(
+        &mut self,
+        offer: Offer,
+        credentials: impl FnOnce() -> (String, String),
+    ) -> Result<String, TransportError> {
+        let Offer { description, credentials: offered, lip_sync, .. } = offer;
+        self.guard(|Self { rtc, sources, client, .. }| {
+            let answer = |rtc: &mut Rtc| sources.answer(rtc, description, &lip_sync).map_err(TransportError::Offer);
+            client.answer(rtc, offered, credentials, answer)
+        })
     }
 
     /// Runs something that str0m may panic over. After a panic nothing is run any more.
@@ -218,7 +231,7 @@ impl Transport {
 
     /// The user fragment under which the client is expected now.
     pub fn ufrag(&mut self) -> String {
-        self.rtc.direct_api().local_ice_credentials().ufrag
+        credentials::local(&mut self.rtc).ufrag
     }
 
     /// Takes a datagram; says whether it was one of this connection's. A check (`is_check`) shows its integrity itself;

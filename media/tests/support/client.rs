@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use boltorezka_media::egress::Via;
 use boltorezka_media::tcp::TcpId;
@@ -68,6 +68,8 @@ pub struct Client {
     pub participant_id: ParticipantId,
     pub address: SocketAddr,
     pub shard: usize,
+    /// The node's description that it took last.
+    pub answer: String,
     pub rtc: Rtc,
     pub is_connected: bool,
     pub is_closed: bool,
@@ -79,6 +81,8 @@ pub struct Client {
     pub heard: BTreeMap<String, Vec<Heard>>,
     pub messages: Vec<ServerCallMessage>,
     pub keyframe_requests: Vec<Instant>,
+    /// The clock of each slot as the node reported it last: a moment of the node's, and the timestamp of that moment.
+    pub clocks: BTreeMap<String, (SystemTime, u32)>,
     pub is_mute_to_the_network: bool,
     pub is_udp_blocked: bool,
     /// Its TCP connection, and the address that it has there.
@@ -136,6 +140,7 @@ impl Client {
             participant_id: ParticipantId::generate(),
             address,
             shard: 0,
+            answer: String::new(),
             rtc,
             is_connected: false,
             is_closed: false,
@@ -147,6 +152,7 @@ impl Client {
             heard: BTreeMap::new(),
             messages: Vec::new(),
             keyframe_requests: Vec::new(),
+            clocks: BTreeMap::new(),
             is_mute_to_the_network: false,
             is_udp_blocked: false,
             tcp: None,
@@ -180,10 +186,30 @@ impl Client {
         self.pending.as_ref().unwrap().0.clone()
     }
 
+    /// The offer, with slots that are to play in step (RFC 5888).
+    pub fn offer_in_step(&self, pairs: &[(Mid, Mid)]) -> String {
+        let groups: String = pairs.iter().map(|(one, other)| format!("a=group:LS {one} {other}\r\n")).collect();
+        self.offer().replacen("a=group:BUNDLE", &(groups + "a=group:BUNDLE"), 1)
+    }
+
     pub fn accept(&mut self, answer: String) {
         let (_, pending) = self.pending.take().unwrap();
-        let answer = SdpAnswer::from_sdp_string(&answer).unwrap();
-        self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+        let description = SdpAnswer::from_sdp_string(&answer).unwrap();
+        self.rtc.sdp_api().accept_answer(pending, description).unwrap();
+        self.answer = answer;
+    }
+
+    /// Goes on without the offer that was made last.
+    pub fn forget_offer(&mut self) {
+        self.pending = None;
+    }
+
+    /// Is at another address from now on, and nowhere else.
+    pub fn move_to(&mut self, address: SocketAddr) {
+        let before = Candidate::host(self.address, Protocol::Udp).unwrap();
+        self.rtc.direct_api().invalidate_candidate(&before);
+        self.address = address;
+        self.rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).unwrap()).unwrap();
     }
 
     /// Adds slots and makes the offer that asks for them.
@@ -245,6 +271,15 @@ impl Client {
             _ => None,
         });
         slots.unwrap_or_default()
+    }
+
+    /// The resume tokens that it was given, the latest last.
+    pub fn tokens(&self) -> Vec<String> {
+        let tokens = self.messages.iter().filter_map(|message| match message {
+            ServerCallMessage::Resume { token, .. } => Some(token.clone()),
+            _ => None,
+        });
+        tokens.collect()
     }
 
     pub fn tracks(&self) -> Vec<TrackInfo> {
@@ -340,6 +375,11 @@ impl Client {
             Event::Closed => self.is_closed = true,
             Event::ChannelOpen(channel, _) => self.channel = Some(channel),
             Event::ChannelData(data) => self.messages.push(serde_json::from_slice(&data.data).unwrap()),
+            Event::SenderFeedback(feedback) => {
+                let info = feedback.sender_info;
+                let clock = (info.ntp_time, info.rtp_time.numer() as u32);
+                self.clocks.insert(feedback.mid.to_string(), clock);
+            }
             Event::KeyframeRequest(request) => {
                 self.keyframe_requests.push(now);
                 for source in self.sources.iter_mut().filter(|source| source.mid == request.mid) {

@@ -5,11 +5,12 @@ pub mod client;
 pub mod layered;
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use boltorezka_media::egress::Via;
 use boltorezka_media::shard::{
-    Datagram, Offer, ShardCommand, ShardConfig, ShardCore, ShardEvent, TransportConfig, crypto_provider,
+    Datagram, Offer, ResumeKey, ShardCommand, ShardConfig, ShardCore, ShardEvent, TransportConfig, crypto_provider,
 };
 use boltorezka_proto::admission::Admitted;
 use boltorezka_proto::call::{EndReason, MediaPermissions};
@@ -54,6 +55,12 @@ fn certificate() -> DtlsCert {
     crypto_provider().dtls_provider.generate_certificate().unwrap()
 }
 
+/// The key of the run 1 of the node, which begins with the process.
+pub fn resume_key() -> ResumeKey {
+    static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+    ResumeKey::new(&[7; 32], 1, *STARTED)
+}
+
 /// The configuration of a shard whose randomness is always the same.
 pub fn shard_config(shard: u8, shard_count: u8, heard_max: usize, candidates: Vec<SocketAddr>) -> ShardConfig {
     let transport = TransportConfig { candidates, certificate: certificate(), crypto: crypto_provider() };
@@ -66,7 +73,7 @@ pub fn shard_config(shard: u8, shard_count: u8, heard_max: usize, candidates: Ve
             *byte = state as u8;
         }
     });
-    ShardConfig { shard, shard_count, epoch: 1, heard_max, connections_max: 100, transport, entropy }
+    ShardConfig { shard, shard_count, resume: resume_key(), heard_max, connections_max: 100, transport, entropy }
 }
 
 impl World {
@@ -131,6 +138,20 @@ impl World {
         let admitted = Admitted { participant_id, room: self.room, permissions };
         let offer = Box::new(Offer::read(&offer).map_err(|error| error.to_string())?);
         self.command(shard, ShardCommand::Admit { request_id: self.request_id, admitted, offer });
+        self.answer()
+    }
+
+    /// Has the client of an offer come back by a token alone.
+    pub fn resume(&mut self, token: &str, offer: &str) -> Result<String, String> {
+        self.request_id += 1;
+        let grant = resume_key().open(token).map_err(|error| error.to_string())?;
+        let offer = Box::new(Offer::read(offer).map_err(|error| error.to_string())?);
+        let command = ShardCommand::Resume { request_id: self.request_id, grant, offer };
+        self.command(usize::from(grant.shard), command);
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Result<String, String> {
         let position = self.events.iter().position(|event| {
             matches!(event, ShardEvent::Answer { request_id, .. } | ShardEvent::Refused { request_id, .. }
                 if *request_id == self.request_id)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use boltorezka_proto::call::TrackSource;
 use boltorezka_proto::rest::{
-    CreateRoomRequest, JoinTokenRequest, JoinTokenResponse, LoginRequest, MuteRequest, Page, Participant,
+    CreateRoomRequest, DrainRequest, JoinTokenRequest, JoinTokenResponse, LoginRequest, MuteRequest, Page, Participant,
     RegisterRequest, Room, SetupRequest, TicketResponse, User, UserEnvelope,
 };
 use boltorezka_proto::{DisplayName, ErrorCode, ParticipantId, Problem, RoomSlug};
@@ -229,6 +229,22 @@ impl Client {
     pub async fn kick(&self, room: &RoomSlug, participant_id: ParticipantId) -> Result<(), ClientError> {
         let path = format!("/v1/rooms/{room}/participants/{participant_id}/kick");
         self.send(Method::POST, &path, None::<&()>).await.map(drop)
+    }
+
+    /// Has the media node emptied: nobody new is taken, and those who are left after `deadline_s` are ended with `drain`.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with `forbidden`, `invalid` or `media_unavailable`.
+    pub async fn drain_media(&self, deadline_s: u32) -> Result<(), ClientError> {
+        self.send(Method::POST, "/v1/admin/media/drain", Some(&DrainRequest { deadline_s })).await.map(drop)
+    }
+
+    /// Takes a drain back.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with `forbidden` or `media_unavailable`.
+    pub async fn undrain_media(&self) -> Result<(), ClientError> {
+        self.send(Method::POST, "/v1/admin/media/undrain", None::<&()>).await.map(drop)
     }
 
     /// Removes a participant for good.

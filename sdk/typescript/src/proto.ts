@@ -67,7 +67,7 @@ export type MessageText = string;
 /**
  * A stable reason that programs may act on. In JSON it is written in snake_case.
  */
-export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "account_blocked" | "registration_closed" | "banned" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "room_full" | "internal" | "media_unavailable" | "unavailable";
+export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "account_blocked" | "registration_closed" | "banned" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "room_full" | "internal" | "media_unavailable" | "overloaded" | "unavailable";
 
 /**
  * The body of an HTTP error, `application/problem+json` (RFC 9457).
@@ -805,7 +805,19 @@ rev: number, } | { "type": "refused",
 /**
  * What was wrong, and the cure.
  */
-message: string, } | { "type": "ended", 
+message: string, } | { "type": "resume", 
+/**
+ * To be kept secret: whoever has it can make the call stand still.
+ */
+token: string, 
+/**
+ * How long it counts from now.
+ */
+validMs: number, } | { "type": "draining", 
+/**
+ * When everybody who is left is ended, from now.
+ */
+deadlineMs?: number, } | { "type": "ended", 
 /**
  * Why.
  */

@@ -264,7 +264,17 @@ impl Serving {
                 seen.served.retain(|_, admitted| admitted.room != room);
                 Some(rev)
             }
-            ControlMessage::Drain { .. } => None,
+            ControlMessage::Resume { request_id, token, offer } => {
+                answers.push(match *self.manner.lock().unwrap() {
+                    Manner::Refuse => {
+                        let (code, message) = (ErrorCode::InvalidToken, "the token has expired; join again".to_owned());
+                        MediaMessage::Refused { request_id, code, message }
+                    }
+                    _ => MediaMessage::Answer { request_id, sdp: format!("{token} resumes {offer}") },
+                });
+                None
+            }
+            ControlMessage::Drain { .. } | ControlMessage::Undrain {} => None,
         };
         if let Some(rev) = applied.filter(|_| *self.confirms.lock().unwrap()) {
             seen.applied_rev = rev;

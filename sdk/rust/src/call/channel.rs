@@ -50,6 +50,10 @@ pub struct CallState {
     pub subscribe_acked: bool,
     /// The latest thing that the server refused, and why.
     pub refused: Option<String>,
+    /// With this ICE can be restarted when the gateway is gone: `POST /v1/calls/resume`.
+    pub resume_token: Option<String>,
+    /// Whether the media node is being emptied: the call will end with `drain`.
+    pub is_draining: bool,
 }
 
 impl CallState {
@@ -217,6 +221,8 @@ impl ControlChannel {
                 self.publish.acked |= self.publish.sent_at.is_some();
                 self.subscribe.acked |= self.subscribe.sent_at.is_some();
             }
+            ServerCallMessage::Resume { token, .. } => state.resume_token = Some(token),
+            ServerCallMessage::Draining { deadline_ms } => state.is_draining = deadline_ms.is_some(),
             ServerCallMessage::Ended { reason } => self.set_phase(Phase::Ended(reason)),
         }
         self.is_changed = true;
