@@ -30,7 +30,7 @@ const STAGES = [
   { name: 'server-build', budget: 180, run: ['cargo', 'build', '-p', 'boltorezka'] },
   {
     name: 'browser',
-    budget: 420,
+    budget: 570,
     run: ['npm', 'test', '--silent', '--workspace', 'tests/browser'],
     count: countNode,
     needs: 'server-build',

@@ -6,6 +6,7 @@ mod support;
 use std::time::Duration;
 
 use boltorezka_media::egress::Via;
+use boltorezka_media::shard::Datagram;
 use boltorezka_media::tcp::TcpId;
 use boltorezka_proto::call::{ClientCallMessage, MediaPermissions, Publication, ServerCallMessage, TrackSource};
 use support::client::Wants;
@@ -128,6 +129,46 @@ fn without_another_path_nothing_is_sent_until_the_client_is_back() {
     assert!(world.clients[client].heard_count() > 20, "{}", world.clients[client].heard_count());
     let again = Via::Tcp(TcpId(77));
     assert_eq!(carriers(&mut world, client, SECOND), [again]);
+}
+
+#[test]
+fn a_client_whose_nat_moves_is_found_by_its_next_report() {
+    let mut world = World::new(1);
+    let [publisher, client] = [1, 2].map(|number| {
+        let client = Client::new(number, world.now, FULL);
+        world.join(0, ALL, client)
+    });
+    world.clients[publisher].show(20);
+    world.clients[client].show(40);
+    world.run(2 * SECOND);
+    // Not a check of it gets through, so nothing but its reports says where it is now.
+    let moved = "198.51.100.2:41234".parse().unwrap();
+    world.clients[client].loses_checks = true;
+    world.clients[client].seen_as = Some(moved);
+    for client in &mut world.clients {
+        client.heard.clear();
+    }
+    world.run(SECOND);
+    assert!(world.clients[client].heard_count() > 20, "it sees {}", world.clients[client].heard_count());
+    assert!(world.clients[publisher].heard_count() > 20, "it is seen: {}", world.clients[publisher].heard_count());
+
+    // Who repeats a report of it from elsewhere gets nothing.
+    world.sent_to_strangers.clear();
+    let reports = std::mem::take(&mut world.reports).into_iter().filter(|(source, _)| *source == moved);
+    let reports: Vec<Vec<u8>> = reports.map(|(_, report)| report).collect();
+    assert!(reports.len() > 3, "{}", reports.len());
+    for (number, report) in reports.iter().enumerate() {
+        let source = ([203, 0, 113, 66], 1000 + number as u16).into();
+        let destination = support::shard_address(0);
+        world.shards[0]
+            .handle_datagrams(world.now, [Datagram { via: Via::Udp, source, destination, contents: report }]);
+    }
+    world.clients[client].heard.clear();
+    world.run(SECOND);
+    assert_eq!(world.sent_to_strangers.len(), 0);
+    assert!(world.clients[client].heard_count() > 20);
+    let dropped = world.shards[0].counters_mut().packets_dropped.clone();
+    assert_eq!(dropped.get("not_authentic"), Some(&(reports.len() as u64)), "{dropped:?}");
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Crates of this workspace that each may depend on. Tests may also use the SDK, which is how a client sees us.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("boltorezka-proto", &[]),
     ("boltorezka-media", &["boltorezka-proto"]),
     ("boltorezka-sim", &["boltorezka-proto", "boltorezka-media"]),
+    ("boltorezka-fuzz", &["boltorezka-proto", "boltorezka-media"]),
     ("boltorezka-control", &["boltorezka-proto"]),
     ("boltorezka", &["boltorezka-proto", "boltorezka-control", "boltorezka-media", "boltorezka-turn"]),
     ("boltorezka-sdk", &["boltorezka-proto"]),
@@ -40,6 +41,9 @@ const LINES_MAX: usize = 500;
 
 /// Files that a program writes.
 const GENERATED: [&str; 1] = ["sdk/typescript/src/proto.ts"];
+
+/// A manifest of a workspace of its own: it needs a toolchain that nothing else does.
+const OUTSIDE: [&str; 1] = ["media/fuzz/libfuzzer/Cargo.toml"];
 
 /// Folders that hold no source.
 const NO_SOURCE: [&str; 7] = ["target", "node_modules", ".git", "dist", "data", "artifacts", ".tools"];
@@ -125,7 +129,7 @@ fn manifests() -> Vec<(String, toml::Table)> {
     sources("", &["Cargo.toml"])
         .into_iter()
         .map(|(path, text)| (path, text.parse::<toml::Table>().unwrap()))
-        .filter(|(_, table)| table.contains_key("package"))
+        .filter(|(path, table)| table.contains_key("package") && !OUTSIDE.contains(&path.as_str()))
         .collect()
 }
 

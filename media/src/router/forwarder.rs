@@ -105,6 +105,12 @@ impl Forwarder {
         &self.munger
     }
 
+    /// What left under a number and may be of use once more. What left before the source in force is of none: a decoder goes on
+    /// with the keyframe that this one began with, and after a fall of bandwidth its share for repeats is soon used up.
+    pub fn origin(&self, sequence: u64) -> Option<(Source, u64)> {
+        self.munger.origin(sequence).filter(|(source, _)| self.current == Some(*source))
+    }
+
     /// The numbers under which `packet` leaves, or `None` when it does not.
     pub fn forward(&mut self, packet: &Packet) -> Option<Munged> {
         let source = Source::of(packet);
@@ -170,6 +176,20 @@ mod tests {
         let c = forwarder.forward(&of(new, 8, true)).unwrap();
         assert!(forwarder.forward(&of(old, 102, false)).is_none());
         assert_eq!([b.sequence, c.sequence], [a.sequence + 1, a.sequence + 2]);
+    }
+
+    #[test]
+    fn what_left_before_a_switch_is_not_sent_again() {
+        let mut forwarder = Forwarder::new(Munger::new(0, 0));
+        let (old, new) = (source(1, 2), source(1, 1));
+        forwarder.set_target(Some(old), Layer::ALL);
+        let before = forwarder.forward(&of(old, 100, true)).unwrap();
+        assert_eq!(forwarder.origin(before.sequence), Some((old, 100)));
+        forwarder.set_target(Some(new), Layer::ALL);
+        assert_eq!(forwarder.origin(before.sequence), Some((old, 100)), "it plays on until the other can start");
+        let after = forwarder.forward(&of(new, 8, true)).unwrap();
+        assert_eq!(forwarder.origin(before.sequence), None);
+        assert_eq!(forwarder.origin(after.sequence), Some((new, 8)));
     }
 
     #[test]

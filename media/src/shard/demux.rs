@@ -1,8 +1,10 @@
 //! From a datagram to its connection.
 //!
 //! A known source address belongs to one connection. Anything else must be a STUN binding request whose user name starts
-//! with a fragment that this shard gave out in this run; the connection then checks the request's integrity before the
-//! address becomes known. A TCP connection is told from others by its number, and otherwise treated as an address.
+//! with a fragment that this shard gave out in this run, or a report (RTCP) of a source that a connection has reported under
+//! before: a client that a NAT has moved is found by its next report, while browsers check a path only every 2.5 s to 6 s. The
+//! connection then shows the datagram's integrity before the address becomes known. A TCP connection is told from others by
+//! its number, and otherwise treated as an address.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -21,6 +23,10 @@ const TRANSACTIONS_MAX: usize = 128;
 const ADDRESSES_LEARNED_MAX: usize = 128;
 /// User fragments of a connection: that in force and that before an ICE restart, for checks on their way.
 const UFRAGS_MAX: usize = 2;
+
+/// Sources that a connection is known to report under: a browser's streams and their retransmissions. Those beyond are of no
+/// help in finding it.
+const REPORTERS_MAX: usize = 16;
 
 /// Length of the part of a user fragment that tells shard and epoch apart.
 const PREFIX_LENGTH: usize = 8;
@@ -43,6 +49,7 @@ pub struct Demux<K> {
     by_address: HashMap<SocketAddr, K>,
     by_tcp: HashMap<TcpId, K>,
     by_ufrag: HashMap<String, K>,
+    by_reporter: HashMap<u32, K>,
     /// TCP connections that are of no more use.
     unused: Vec<TcpId>,
 }
@@ -52,6 +59,7 @@ pub struct Demux<K> {
 pub struct Reach {
     paths: Vec<KnownPath>,
     ufrags: Vec<String>,
+    reporters: Vec<u32>,
     learned: usize,
     transactions: VecDeque<TransactionId>,
 }
@@ -121,7 +129,7 @@ impl TransactionId {
 pub enum Destination<K> {
     /// The source address is known.
     Known(K),
-    /// A binding request for this connection from a new address, not yet authenticated.
+    /// A binding request or a report for this connection from a new address, not yet authenticated.
     Claimed(K),
     /// Nobody's. The reason is a label of the dropped-packets counter.
     Unknown(&'static str),
@@ -137,6 +145,7 @@ impl<K: Copy + PartialEq> Demux<K> {
             by_address: HashMap::new(),
             by_tcp: HashMap::new(),
             by_ufrag: HashMap::new(),
+            by_reporter: HashMap::new(),
             unused: Vec::new(),
         }
     }
@@ -176,6 +185,18 @@ impl<K: Copy + PartialEq> Demux<K> {
         }
     }
 
+    /// Notes that `key` has sent an authentic report. A source that another connection has used stays with that one: the other
+    /// is found by its checks alone.
+    pub fn note_report(&mut self, report: &[u8], key: K, reach: &mut Reach) {
+        let Some(source) = reporter(report) else { return };
+        if reach.reporters.contains(&source) || reach.reporters.len() == REPORTERS_MAX {
+            return;
+        }
+        if *self.by_reporter.entry(source).or_insert(key) == key {
+            reach.reporters.push(source);
+        }
+    }
+
     /// The connection that is known to be at the other end of a path.
     pub fn owner(&self, via: Via, address: SocketAddr) -> Option<K> {
         match via {
@@ -202,6 +223,9 @@ impl<K: Copy + PartialEq> Demux<K> {
         for ufrag in &reach.ufrags {
             self.by_ufrag.remove(ufrag);
         }
+        for source in &reach.reporters {
+            self.by_reporter.remove(source);
+        }
     }
 
     /// Where a datagram goes that came from `source` by way of `via`. A binding request goes where its user name says, even from a known address:
@@ -209,7 +233,11 @@ impl<K: Copy + PartialEq> Demux<K> {
     pub fn find(&self, via: Via, source: SocketAddr, datagram: &[u8]) -> Destination<K> {
         let known = self.owner(via, source);
         let Some(ufrag) = binding_request_ufrag(datagram) else {
-            return known.map_or(Destination::Unknown("unknown_source"), Destination::Known);
+            let moved = || self.by_reporter.get(&reporter(datagram).filter(|_| via == Via::Udp)?).copied();
+            let known = known.map(Destination::Known);
+            return known
+                .or_else(|| moved().map(Destination::Claimed))
+                .unwrap_or(Destination::Unknown("unknown_source"));
         };
         match self.by_ufrag.get(ufrag) {
             Some(&key) if known == Some(key) => Destination::Known(key),
@@ -239,6 +267,17 @@ fn is_same_way(one: Path, other: Path) -> bool {
 
 fn ice_character(bits: u8) -> char {
     ICE_CHARACTERS.get(usize::from(bits & 0x3f)).map_or('A', |&byte| char::from(byte))
+}
+
+/// Whether a datagram is RTCP (RFC 5761, section 4; RFC 7983).
+pub fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..192, 192..224, ..])
+}
+
+/// The source of a report's first part, which is not encrypted (RFC 3550, section 6.4.1; RFC 3711, section 3.4).
+fn reporter(datagram: &[u8]) -> Option<u32> {
+    let (&[_, _, _, _, s0, s1, s2, s3], _) = datagram.split_first_chunk::<8>()?;
+    is_rtcp(datagram).then_some(u32::from_be_bytes([s0, s1, s2, s3]))
 }
 
 /// The server's half of the user name in a STUN binding request (RFC 8489, sections 5 and 14.3; RFC 8445, section 7.2.2).
@@ -314,6 +353,35 @@ mod tests {
         demux.forget('a', &reach);
         assert_eq!(find(&demux, path, &claim), Destination::Unknown("ended_connection"));
         assert_eq!(find(&demux, path, &request("else:client")), Destination::Unknown("unknown_ufrag"));
+    }
+
+    #[test]
+    fn a_report_from_a_new_address_claims_the_connection_that_reported_under_its_source() {
+        let report = |source: u8| [0x80, 201, 0, 1, 0, 0, 0, source, 1, 2, 3, 4];
+        let mut demux = Demux::new(0, 1);
+        let (mut one, mut other) = (Reach::default(), Reach::default());
+        let moved = udp("192.0.2.9:5000");
+        assert_eq!(find(&demux, moved, &report(1)), Destination::Unknown("unknown_source"));
+        demux.note_report(&report(1), 'a', &mut one);
+        demux.note_report(&report(1), 'b', &mut other);
+        assert_eq!(find(&demux, moved, &report(1)), Destination::Claimed('a'), "the first keeps it");
+        assert_eq!(find(&demux, moved, &report(2)), Destination::Unknown("unknown_source"));
+        let over_tcp = Path { via: Via::Tcp(TcpId(4)), ..moved };
+        assert_eq!(
+            find(&demux, over_tcp, &report(1)),
+            Destination::Unknown("unknown_source"),
+            "a check comes first there"
+        );
+        demux.note_report(&[0x80, 111, 0, 1, 0, 0, 0, 3], 'a', &mut one);
+        assert_eq!(find(&demux, moved, &report(3)), Destination::Unknown("unknown_source"), "only reports count");
+        for source in 10..100 {
+            demux.note_report(&report(source), 'a', &mut one);
+        }
+        assert_eq!(demux.by_reporter.len(), REPORTERS_MAX);
+        demux.forget('b', &other);
+        assert_eq!(find(&demux, moved, &report(1)), Destination::Claimed('a'));
+        demux.forget('a', &one);
+        assert!(demux.by_reporter.is_empty());
     }
 
     #[test]

@@ -239,11 +239,10 @@ impl Slot {
         tracks: &'a HashMap<TrackNumber, Track>,
         sequence: u64,
     ) -> Option<(&'a Packet, Queued)> {
-        let munger = self.forwarder.munger();
-        let (source, source_sequence) = munger.origin(sequence)?;
+        let (source, source_sequence) = self.forwarder.origin(sequence)?;
         let track = tracks.get(&source.track).filter(|track| !track.muted)?;
         let packet = track.histories.get(usize::from(source.encoding))?.get(source_sequence)?;
-        let munged = munger.numbers_again(sequence, packet)?;
+        let munged = self.forwarder.munger().numbers_again(sequence, packet)?;
         let payload_type = *self.payload_type(packet.format)?;
         Some((packet, Queued { packet: 0, payload_type, munged, block_type: None, is_retransmission: true }))
     }

@@ -9,7 +9,7 @@ use boltorezka_proto::{RoomId, TrackNumber};
 use str0m::media::{Mid, Rid};
 
 use super::connection::Slot;
-use super::demux::{Destination, TransactionId, is_nomination};
+use super::demux::{Destination, TransactionId, is_nomination, is_rtcp};
 use super::egress::ReportsFor;
 use super::messages::PeerMessage;
 use super::subscribing::INITIAL_SEQUENCE_MASK;
@@ -28,7 +28,7 @@ impl ShardCore {
     /// Hands a datagram to its connection.
     pub(super) fn take_datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
         self.counters.bytes_received += datagram.contents.len() as u64;
-        let (key, is_known) = match self.demux.find(datagram.via, datagram.source, datagram.contents) {
+        let (key, mut is_known) = match self.demux.find(datagram.via, datagram.source, datagram.contents) {
             Destination::Known(key) => (key, true),
             Destination::Claimed(key) if self.is_taken(now, key, datagram) => {
                 return self.counters.drop("address_taken");
@@ -43,11 +43,15 @@ impl ShardCore {
         let Datagram { contents, .. } = datagram;
         let mut is_authentic = false;
         if is_rtcp(contents) {
-            match self.take_reports(now, key, datagram) {
-                ReportsFor::Us => return,
-                ReportsFor::Both => is_authentic = true,
-                ReportsFor::Nobody => return self.counters.drop("not_authentic"),
+            let reports_for = self.take_reports(now, key, datagram);
+            if matches!(reports_for, ReportsFor::Nobody) {
+                return self.counters.drop("not_authentic");
             }
+            self.reported(key, datagram, is_known);
+            if matches!(reports_for, ReportsFor::Us) {
+                return;
+            }
+            (is_authentic, is_known) = (true, true);
         }
         let Some(connection) = self.connections.get_mut(key) else { return };
         let transaction = TransactionId::of(contents);
@@ -91,6 +95,15 @@ impl ShardCore {
         }
         events.clear();
         self.transport_events = events;
+    }
+
+    /// An authentic report came. From a new address it shows where the client is now.
+    fn reported(&mut self, key: ConnectionKey, datagram: Datagram<'_>, is_known: bool) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        self.demux.note_report(datagram.contents, key, &mut connection.reach);
+        if !is_known {
+            self.demux.learn(datagram.path(), key, &mut connection.reach);
+        }
     }
 
     /// Whether a TCP connection has passed a client's check.
@@ -226,11 +239,6 @@ impl ShardCore {
             }
         }
     }
-}
-
-/// Whether a datagram is RTCP (RFC 5761, section 4; RFC 7983).
-fn is_rtcp(datagram: &[u8]) -> bool {
-    matches!(datagram, [128..192, 192..224, ..])
 }
 
 /// Whether a datagram is RTP.

@@ -53,7 +53,7 @@ use room::Room;
 use timers::TimerWheel;
 use track::Track;
 
-pub use dtls::{crypto_provider, export_keys};
+pub use dtls::{crypto_provider, export_keys, exported_keys};
 pub use messages::{Counters, PeerMessage, ShardCommand, ShardEvent, TrackAnnouncement};
 pub use offer::{Offer, OfferError};
 pub use resume::{ResumeError, ResumeGrant, ResumeKey};

@@ -85,6 +85,10 @@ pub struct Client {
     pub clocks: BTreeMap<String, (SystemTime, u32)>,
     pub is_mute_to_the_network: bool,
     pub is_udp_blocked: bool,
+    /// The address that its NAT gives it, where that is another.
+    pub seen_as: Option<SocketAddr>,
+    /// Its checks do not get through.
+    pub loses_checks: bool,
     /// Its TCP connection, and the address that it has there.
     pub tcp: Option<TcpId>,
     pub tcp_address: SocketAddr,
@@ -139,6 +143,8 @@ impl Client {
         Self {
             participant_id: ParticipantId::generate(),
             address,
+            seen_as: None,
+            loses_checks: false,
             shard: 0,
             answer: String::new(),
             rtc,
@@ -173,7 +179,7 @@ impl Client {
     }
 
     pub fn address_of(&self, via: Via) -> SocketAddr {
-        if via == Via::Udp { self.address } else { self.tcp_address }
+        if via == Via::Udp { self.seen_as.unwrap_or(self.address) } else { self.tcp_address }
     }
 
     /// Whether what goes over `via` from or to this address comes through to it.
@@ -335,7 +341,8 @@ impl Client {
             return;
         }
         let protocol = if via == Via::Udp { Protocol::Udp } else { Protocol::Tcp };
-        let receive = Receive::new(protocol, source, address, contents).unwrap();
+        let own = if via == Via::Udp { self.address } else { address };
+        let receive = Receive::new(protocol, source, own, contents).unwrap();
         self.rtc.handle_input(Input::Receive(now, receive)).unwrap();
         self.drain(now);
     }
@@ -353,6 +360,7 @@ impl Client {
         }
         let mut out = std::mem::take(&mut self.out);
         out.retain(|(via, ..)| self.is_reached(*via, self.address_of(*via)));
+        out.retain(|(.., contents)| !self.loses_checks || contents[0] >= 4);
         out
     }
 

@@ -43,6 +43,8 @@ pub struct World {
     sent: usize,
     /// All STUN messages that clients sent.
     pub checks: Vec<Vec<u8>>,
+    /// Reports of clients, with where they came from.
+    pub reports: Vec<(SocketAddr, Vec<u8>)>,
     pub room: RoomId,
     request_id: u64,
 }
@@ -104,6 +106,7 @@ impl World {
             narrow_refilled: now,
             sent: 0,
             checks: Vec::new(),
+            reports: Vec::new(),
             room: RoomId::generate(),
             request_id: 0,
         }
@@ -218,8 +221,10 @@ impl World {
                 let shard = usize::from(destination.port() - 7000);
                 let datagram = Datagram { via, source: client.address_of(via), destination, contents: &contents };
                 self.shards[shard].handle_datagrams(self.now, [datagram]);
-                if contents[0] < 4 {
-                    self.checks.push(contents);
+                match contents[..] {
+                    [..4, ..] => self.checks.push(contents),
+                    [128..192, 192..224, ..] => self.reports.push((client.address_of(via), contents)),
+                    _ => {}
                 }
                 moved = true;
             }

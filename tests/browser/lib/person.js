@@ -8,6 +8,9 @@ const PASSWORD = 'correct horse battery';
 /** Energy of a second of beeps is a hundred times this; of silence, a hundredth. */
 const AUDIBLE = 0.005;
 
+/** Two cores encode and decode it beside everything else. */
+const CAMERA = { width: 640, height: 360, frameRate: 15 };
+
 let accounts = 0;
 
 export class Person {
@@ -171,6 +174,27 @@ export class Person {
       },
       { intervalMs: 0 },
     );
+  }
+
+  /** Goes into the room and its call over a network of its own; the camera is a small one. */
+  async joinThrough(relay, slug, { isCameraBusy = false, ...devices } = {}) {
+    await this.driver.evaluate(
+      ([ports, camera]) => {
+        sessionStorage.setItem('relay', ports);
+        sessionStorage.setItem('camera', camera);
+      },
+      [JSON.stringify(relay.ports), JSON.stringify({ ...CAMERA, isBusy: isCameraBusy })],
+    );
+    await this.arrive(slug, { microphone: true, ...devices });
+    await this.join();
+  }
+
+  /** What this person receives while `play` runs, or for so many milliseconds: see `received.js`. */
+  async receives(play) {
+    const samples = async () => JSON.parse(await this.driver.evaluate(() => window.probe.samples()));
+    await samples();
+    await (typeof play === 'number' ? sleep(play) : play());
+    return samples();
   }
 
   async close() {

@@ -3,20 +3,53 @@
 /** Installs `window.probe`. It is sent to the page as text, so it uses nothing from around it. */
 export function installProbe() {
   const connections = [];
+  const told = { downlinkBps: 0, layers: [] };
   const Native = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Native {
     constructor(...settings) {
       super(...settings);
       connections.push(this);
+      this.addEventListener('connectionstatechange', () => {
+        const { connectionState } = this;
+        // biome-ignore lint/suspicious/noConsole: for the logs that a failed scene leaves behind.
+        console.info(`connection ${connections.length}: ${connectionState} at ${performance.now().toFixed()} ms`);
+      });
     }
 
-    /** As in a network that blocks UDP: the page never hears of the server's candidates for it. */
+    /** What the server says of the link and of what it sends is noted with the samples. */
+    createDataChannel(...settings) {
+      const channel = super.createDataChannel(...settings);
+      channel.addEventListener('message', ({ data }) => {
+        const said = JSON.parse(data);
+        if (said.type === 'quality') told.downlinkBps = said.downlinkBps;
+        if (said.type === 'slots')
+          told.layers = said.slots.flatMap(({ rid, reason }) => (rid ? [`${rid} ${reason}`] : []));
+      });
+      return channel;
+    }
+
     setRemoteDescription(description) {
-      if (sessionStorage.getItem('withoutUdp') === null) return super.setRemoteDescription(description);
-      const lines = description.sdp.split('\r\n').filter((line) => !/^a=candidate:\S+ \d+ udp /i.test(line));
-      return super.setRemoteDescription({ type: description.type, sdp: lines.join('\r\n') });
+      const sdp = description.sdp.split('\r\n').flatMap(reachable).join('\r\n');
+      return super.setRemoteDescription({ type: description.type, sdp });
     }
   };
+
+  /** The network of this page: what it hears of a candidate of the server's. */
+  const reachable = (line) => {
+    const candidate =
+      /^(?<head>a=candidate:\S+ \d+ (?<protocol>udp|tcp) \d+ (?<ip>\S+)) (?<port>\d+)(?<rest>.*)$/i.exec(line);
+    if (candidate === null) return [line];
+    const { head, protocol, ip, port, rest } = candidate.groups;
+    const isUdp = protocol.toLowerCase() === 'udp';
+    // As where UDP is blocked.
+    if (sessionStorage.getItem('withoutUdp') !== null) return isUdp ? [] : [line];
+    // Behind a relay, which stands for the server's ports and knows no IPv6.
+    const relay = JSON.parse(sessionStorage.getItem('relay'));
+    if (relay === null) return [line];
+    const stead = relay.find(([serverPort]) => serverPort === Number(port))?.[1];
+    return isUdp && !ip.includes(':') && stead !== undefined ? [`${head} ${stead}${rest}`] : [];
+  };
+
   const offers = [];
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (data) {
@@ -39,6 +72,13 @@ export function installProbe() {
 
   const trackOf = (video) => video?.srcObject?.getVideoTracks()[0];
 
+  const nameOf = (tile) => tile.querySelector('figcaption')?.textContent ?? '';
+
+  const videoReport = (inbound, tile) => {
+    const track = trackOf(tile.querySelector('video'));
+    return inbound.find((each) => each.kind === 'video' && each.trackIdentifier === track?.id);
+  };
+
   /** A thumbnail of a video as numbers, to see whether it moves. */
   const picture = (video) => {
     if (!video || video.videoWidth === 0) return [];
@@ -48,6 +88,63 @@ export function installProbe() {
     const context = canvas.getContext('2d');
     context.drawImage(video, 0, 0, canvas.width, canvas.height);
     return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
+  };
+
+  /**
+   * A camera whose picture is worth its bitrate: its upper half changes with each frame. The browsers' own ones show so little
+   * that no narrow link troubles them.
+   */
+  const busyCamera = ({ width, height, frameRate }) => {
+    const blank = () => Object.assign(document.createElement('canvas'), { width, height });
+    const noise = Array.from({ length: 16 }, () => {
+      const canvas = blank();
+      const context = canvas.getContext('2d');
+      for (let x = 0; x < width; x += 10) {
+        for (let y = 0; y < height / 2; y += 10) {
+          context.fillStyle = `hsl(${360 * Math.random()} 30% 50%)`;
+          context.fillRect(x, y, 10, 10);
+        }
+      }
+      return canvas;
+    });
+    const canvas = blank();
+    const context = canvas.getContext('2d');
+    let frame = 0;
+    const draw = () => context.drawImage(noise[frame++ % noise.length], 0, 0);
+    draw();
+    setInterval(draw, 1_000 / frameRate);
+    return canvas.captureStream(frameRate);
+  };
+  // A page without a secure origin, such as an empty one, has no devices.
+  const { prototype: devices } = window.MediaDevices ?? { prototype: {} };
+  const { getUserMedia } = devices;
+  devices.getUserMedia = function (constraints) {
+    const camera = JSON.parse(sessionStorage.getItem('camera'));
+    if (camera === null || !constraints.video) return getUserMedia.call(this, constraints);
+    const { isBusy, ...size } = camera;
+    if (isBusy) return Promise.resolve(busyCamera(size));
+    return getUserMedia.call(this, { ...constraints, video: { ...constraints.video, ...size } });
+  };
+
+  let isSampling = false;
+  const samples = [];
+  const sample = async () => {
+    const inbound = await reports('inbound-rtp');
+    const tiles = [...document.querySelectorAll('[data-testid^="tile-"]')].map((tile) => {
+      const { framesDecoded = 0, frameHeight = 0 } = videoReport(inbound, tile) ?? {};
+      return [nameOf(tile), { framesDecoded, height: frameHeight }];
+    });
+    const audio = inbound.filter((report) => report.kind === 'audio');
+    const sounds = audio.map(({ id, packetsReceived, totalSamplesReceived, concealedSamples }) => [
+      id,
+      { packets: packetsReceived ?? 0, samples: totalSamplesReceived ?? 0, concealed: concealedSamples ?? 0 },
+    ]);
+    samples.push({
+      ...told,
+      at: performance.now(),
+      tiles: Object.fromEntries(tiles),
+      sounds: Object.fromEntries(sounds),
+    });
   };
 
   let firstFrameAt;
@@ -66,11 +163,10 @@ export function installProbe() {
       const inbound = await reports('inbound-rtp');
       return [...document.querySelectorAll('[data-testid^="tile-"]')].map((tile) => {
         const video = tile.querySelector('video');
-        const track = trackOf(video);
-        const report = inbound.find((each) => each.kind === 'video' && each.trackIdentifier === track?.id);
+        const report = videoReport(inbound, tile);
         return {
           key: tile.dataset.testid.slice('tile-'.length),
-          name: tile.querySelector('figcaption')?.textContent ?? '',
+          name: nameOf(tile),
           framesDecoded: report?.framesDecoded ?? 0,
           lastPacketMs: report?.lastPacketReceivedTimestamp ?? 0,
           height: video?.videoHeight ?? 0,
@@ -89,6 +185,28 @@ export function installProbe() {
     async lastPacketMs() {
       const inbound = await reports('inbound-rtp');
       return Math.max(0, ...inbound.map((report) => report.lastPacketReceivedTimestamp ?? 0));
+    },
+
+    /** Notes some times a second what is received; what was noted since the last time, as JSON. */
+    samples() {
+      if (!isSampling) setInterval(sample, 200);
+      isSampling = true;
+      return JSON.stringify(samples.splice(0));
+    },
+
+    /** The height of the largest picture that is there to be sent. */
+    async capturedHeight() {
+      return Math.max(0, ...(await reports('media-source')).map((report) => report.height ?? 0));
+    },
+
+    /** How many connections the page has made so far. */
+    connectionsMade: () => connections.length,
+
+    /** The port of the server that the call goes to. */
+    async remotePort() {
+      const pairs = (await reports('candidate-pair')).filter((pair) => pair.nominated && pair.state === 'succeeded');
+      const candidates = await reports('remote-candidate');
+      return candidates.find((candidate) => candidate.id === pairs[0]?.remoteCandidateId)?.port;
     },
 
     connectionCount: () => open().length,

@@ -106,6 +106,11 @@ export class Server {
     this.ownerLink ??= await until('an owner link', () => /^owner link: (\S+)\n/m.exec(printed)?.[1]);
   }
 
+  /** The ports of its shards. */
+  get udpPorts() {
+    return Array.from({ length: SHARDS }, (_, shard) => this.udpPort + shard);
+  }
+
   /** A new key for servers, by the command that operators use. */
   apiKey(name) {
     return execFileSync(built('boltorezka'), ['api-key', '--data-dir', this.#dataDir, name], {

@@ -5,8 +5,8 @@ import { addSections, type OfferShape, type Sections } from './sections.ts';
 /** Label of the data channel that carries the in-call messages. */
 const CHANNEL_LABEL = 'boltorezka';
 
-/** A connection often comes back from `disconnected` by itself; after this long it is given up. */
-const DISCONNECTED_MAX_MS = 4_000;
+/** A connection often comes back from `disconnected` by itself; when nothing comes in for this long it is given up. */
+const SILENT_MAX_MS = 4_000;
 
 export interface ConnectionEvents {
   /** A candidate of ours, as in `a=candidate`; empty at the end. */
@@ -26,7 +26,7 @@ export class CallConnection extends Emitter<ConnectionEvents> {
   readonly #sections: Sections;
   readonly #sent = new Map<TrackSource, MediaStreamTrack | null>();
   #closed = false;
-  #disconnectedTimer: ReturnType<typeof setTimeout> | undefined;
+  #silenceTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(shape: OfferShape) {
     super();
@@ -110,15 +110,36 @@ export class CallConnection extends Emitter<ConnectionEvents> {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#disconnectedTimer);
+    clearTimeout(this.#silenceTimer);
     this.#peer.close();
   }
 
   #watch(): void {
-    clearTimeout(this.#disconnectedTimer);
+    clearTimeout(this.#silenceTimer);
     const state = this.#peer.connectionState;
     if (state === 'failed') this.#lose();
-    if (state === 'disconnected') this.#disconnectedTimer = setTimeout(() => this.#lose(), DISCONNECTED_MAX_MS);
+    if (state === 'disconnected') void this.#loseWhenSilent();
+  }
+
+  /** Firefox is `disconnected` when a single check is lost, for seconds, while all else goes on. */
+  async #loseWhenSilent(): Promise<void> {
+    const before = await this.#bytesReceived();
+    if (this.#peer.connectionState !== 'disconnected') return;
+    clearTimeout(this.#silenceTimer);
+    this.#silenceTimer = setTimeout(async () => {
+      const now = await this.#bytesReceived();
+      if (this.#peer.connectionState !== 'disconnected') return;
+      if (now === before) this.#lose();
+      else void this.#loseWhenSilent();
+    }, SILENT_MAX_MS);
+  }
+
+  async #bytesReceived(): Promise<number> {
+    let bytes = 0;
+    for (const report of (await this.stats()).values()) {
+      if (report.type === 'candidate-pair') bytes += report.bytesReceived ?? 0;
+    }
+    return bytes;
   }
 
   #lose(): void {

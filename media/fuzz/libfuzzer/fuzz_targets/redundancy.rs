@@ -1,0 +1,3 @@
+#![no_main]
+//! See `boltorezka_fuzz::TARGETS`.
+libfuzzer_sys::fuzz_target!(|input: &[u8]| (boltorezka_fuzz::find("redundancy").expect("a target").run)(input));
