@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::data::{DataKind, DataRefusal};
+pub use crate::permissions::MediaPermissions;
 use crate::{ParticipantId, TrackNumber};
 
 /// Label of the ordered, reliable data channel that carries these messages.
@@ -36,44 +38,6 @@ impl TrackSource {
     /// Whether it is a picture, not a sound.
     pub fn is_video(self) -> bool {
         matches!(self, Self::Camera | Self::Screen)
-    }
-}
-
-/// What a participant may do with media. Nothing, unless said: rights fail closed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, TS)]
-#[serde(rename_all = "camelCase", default)]
-pub struct MediaPermissions {
-    /// May receive tracks.
-    pub subscribe: bool,
-    /// May publish a microphone.
-    pub microphone: bool,
-    /// May publish a camera.
-    pub camera: bool,
-    /// May publish a screen and its sound.
-    pub screen: bool,
-}
-
-impl MediaPermissions {
-    /// Everything.
-    pub const ALL: Self = Self { subscribe: true, microphone: true, camera: true, screen: true };
-
-    /// Whether a track of `source` may be published.
-    pub fn may_publish(self, source: TrackSource) -> bool {
-        match source {
-            TrackSource::Microphone => self.microphone,
-            TrackSource::Camera => self.camera,
-            TrackSource::Screen | TrackSource::ScreenAudio => self.screen,
-        }
-    }
-
-    /// What both allow.
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            subscribe: self.subscribe && other.subscribe,
-            microphone: self.microphone && other.microphone,
-            camera: self.camera && other.camera,
-            screen: self.screen && other.screen,
-        }
     }
 }
 
@@ -223,6 +187,17 @@ pub enum ServerCallMessage {
         /// What was wrong, and the cure.
         message: String,
     },
+    /// Data messages of the client's were refused. Said once a second at most.
+    DataRefused {
+        /// On which channel the last of them came.
+        kind: DataKind,
+        /// Why it was refused.
+        reason: DataRefusal,
+        /// What was wrong with it, and the cure.
+        message: String,
+        /// How many were refused since this was said last.
+        count: u32,
+    },
     /// The connection ends here.
     Ended {
         /// Why.
@@ -321,16 +296,6 @@ pub enum EndReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rights_fail_closed() {
-        let none: MediaPermissions = serde_json::from_str("{}").unwrap();
-        assert_eq!(none, MediaPermissions::default());
-        assert!(!none.may_publish(TrackSource::Microphone) && !none.subscribe);
-        let voice = MediaPermissions { microphone: true, ..none };
-        assert!(MediaPermissions::ALL.and(voice).may_publish(TrackSource::Microphone));
-        assert!(!MediaPermissions::ALL.and(voice).may_publish(TrackSource::ScreenAudio));
-    }
 
     #[test]
     fn messages_have_a_flat_type() {

@@ -8,6 +8,7 @@ use boltorezka_proto::{ParticipantId, RoomId, TrackNumber, call::MediaPermission
 use str0m::media::{Mid, Pt, Rid};
 
 use super::call::Call;
+use super::data::DataChannels;
 use super::demux::Reach;
 use super::transport::Transport;
 use crate::egress::{Path, Sender};
@@ -50,6 +51,8 @@ pub struct Connection {
     pub publications: Option<Vec<Publication>>,
     /// The in-call conversation.
     pub call: Call,
+    /// Data messages, which few send: it lies elsewhere.
+    pub data: Box<DataChannels>,
     /// When a datagram of it came last.
     pub last_heard: Instant,
     /// The entry in the timer wheel that counts.

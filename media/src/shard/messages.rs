@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use boltorezka_proto::admission::{Admitted, ParticipantStatus};
 use boltorezka_proto::call::{EndReason, MediaPermissions, TrackSource};
+use boltorezka_proto::data::DataKind;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId, TrackNumber};
 
+use super::data::DataMessage;
 use super::offer::Offer;
 use crate::rtp::{LayerRates, Packet};
 
@@ -89,7 +91,7 @@ pub enum ShardEvent {
     Counters(Counters),
 }
 
-/// From one shard to another. All but packets must arrive; they are kept until there is room.
+/// From one shard to another. All but packets and lossy data must arrive; they are kept until there is room.
 #[derive(Debug, Clone)]
 pub enum PeerMessage {
     /// The sender has participants in the room, or has none any more.
@@ -122,6 +124,8 @@ pub enum PeerMessage {
         /// Of this encoding.
         encoding: u8,
     },
+    /// Somebody's data, for those whom it names. A lossy one may be dropped; a reliable one may lose its contents.
+    Data(DataMessage),
     /// A packet of a track of the sender's.
     Packet {
         /// The track's room.
@@ -129,6 +133,24 @@ pub enum PeerMessage {
         /// The envelope.
         packet: Packet,
     },
+}
+
+impl PeerMessage {
+    /// Whether it may be dropped when its receiver is busy.
+    pub fn is_lossy(&self) -> bool {
+        match self {
+            Self::Packet { .. } => true,
+            Self::Data(message) => message.kind == DataKind::Lossy,
+            _ => false,
+        }
+    }
+
+    /// Gives up the contents of data: whom it is for will be told that it is missing.
+    pub fn lose_data(&mut self) {
+        if let Self::Data(message) = self {
+            message.contents = None;
+        }
+    }
 }
 
 /// A track as other shards need to know it.

@@ -5,7 +5,7 @@
 //! simulation. [`thread`] is the loop that drives it on a real socket.
 //!
 //! Its parts, by concern: `admission` (who is here), `ingress` (a packet's way in), `egress` (its way out), `publishing`
-//! (tracks), `subscribing` (slots and layers), `conversation` (in-call messages), `relay` (other shards), `housekeeping`
+//! (tracks), `subscribing` (slots and layers), `conversation` (in-call messages), `deliver` (data messages), `relay` (other shards), `housekeeping`
 //! (what time brings).
 
 mod admission;
@@ -13,6 +13,8 @@ mod call;
 mod connection;
 mod contain;
 mod conversation;
+mod data;
+mod deliver;
 mod demux;
 mod dtls;
 mod egress;

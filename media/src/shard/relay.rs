@@ -15,6 +15,7 @@ impl ShardCore {
     pub fn handle_peer(&mut self, now: Instant, from: u8, message: PeerMessage) {
         match message {
             PeerMessage::Packet { room, packet } => self.take_relayed(now, room, packet),
+            PeerMessage::Data(message) => self.take_relayed_data(&message),
             PeerMessage::Interest { room, interested } => self.note_interest(from, room, interested),
             PeerMessage::Track(announcement) => self.note_track(now, from, announcement),
             PeerMessage::TrackGone { track, .. } => self.remove_track(now, track),

@@ -16,6 +16,7 @@ use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+use super::data::{self, DataLog};
 use super::layered::{Coding, Encoder, RawDescriptor, descriptor_extension};
 
 /// What a client offers.
@@ -24,6 +25,8 @@ pub struct Wants {
     pub audio_slots: usize,
     pub video_slots: usize,
     pub channel: bool,
+    /// Whether to open the channels for data messages.
+    pub data: bool,
     /// Names of the camera's encodings; empty without simulcast.
     pub rids: &'static [&'static str],
 }
@@ -78,6 +81,7 @@ pub struct Client {
     pub sources: Vec<Source>,
     pub heard: BTreeMap<String, Vec<Heard>>,
     pub messages: Vec<ServerCallMessage>,
+    pub data: DataLog,
     pub keyframe_requests: Vec<Instant>,
     pub is_mute_to_the_network: bool,
     pub is_udp_blocked: bool,
@@ -131,6 +135,9 @@ impl Client {
         if wants.channel {
             api.add_channel("boltorezka".to_owned());
         }
+        if wants.data {
+            data::offer(&mut api);
+        }
         let (offer, pending) = api.apply().unwrap();
         Self {
             participant_id: ParticipantId::generate(),
@@ -146,6 +153,7 @@ impl Client {
             sources: Vec::new(),
             heard: BTreeMap::new(),
             messages: Vec::new(),
+            data: DataLog::default(),
             keyframe_requests: Vec::new(),
             is_mute_to_the_network: false,
             is_udp_blocked: false,
@@ -313,6 +321,7 @@ impl Client {
                 assert!(self.rtc.channel(channel).unwrap().write(false, text.as_bytes()).unwrap());
             }
         }
+        self.data.write(&mut self.rtc);
         if self.rtc.handle_input(Input::Timeout(now)).is_ok() {
             self.drain(now);
         }
@@ -338,7 +347,9 @@ impl Client {
         match event {
             Event::Connected => self.is_connected = true,
             Event::Closed => self.is_closed = true,
-            Event::ChannelOpen(channel, _) => self.channel = Some(channel),
+            Event::ChannelOpen(channel, label) if label == "boltorezka" => self.channel = Some(channel),
+            Event::ChannelOpen(channel, label) => self.data.open(channel, &label),
+            Event::ChannelData(data) if Some(data.id) != self.channel => self.data.note(now, &data),
             Event::ChannelData(data) => self.messages.push(serde_json::from_slice(&data.data).unwrap()),
             Event::KeyframeRequest(request) => {
                 self.keyframe_requests.push(now);

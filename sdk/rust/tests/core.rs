@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boltorezka_proto::call::{ClientCallMessage, EndReason, ServerCallMessage, SlotMode, SlotWish, TrackSource};
-use boltorezka_sdk::call::{CallConfig, CallError, Phase, Playback};
+use boltorezka_sdk::call::{CallConfig, CallError, Phase, Playback, ReceivedData};
 use boltorezka_sdk::media::{Codec, MediaFile, Recorder};
+use boltorezka_sdk::{DataFrom, DataKind, DataTo};
 use echo::{AUDIO_TRACK, Pair, VIDEO_TRACK};
 
 fn file(name: &str) -> Arc<MediaFile> {
@@ -92,6 +93,31 @@ fn av1_comes_back_and_decodes() {
 #[test]
 fn h264_comes_back_and_decodes() {
     round_trip("h264-360.h264", Codec::H264);
+}
+
+#[test]
+fn data_goes_out_and_comes_in() {
+    let mut pair = connect(&CallConfig { data: true, ..both() });
+    let to = DataTo { to: None, topic: Some("file".into()) };
+    let large = vec![7; 16 * 1024];
+    for kind in [DataKind::Lossy, DataKind::Reliable] {
+        pair.core.send_data(kind, &to, &[0, 255], pair.now).unwrap();
+    }
+    for _ in 0..40 {
+        pair.core.send_data(DataKind::Reliable, &to, &large, pair.now).unwrap();
+        pair.run_for(Duration::from_millis(50));
+    }
+    pair.run_for(Duration::from_secs(5));
+    let received: Vec<ReceivedData> = std::iter::from_fn(|| pair.core.poll_data()).collect();
+    assert_eq!(received.len(), 42);
+    assert_eq!(received.iter().filter(|message| message.payload == large).count(), 40);
+    let from = DataFrom::Message { from: pair.state.participant_id.unwrap(), topic: Some("file".into()) };
+    assert!(received.iter().all(|message| message.from == from), "{received:?}");
+    let refused = pair.core.send_data(DataKind::Lossy, &to, &large, pair.now);
+    assert!(matches!(refused, Err(CallError::Data(_))), "{refused:?}");
+    let mut without = connect(&both());
+    let refused = without.core.send_data(DataKind::Lossy, &to, &[1], without.now);
+    assert!(matches!(refused, Err(CallError::Config(_))), "{refused:?}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
  * its `chat` and its `call`; `LocalMedia` is the person's own devices.
  */
 
-export { Call, type CallEvents, type CallState } from './call/call.ts';
+export { Call, type CallEvents, type CallState, type DataOptions, type DataRefused } from './call/call.ts';
+export { DATA_BYTES_MAX, type DataMessage } from './call/data.ts';
 export { mayPublish } from './call/publications.ts';
 export { type CallQuality, type QualityLevel, qualityLevel } from './call/quality.ts';
 export type { Track } from './call/track.ts';
@@ -16,6 +17,7 @@ export type { MediaProblem } from './media/problems.ts';
 export type {
   CallState as PresenceCallState,
   CreateRoomRequest,
+  DataKind,
   EndReason,
   ErrorCode,
   LayerReason,

@@ -641,7 +641,7 @@ export type TrackSource = "microphone" | "camera" | "screen" | "screenAudio";
  */
 export type MediaPermissions = { 
 /**
- * May receive tracks.
+ * May receive tracks and data.
  */
 subscribe: boolean, 
 /**
@@ -655,7 +655,16 @@ camera: boolean,
 /**
  * May publish a screen and its sound.
  */
-screen: boolean, };
+screen: boolean, 
+/**
+ * May send data messages.
+ */
+data: boolean, 
+/**
+ * Is not told to others. No right but a restriction: who is hidden sends nothing, whatever else is allowed, since
+ * everything that is sent says whose it is.
+ */
+hidden: boolean, };
 
 /**
  * From a client to its shard.
@@ -805,7 +814,23 @@ rev: number, } | { "type": "refused",
 /**
  * What was wrong, and the cure.
  */
-message: string, } | { "type": "ended", 
+message: string, } | { "type": "dataRefused", 
+/**
+ * On which channel the last of them came.
+ */
+kind: DataKind, 
+/**
+ * Why it was refused.
+ */
+reason: DataRefusal, 
+/**
+ * What was wrong with it, and the cure.
+ */
+message: string, 
+/**
+ * How many were refused since this was said last.
+ */
+count: number, } | { "type": "ended", 
 /**
  * Why.
  */
@@ -875,3 +900,43 @@ export type LayerReason = "best" | "bandwidth" | "size" | "paused";
  * Why a participant's part in a call ended.
  */
 export type EndReason = "left" | "kicked" | "banned" | "revoked" | "room_deleted" | "feature_disabled" | "timeout" | "replaced" | "drain" | "failed";
+
+/**
+ * Which of the two channels.
+ */
+export type DataKind = "reliable" | "lossy";
+
+/**
+ * The header of a message that a client sends.
+ */
+export type DataTo = { 
+/**
+ * For whom; the whole room when absent. Who is not there gets nothing, and the sender is not told.
+ */
+to?: Array<ParticipantId>, 
+/**
+ * What it is about, for programs.
+ */
+topic?: string, };
+
+/**
+ * The header of a message that a client receives.
+ */
+export type DataFrom = { 
+/**
+ * Who sent it: the server says so, not the sender.
+ */
+from: ParticipantId, 
+/**
+ * What it is about.
+ */
+topic?: string, } | { 
+/**
+ * How many.
+ */
+missed: number, };
+
+/**
+ * Why a data message was refused.
+ */
+export type DataRefusal = "forbidden" | "malformed" | "tooLarge" | "tooFast";

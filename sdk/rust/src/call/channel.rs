@@ -7,6 +7,7 @@ use boltorezka_proto::call::{
     ClientCallMessage, ClientStateKind, EndReason, MESSAGE_BYTES_MAX, MediaPermissions, Publication, ServerCallMessage,
     ServerStateKind, SlotState, SlotWish, TrackInfo,
 };
+use boltorezka_proto::data::DataRefusal;
 use boltorezka_proto::{ParticipantId, TrackNumber};
 
 /// Time until an unacknowledged state is sent again. The channel is reliable: this only heals a server that lost it.
@@ -50,6 +51,10 @@ pub struct CallState {
     pub subscribe_acked: bool,
     /// The latest thing that the server refused, and why.
     pub refused: Option<String>,
+    /// Data messages that the server refused.
+    pub data_refused_count: u64,
+    /// Why the latest of them was refused.
+    pub data_refused: Option<(DataRefusal, String)>,
 }
 
 impl CallState {
@@ -216,6 +221,11 @@ impl ControlChannel {
                 // To send the same again would be refused again.
                 self.publish.acked |= self.publish.sent_at.is_some();
                 self.subscribe.acked |= self.subscribe.sent_at.is_some();
+            }
+            ServerCallMessage::DataRefused { reason, count, message, .. } => {
+                tracing::warn!(?reason, count, %message, "the server refused data messages");
+                state.data_refused = Some((reason, message));
+                state.data_refused_count += u64::from(count);
             }
             ServerCallMessage::Ended { reason } => self.set_phase(Phase::Ended(reason)),
         }

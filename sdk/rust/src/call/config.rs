@@ -36,6 +36,8 @@ pub struct CallConfig {
     pub audio_slots: usize,
     /// Sections that receive pictures, 25 at most.
     pub video_slots: usize,
+    /// Open channels for data messages.
+    pub data: bool,
     /// What media go over.
     pub transport: MediaTransport,
     /// For tests of servers: after the server has ended the call, go on sending and listening as if it had not.

@@ -20,6 +20,7 @@ mod server;
 
 mod codecs;
 mod control_restart;
+mod data;
 mod flood;
 mod join_time;
 mod large_room;

@@ -2,9 +2,19 @@ import { type ChangeEvents, Observable } from '../emitter.ts';
 import { BoltorezkaError, type FailureCode } from '../errors.ts';
 import { AudioOutput } from '../media/audio-output.ts';
 import type { LocalMedia } from '../media/local-media.ts';
-import type { EndReason, MediaPermissions, RoomKind, ServerCallMessage, SlotWish, TrackSource } from '../proto.ts';
+import type {
+  DataKind,
+  DataTo,
+  EndReason,
+  MediaPermissions,
+  RoomKind,
+  ServerCallMessage,
+  SlotWish,
+  TrackSource,
+} from '../proto.ts';
 import { Backoff } from '../realtime/backoff.ts';
 import { CallConnection } from './connection.ts';
+import { DATA_BYTES_MAX, type DataMessage } from './data.ts';
 import { InCallState } from './in-call-state.ts';
 import { LossMeter } from './loss-meter.ts';
 import { Outgoing } from './outgoing.ts';
@@ -49,6 +59,20 @@ export interface CallEvents extends ChangeEvents {
   ended: EndReason;
   /** The shard refused a message: a defect worth reporting. */
   refused: string;
+  /** Somebody's data message. */
+  data: DataMessage;
+  /** So many reliable data messages were dropped here, since we took them too slowly. */
+  dataMissed: number;
+  /** The server refused data messages of ours. */
+  dataRefused: DataRefused;
+}
+
+export type DataRefused = Omit<Extract<ServerCallMessage, { type: 'dataRefused' }>, 'type'>;
+
+/** How a data message is sent. */
+export interface DataOptions extends DataTo {
+  /** `reliable` when absent. */
+  kind?: DataKind;
 }
 
 /** Reasons after which a client joins again by itself. */
@@ -203,6 +227,20 @@ export class Call extends Observable<CallEvents> {
     this.changed();
   }
 
+  /**
+   * Sends `payload` to the room, or to the participants named in `to`. False when the call is not connected, or so much
+   * waits already that it was not taken: try again later. Throws when it breaks a bound.
+   */
+  sendData(payload: Uint8Array, { kind = 'reliable', to, topic }: DataOptions = {}): boolean {
+    if (payload.length > DATA_BYTES_MAX[kind]) {
+      throw new RangeError(`A ${kind} message may have ${DATA_BYTES_MAX[kind]} bytes; send it in parts.`);
+    }
+    const header: DataTo = {};
+    if (to) header.to = to;
+    if (topic !== undefined) header.topic = topic;
+    return this.#connection?.sendData(kind, header, payload) ?? false;
+  }
+
   /** How many pictures can be shown at once. More than before are negotiated now, fewer with the next connection. */
   async setVideoSlots(count: number): Promise<void> {
     this.#videoSlots = count;
@@ -234,6 +272,11 @@ export class Call extends Observable<CallEvents> {
     connection.on('candidate', (candidate) => this.#signalling.candidate(candidate));
     connection.on('message', (message) => {
       if (connection === this.#connection) this.#receive(message);
+    });
+    connection.on('data', (message) => {
+      if (connection !== this.#connection) return;
+      if ('missed' in message) this.emit('dataMissed', message.missed);
+      else this.emit('data', message);
     });
     const opened = new Promise<void>((resolve, reject) => {
       connection.on('open', resolve);
@@ -321,6 +364,11 @@ export class Call extends Observable<CallEvents> {
       case 'refused':
         this.emit('refused', message.message);
         return;
+      case 'dataRefused': {
+        const { type: _, ...refused } = message;
+        this.emit('dataRefused', refused);
+        return;
+      }
       case 'ended':
         this.end(message.reason);
         return;

@@ -1,5 +1,6 @@
 import { Emitter } from '../emitter.ts';
-import type { ClientCallMessage, ServerCallMessage, TrackSource } from '../proto.ts';
+import type { ClientCallMessage, DataKind, DataTo, ServerCallMessage, TrackSource } from '../proto.ts';
+import { DataChannels, type DataMessage, type DataMissed } from './data.ts';
 import { addSections, type OfferShape, type Sections } from './sections.ts';
 
 /** Label of the data channel that carries the in-call messages. */
@@ -15,6 +16,8 @@ export interface ConnectionEvents {
   open: undefined;
   /** An in-call message. */
   message: ServerCallMessage;
+  /** A data message, or word of some that were missed. */
+  data: DataMessage | DataMissed;
   /** Media no longer flows. A new connection is needed. */
   lost: undefined;
 }
@@ -23,6 +26,7 @@ export interface ConnectionEvents {
 export class CallConnection extends Emitter<ConnectionEvents> {
   readonly #peer: RTCPeerConnection;
   readonly #channel: RTCDataChannel;
+  readonly #data: DataChannels;
   readonly #sections: Sections;
   readonly #sent = new Map<TrackSource, MediaStreamTrack | null>();
   #closed = false;
@@ -33,6 +37,7 @@ export class CallConnection extends Emitter<ConnectionEvents> {
     this.#peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.#sections = addSections(this.#peer, shape);
     this.#channel = this.#peer.createDataChannel(CHANNEL_LABEL, { ordered: true });
+    this.#data = new DataChannels(this.#peer, (message) => this.emit('data', message));
     this.#channel.onopen = () => this.emit('open', undefined);
     this.#channel.onclose = () => this.#lose();
     this.#channel.onmessage = (event) => this.emit('message', JSON.parse(String(event.data)) as ServerCallMessage);
@@ -102,6 +107,11 @@ export class CallConnection extends Emitter<ConnectionEvents> {
 
   post(message: ClientCallMessage): void {
     if (this.isOpen) this.#channel.send(JSON.stringify(message));
+  }
+
+  /** Sends a data message; false when that is not possible now. */
+  sendData(kind: DataKind, header: DataTo, payload: Uint8Array): boolean {
+    return this.#data.send(kind, header, payload);
   }
 
   stats(): Promise<RTCStatsReport> {

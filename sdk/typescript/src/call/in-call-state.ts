@@ -3,7 +3,14 @@ import type { CallQuality } from './quality.ts';
 import { SlotMap } from './slot-map.ts';
 import { type Track, trackOf } from './track.ts';
 
-export const NO_PERMISSIONS: MediaPermissions = { subscribe: false, microphone: false, camera: false, screen: false };
+export const NO_PERMISSIONS: MediaPermissions = {
+  subscribe: false,
+  microphone: false,
+  camera: false,
+  screen: false,
+  data: false,
+  hidden: false,
+};
 
 /** What the shard has told on one connection. */
 export class InCallState {
