@@ -132,6 +132,8 @@ pub enum ServerStateKind {
     Tracks,
     /// [`ServerCallMessage::Slots`].
     Slots,
+    /// [`ServerCallMessage::Wanted`].
+    Wanted,
 }
 
 /// From a shard to a client.
@@ -159,6 +161,13 @@ pub enum ServerCallMessage {
         rev: u32,
         /// One for each receiving section, in the order of the offer.
         slots: Vec<SlotState>,
+    },
+    /// What is wanted of the client's own pictures.
+    Wanted {
+        /// Grows with each `wanted` on this connection.
+        rev: u32,
+        /// One for each picture that the client publishes.
+        tracks: Vec<WantedTrack>,
     },
     /// Who is heard speaking, loudest first. Sent when it changes.
     Speakers {
@@ -229,6 +238,43 @@ pub struct TrackInfo {
     pub muted: bool,
 }
 
+/// What is wanted of a published picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct WantedTrack {
+    /// The section's `a=mid`.
+    pub mid: String,
+    /// Its encodings, in the order of the offer; one without simulcast.
+    pub encodings: Vec<WantedEncoding>,
+    /// What the best subscriber can take, in bits per second. No limit when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bitrate_bps: Option<u64>,
+    /// The codec to send, since somebody takes no other. The client's choice when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<VideoCodec>,
+}
+
+/// Whether an encoding is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct WantedEncoding {
+    /// Its `a=rid`, for simulcast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rid: Option<String>,
+    /// False when nobody watches it: the client need not send it.
+    pub wanted: bool,
+}
+
+/// A codec that the server asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum VideoCodec {
+    /// What every browser can decode.
+    Vp8,
+}
+
 /// What a slot carries now, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -265,6 +311,8 @@ pub enum LayerReason {
     Size,
     /// Not even the lowest fits: nothing is sent for now.
     Paused,
+    /// The client does not take the codec: nothing is sent until the publisher, which was asked, sends another.
+    Codec,
 }
 
 /// Why a participant's part in a call ended.

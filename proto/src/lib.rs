@@ -18,6 +18,7 @@ pub mod call;
 pub mod data;
 mod error;
 mod ids;
+pub mod inspection;
 mod permissions;
 pub mod rest;
 pub mod socket;

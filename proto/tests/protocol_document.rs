@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use boltorezka_proto::admission::{ConnectionState, ControlMessage, MediaMessage};
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
+use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::*;
@@ -91,6 +92,7 @@ fn examples_are_what_the_types_say() {
             "ClientCallMessage" => check::<ClientCallMessage>(value),
             "ServerCallMessage" => check::<ServerCallMessage>(value),
             "DataTo" => check::<DataTo>(value),
+            "MediaInspection" => check::<MediaInspection>(value),
             "DataFrom" => check::<DataFrom>(value),
             "ControlMessage" => check::<ControlMessage>(value),
             "MediaMessage" => check::<MediaMessage>(value),

@@ -82,6 +82,9 @@ fn typescript_is_up_to_date() {
         ClientStateKind,
         TrackInfo,
         SlotState,
+        WantedTrack,
+        WantedEncoding,
+        VideoCodec,
         LayerReason,
         EndReason,
         // data

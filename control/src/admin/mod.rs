@@ -1,10 +1,12 @@
 //! `/v1/admin`: accounts and their server-wide roles.
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::routing::{get, post};
 use axum::{Json as Body, Router};
+use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::rest::{Page, PromoteRequest, Role, User, UserEnvelope};
-use boltorezka_proto::{ErrorCode, UserId};
+use boltorezka_proto::{ErrorCode, RoomSlug, UserId};
+use serde::Deserialize;
 
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
@@ -14,7 +16,10 @@ use crate::rooms::refresh_roles;
 
 /// The routes of this feature.
 pub fn routes() -> Router<App> {
-    Router::new().route("/admin/users", get(users)).route("/admin/users/{user_id}/promote", post(promote))
+    Router::new()
+        .route("/admin/users", get(users))
+        .route("/admin/users/{user_id}/promote", post(promote))
+        .route("/admin/media", get(media))
 }
 
 async fn users(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<User>>, ApiError> {
@@ -23,6 +28,29 @@ async fn users(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery)
     let mut users = app.store.users(after, page.limit + 1).await?;
     let next_cursor = page.cut(&mut users).map(|last| last.user.id.to_string());
     Ok(Body(Page { items: users.into_iter().map(|record| record.user).collect(), next_cursor }))
+}
+
+#[derive(Deserialize)]
+struct MediaQuery {
+    room: Option<String>,
+}
+
+/// What the media node does with each connection, and why.
+async fn media(
+    State(app): State<App>,
+    caller: WorkspaceCaller,
+    Query(query): Query<MediaQuery>,
+) -> Result<Body<MediaInspection>, ApiError> {
+    require(&caller, Role::Admin)?;
+    let room = match query.room {
+        None => None,
+        Some(slug) => {
+            let no_room = || ApiError::because(ErrorCode::NotFound, "there is no such room");
+            let slug = RoomSlug::new(&slug).map_err(|_| no_room())?;
+            Some(app.store.room(&slug).await?.ok_or_else(no_room)?.id)
+        }
+    };
+    Ok(Body(app.link.inspections().ask(app.link.next_request_id(), room).await?))
 }
 
 async fn promote(

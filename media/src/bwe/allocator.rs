@@ -58,8 +58,7 @@ pub struct Allocation {
 /// priority, then everybody more frames of it, then everybody the next resolution, and so on: under shortage the frame rate
 /// goes before the picture does. The first in line always gets its lowest: a link that is never used is never measured.
 pub fn allocate(estimate_bps: u64, reserved_bps: u64, demands: &[Demand]) -> Vec<Allocation> {
-    let share = |ratio: f64| (estimate_bps as f64 * ratio) as u64;
-    let (usable_bps, kept_bps) = (share(USABLE_RATIO), share(KEPT_RATIO));
+    let (usable_bps, kept_bps) = (usable_bps(estimate_bps), (estimate_bps as f64 * KEPT_RATIO) as u64);
     let mut given_bps = reserved_bps;
     let ladders: Vec<_> = demands.iter().map(Demand::useful).collect();
     let first = (0..demands.len()).min_by_key(|&index| std::cmp::Reverse(demands.get(index).map(|d| d.priority)));
@@ -110,6 +109,11 @@ pub fn allocate(estimate_bps: u64, reserved_bps: u64, demands: &[Demand]) -> Vec
         Allocation { layer: chosen.map(|rung| (rung.encoding, rung.layer)), reason }
     };
     demands.iter().zip(&ladders).zip(&steps).zip(&short).map(allocation).collect()
+}
+
+/// What is given out of an estimate.
+pub fn usable_bps(estimate_bps: u64) -> u64 {
+    (estimate_bps as f64 * USABLE_RATIO) as u64
 }
 
 impl Demand {

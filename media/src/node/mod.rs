@@ -3,6 +3,7 @@
 //! [`Registry`](registry::Registry) decides, `serve` moves bytes. A node takes one control connection at a time, the
 //! newest; without one its calls go on.
 
+mod inspections;
 pub mod registry;
 mod serve;
 

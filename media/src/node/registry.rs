@@ -8,6 +8,7 @@ use boltorezka_proto::admission::{
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
 
+use super::inspections::Inspections;
 use crate::router::Revoked;
 use crate::router::placement::{ShardLoad, place};
 use crate::shard::{Counters, Offer, ShardCommand, ShardEvent};
@@ -30,6 +31,7 @@ pub struct Registry {
     is_draining: bool,
     applied_rev: u64,
     counters: BTreeMap<u8, Counters>,
+    inspections: Inspections,
 }
 
 /// What comes out.
@@ -79,6 +81,7 @@ impl Registry {
             is_draining: false,
             applied_rev: 0,
             counters: BTreeMap::new(),
+            inspections: Inspections::default(),
         }
     }
 
@@ -126,6 +129,9 @@ impl Registry {
                 self.revoke_where(|status| status.room == room, reason, output);
                 self.barrier(rev, output);
             }
+            ControlMessage::Inspect { request_id, room } => {
+                self.inspections.ask(self.link, request_id, room, self.shard_count, output);
+            }
             ControlMessage::Drain { .. } => self.is_draining = true,
         }
     }
@@ -163,6 +169,9 @@ impl Registry {
             }
             ShardEvent::Speaking { room, participant_ids } => {
                 output.messages.push(MediaMessage::Speaking { room, participant_ids });
+            }
+            ShardEvent::Inspected { request_id, inspection } => {
+                self.inspections.answer(shard, request_id, *inspection, output);
             }
             ShardEvent::Applied { rev: id } => self.pass_barrier(shard, id, output),
             ShardEvent::Counters(counters) => {

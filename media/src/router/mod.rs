@@ -10,12 +10,14 @@ mod selector;
 pub mod slots;
 mod speakers;
 mod targets;
+mod wanted;
 
 pub use forwarder::{Forwarder, Source};
 pub use keyframes::KeyframeThrottle;
 pub use munger::{Munged, Munger};
 pub use revoked::Revoked;
 pub use speakers::Speakers;
+pub use wanted::{Needs, Wanted};
 
 /// Packets for tests.
 #[cfg(test)]

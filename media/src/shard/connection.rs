@@ -111,6 +111,8 @@ pub struct Slot {
     pub subscribed: Vec<TrackNumber>,
     /// Why it has the layer it has.
     pub reason: LayerReason,
+    /// What it could take of the link, in bits per second.
+    pub takes_bps: u64,
     /// No higher layer before this, so that a link at its limit does not flap.
     pub upgrade_after: Option<Instant>,
 }
@@ -131,6 +133,7 @@ impl Slot {
             forwarder,
             subscribed: Vec::new(),
             reason: LayerReason::Best,
+            takes_bps: 0,
             upgrade_after: None,
         }
     }

@@ -116,6 +116,11 @@ impl ShardCore {
                     let slots = self.slot_states(connection);
                     self.with_call(key, |call| call.say_slots(now, slots));
                 }
+                ServerStateKind::Wanted => {
+                    let Some(connection) = self.connections.get(key) else { return };
+                    let tracks = self.wanted_tracks(connection);
+                    self.with_call(key, |call| call.say_wanted(now, tracks));
+                }
             }
         }
         let Some(Connection { call, data, transport, .. }) = self.connections.get_mut(key) else { return };

@@ -270,7 +270,7 @@ mod tests {
         let mut channels = DataChannels::default();
         let start = Instant::now();
         assert_eq!(channels.take_refusals(start), None);
-        let mut refuse = |channels: &mut DataChannels| {
+        let refuse = |channels: &mut DataChannels| {
             channels.refuse(DataKind::Lossy, DataRefusal::TooFast, "slower".to_owned());
         };
         refuse(&mut channels);

@@ -6,11 +6,13 @@ use std::time::Instant;
 use boltorezka_proto::admission::{Admitted, ParticipantStatus};
 use boltorezka_proto::call::{EndReason, MediaPermissions, TrackSource};
 use boltorezka_proto::data::DataKind;
+use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId, TrackNumber};
 
 use super::data::DataMessage;
 use super::offer::Offer;
-use crate::rtp::{LayerRates, Packet};
+use crate::router::Needs;
+use crate::rtp::{Format, LayerRates, Packet};
 
 /// From the node to a shard.
 #[derive(Debug)]
@@ -37,6 +39,13 @@ pub enum ShardCommand {
         participant_id: ParticipantId,
         /// All its rights from now on.
         permissions: MediaPermissions,
+    },
+    /// Answered with [`ShardEvent::Inspected`].
+    Inspect {
+        /// Comes back.
+        request_id: u64,
+        /// One room only.
+        room: Option<RoomId>,
     },
     /// Answered with [`ShardEvent::Applied`] when all commands before it have taken effect.
     Barrier {
@@ -82,6 +91,13 @@ pub enum ShardEvent {
         /// Without the silent.
         participant_ids: Vec<ParticipantId>,
     },
+    /// What the shard does with its connections.
+    Inspected {
+        /// The request's.
+        request_id: u64,
+        /// All of it.
+        inspection: Box<MediaInspection>,
+    },
     /// All commands before the barrier have taken effect.
     Applied {
         /// The barrier's.
@@ -110,12 +126,12 @@ pub enum PeerMessage {
         /// Its number.
         track: TrackNumber,
     },
-    /// The encodings of the receiver's track that the sender's subscribers need, as a bit mask.
+    /// What the sender's subscribers need of a track of the receiver's.
     Wanted {
         /// Its number.
         track: TrackNumber,
-        /// Bit `n` for encoding `n`.
-        encodings: u8,
+        /// All of it.
+        needs: Needs,
     },
     /// A subscriber of the sender's needs a keyframe.
     Keyframe {
@@ -170,6 +186,10 @@ pub struct TrackAnnouncement {
     pub height: u32,
     /// `a=rid` of each encoding, empty without simulcast.
     pub rids: Vec<String>,
+    /// The format that its publisher chose, once known.
+    pub chosen: Option<Format>,
+    /// What each encoding's pictures are coded with, once known.
+    pub formats: Vec<Option<Format>>,
     /// Bits per second of each encoding's layers; `None` while it is not sent.
     pub bitrates_bps: Vec<Option<LayerRates>>,
     /// When it was published: the order of arrival.

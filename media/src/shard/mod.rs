@@ -5,7 +5,8 @@
 //! simulation. [`thread`] is the loop that drives it on a real socket.
 //!
 //! Its parts, by concern: `admission` (who is here), `ingress` (a packet's way in), `egress` (its way out), `publishing`
-//! (tracks), `subscribing` (slots and layers), `conversation` (in-call messages), `deliver` (data messages), `relay` (other shards), `housekeeping`
+//! (tracks), `subscribing` (slots and layers), `conversation` (in-call messages), `deliver` (data messages), `wanting` (what publishers are
+//! told), `relay` (other shards), `housekeeping`
 //! (what time brings).
 
 mod admission;
@@ -22,6 +23,7 @@ mod extensions;
 mod formats;
 mod housekeeping;
 mod ingress;
+mod inspecting;
 mod messages;
 mod offer;
 mod publishing;
@@ -34,6 +36,7 @@ pub mod thread;
 mod timers;
 mod track;
 mod transport;
+mod wanting;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -187,6 +190,10 @@ impl ShardCore {
             ShardCommand::Revoke { participant_id, reason } => self.revoke(now, participant_id, reason),
             ShardCommand::SetPermissions { participant_id, permissions } => {
                 self.set_permissions(now, participant_id, permissions);
+            }
+            ShardCommand::Inspect { request_id, room } => {
+                let inspection = Box::new(self.inspect(now, room));
+                self.events.push_back(ShardEvent::Inspected { request_id, inspection });
             }
             ShardCommand::Barrier { rev } => self.events.push_back(ShardEvent::Applied { rev }),
         }

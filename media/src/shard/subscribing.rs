@@ -10,7 +10,7 @@ use super::messages::PeerMessage;
 use super::room::Room;
 use super::track::{Origin, Subscription};
 use super::{ConnectionKey, ShardCore};
-use crate::bwe::{Allocation, Demand, allocate};
+use crate::bwe::{Allocation, Demand, allocate, usable_bps};
 use crate::egress::{Stream, StreamConfig};
 use crate::router::slots::{Wish, assign};
 use crate::router::{Forwarder, Source};
@@ -22,8 +22,10 @@ pub const INITIAL_SEQUENCE_MASK: u32 = 0x7fff;
 const UPGRADE_HOLD: Duration = Duration::from_secs(3);
 /// What one voice takes: Opus at 32 kb/s with headers.
 const VOICE_BPS: u64 = 50_000;
+/// A slot takes this at least: a picture the size of a stamp.
+const TAKES_BPS_MIN: u64 = 50_000;
 /// The estimator is told what to look for in steps of this.
-const DESIRED_BPS_STEP: u64 = 1_000_000;
+pub const DESIRED_BPS_STEP: u64 = 1_000_000;
 /// It looks for this at least, so that a camera that is switched on finds room.
 const DESIRED_BPS_MIN: u64 = 3_000_000;
 
@@ -159,24 +161,6 @@ impl ShardCore {
         }
     }
 
-    /// Tells the publisher's shard which encodings this shard's subscribers need.
-    fn update_wanted(&mut self, number: TrackNumber) {
-        let Some(track) = self.tracks.get(&number) else { return };
-        let Origin::Remote { shard } = track.origin else { return };
-        let slots = track
-            .subscriptions
-            .iter()
-            .filter_map(|subscription| self.connections.get(subscription.connection)?.slots.get(subscription.slot));
-        let sources = slots.flat_map(|slot| [slot.forwarder.current(), slot.forwarder.target()]).flatten();
-        let encodings = sources
-            .filter(|source| source.track == number)
-            .fold(0_u8, |mask, source| mask | (1 << (source.encoding & 7)));
-        let Some(track) = self.tracks.get_mut(&number) else { return };
-        if std::mem::replace(&mut track.wanted, encodings) != encodings {
-            self.peer_messages.push((shard, PeerMessage::Wanted { track: number, encodings }));
-        }
-    }
-
     /// Takes a connection off all tracks.
     pub(super) fn unsubscribe_all(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
@@ -228,6 +212,7 @@ impl ShardCore {
         let voices = connection.slots.iter().filter(|slot| !slot.is_video && slot.track.is_some()).count() as u64;
         let best: u64 = demands.iter().filter_map(|demand| demand.ladder.last()).map(|rung| rung.bitrate_bps).sum();
         let allocations = allocate(connection.estimate_bps, voices * VOICE_BPS, &demands);
+        let left_bps = usable_bps(connection.estimate_bps).saturating_sub(voices * VOICE_BPS);
 
         if let Some(connection) = self.connections.get_mut(key) {
             let desired_bps = (best + voices * VOICE_BPS).max(DESIRED_BPS_MIN);
@@ -237,13 +222,27 @@ impl ShardCore {
                 connection.sender.set_desired_bps(steps * DESIRED_BPS_STEP);
             }
         }
+        let rate = |allocation: &Allocation, demand: &Demand| {
+            demand.place(allocation.layer).and_then(|place| demand.ladder.get(place)).map_or(0, |rung| rung.bitrate_bps)
+        };
+        let given: Vec<u64> =
+            allocations.iter().zip(&demands).map(|(allocation, demand)| rate(allocation, demand)).collect();
+        if let Some(connection) = self.connections.get_mut(key) {
+            for (&index, own_bps) in video.iter().zip(&given) {
+                let others_bps = given.iter().sum::<u64>() - own_bps;
+                if let Some(slot) = connection.slots.get_mut(index) {
+                    // However little that is: what is first in line always gets something.
+                    slot.takes_bps = left_bps.saturating_sub(others_bps).max(TAKES_BPS_MIN);
+                }
+            }
+        }
         for ((&index, allocation), demand) in video.iter().zip(allocations).zip(&demands) {
             self.apply_allocation(now, key, index, allocation, demand);
         }
         self.mark_dirty(key);
     }
 
-    fn demand(&self, slot: &Slot) -> Option<Demand> {
+    pub(super) fn demand(&self, slot: &Slot) -> Option<Demand> {
         let track = slot.track.and_then(|number| self.tracks.get(&number));
         let by_source = match track.map(|track| track.source) {
             Some(TrackSource::Screen) => 2,
@@ -274,6 +273,10 @@ impl ShardCore {
         let before = before.map(|source| (source.encoding, slot.forwarder.layer()));
         let mut layer = allocation.layer.filter(|_| slot.track.is_some());
         let mut reason = allocation.reason;
+        let encoding = layer.map_or(0, |(encoding, _)| encoding);
+        let format =
+            slot.track.and_then(|number| self.tracks.get(&number)?.encodings.get(usize::from(encoding))?.format);
+        let lacks_codec = format.is_some_and(|format| slot.lacks(format));
         if demand.place(layer) > demand.place(before) && slot.upgrade_after.is_some_and(|at| now < at) {
             layer = before;
             reason = LayerReason::Bandwidth;
@@ -282,7 +285,8 @@ impl ShardCore {
         {
             slot.upgrade_after = Some(now + UPGRADE_HOLD);
         }
-        if std::mem::replace(&mut slot.reason, reason) != reason {
+        let told = if lacks_codec { LayerReason::Codec } else { reason };
+        if std::mem::replace(&mut slot.reason, told) != told {
             connection.call.slots_changed();
         }
         // A track that sends nothing just now goes on in its slot when it sends again.

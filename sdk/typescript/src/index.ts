@@ -3,7 +3,8 @@
  * its `chat` and its `call`; `LocalMedia` is the person's own devices.
  */
 
-export { Call, type CallEvents, type CallState, type DataOptions, type DataRefused } from './call/call.ts';
+export { Call } from './call/call.ts';
+export type { CallEvents, CallState, DataOptions, DataRefused } from './call/call-events.ts';
 export { DATA_BYTES_MAX, type DataMessage } from './call/data.ts';
 export { mayPublish } from './call/publications.ts';
 export { type CallQuality, type QualityLevel, qualityLevel } from './call/quality.ts';

@@ -757,7 +757,7 @@ export type SlotMode = "auto" | "pinned" | "off";
 /**
  * The states that a shard sends under a revision.
  */
-export type ServerStateKind = "tracks" | "slots";
+export type ServerStateKind = "tracks" | "slots" | "wanted";
 
 /**
  * From a shard to a client.
@@ -786,7 +786,15 @@ rev: number,
 /**
  * One for each receiving section, in the order of the offer.
  */
-slots: Array<SlotState>, } | { "type": "speakers", 
+slots: Array<SlotState>, } | { "type": "wanted", 
+/**
+ * Grows with each `wanted` on this connection.
+ */
+rev: number, 
+/**
+ * One for each picture that the client publishes.
+ */
+tracks: Array<WantedTrack>, } | { "type": "speakers", 
 /**
  * Without those that the level says are silent.
  */
@@ -892,9 +900,48 @@ rid?: string,
 reason?: LayerReason, };
 
 /**
+ * What is wanted of a published picture.
+ */
+export type WantedTrack = { 
+/**
+ * The section's `a=mid`.
+ */
+mid: string, 
+/**
+ * Its encodings, in the order of the offer; one without simulcast.
+ */
+encodings: Array<WantedEncoding>, 
+/**
+ * What the best subscriber can take, in bits per second. No limit when absent.
+ */
+bitrateBps?: number, 
+/**
+ * The codec to send, since somebody takes no other. The client's choice when absent.
+ */
+codec?: VideoCodec, };
+
+/**
+ * Whether an encoding is wanted.
+ */
+export type WantedEncoding = { 
+/**
+ * Its `a=rid`, for simulcast.
+ */
+rid?: string, 
+/**
+ * False when nobody watches it: the client need not send it.
+ */
+wanted: boolean, };
+
+/**
+ * A codec that the server asks for.
+ */
+export type VideoCodec = "vp8";
+
+/**
  * Why a slot has the layer it has.
  */
-export type LayerReason = "best" | "bandwidth" | "size" | "paused";
+export type LayerReason = "best" | "bandwidth" | "size" | "paused" | "codec";
 
 /**
  * Why a participant's part in a call ended.

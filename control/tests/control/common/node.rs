@@ -264,6 +264,10 @@ impl Serving {
                 seen.served.retain(|_, admitted| admitted.room != room);
                 Some(rev)
             }
+            ControlMessage::Inspect { request_id, .. } => {
+                answers.push(MediaMessage::Inspection { request_id, inspection: Default::default() });
+                None
+            }
             ControlMessage::Drain { .. } => None,
         };
         if let Some(rev) = applied.filter(|_| *self.confirms.lock().unwrap()) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use boltorezka_proto::call::{
     ClientCallMessage, ClientStateKind, EndReason, MESSAGE_BYTES_MAX, MediaPermissions, Publication, ServerCallMessage,
-    ServerStateKind, SlotState, SlotWish, TrackInfo,
+    ServerStateKind, SlotState, SlotWish, TrackInfo, WantedTrack,
 };
 use boltorezka_proto::data::DataRefusal;
 use boltorezka_proto::{ParticipantId, TrackNumber};
@@ -41,6 +41,8 @@ pub struct CallState {
     pub tracks: Vec<TrackInfo>,
     /// What each slot carries, in the order of the offer.
     pub slots: Vec<SlotState>,
+    /// What is wanted of the own pictures. All of it, of what is not listed. The call follows it by itself.
+    pub wanted: Vec<WantedTrack>,
     /// Who speaks, loudest first.
     pub speakers: Vec<ParticipantId>,
     /// The server's estimate of the bandwidth towards the client, in bits per second.
@@ -112,6 +114,9 @@ pub(super) struct ControlChannel {
     subscribe: Wanted<SlotWish>,
     tracks_rev: Option<u32>,
     slots_rev: Option<u32>,
+    wanted_rev: Option<u32>,
+    /// Set when `state.wanted` has changed; the reader clears it.
+    pub(super) is_wanted_changed: bool,
     outgoing: VecDeque<ClientCallMessage>,
 }
 
@@ -125,6 +130,8 @@ impl ControlChannel {
             subscribe: Wanted::new(),
             tracks_rev: None,
             slots_rev: None,
+            wanted_rev: None,
+            is_wanted_changed: false,
             outgoing: VecDeque::new(),
         }
     }
@@ -204,6 +211,14 @@ impl ControlChannel {
                     state.slots = slots;
                 }
                 self.acknowledge(ServerStateKind::Slots, rev);
+            }
+            ServerCallMessage::Wanted { rev, tracks } => {
+                if is_newer(self.wanted_rev, rev) {
+                    self.wanted_rev = Some(rev);
+                    state.wanted = tracks;
+                    self.is_wanted_changed = true;
+                }
+                self.acknowledge(ServerStateKind::Wanted, rev);
             }
             ServerCallMessage::Speakers { participant_ids } => state.speakers = participant_ids,
             ServerCallMessage::Quality { downlink_bps, .. } => state.downlink_bps = Some(downlink_bps),

@@ -432,6 +432,10 @@ impl CallCore {
             }
             Event::ChannelData(data) if Some(data.id) == self.channel => {
                 self.control.receive(&data.data);
+                if std::mem::take(&mut self.control.is_wanted_changed) {
+                    self.sending.set_wanted(&self.control.state.wanted, now);
+                    self.start_players(now);
+                }
                 if self.has_ended() && !self.ignore_end {
                     self.sending.stop_players();
                 }

@@ -1,20 +1,12 @@
-import { type ChangeEvents, Observable } from '../emitter.ts';
+import { Observable } from '../emitter.ts';
 import { BoltorezkaError, type FailureCode } from '../errors.ts';
 import { AudioOutput } from '../media/audio-output.ts';
 import type { LocalMedia } from '../media/local-media.ts';
-import type {
-  DataKind,
-  DataTo,
-  EndReason,
-  MediaPermissions,
-  RoomKind,
-  ServerCallMessage,
-  SlotWish,
-  TrackSource,
-} from '../proto.ts';
+import type { DataTo, EndReason, MediaPermissions, ServerCallMessage, SlotWish, TrackSource } from '../proto.ts';
 import { Backoff } from '../realtime/backoff.ts';
+import type { CallEvents, CallSignalling, CallState, DataOptions } from './call-events.ts';
 import { CallConnection } from './connection.ts';
-import { DATA_BYTES_MAX, type DataMessage } from './data.ts';
+import { DATA_BYTES_MAX } from './data.ts';
 import { InCallState } from './in-call-state.ts';
 import { LossMeter } from './loss-meter.ts';
 import { Outgoing } from './outgoing.ts';
@@ -41,39 +33,6 @@ const WISH_DEBOUNCE_MS = 250;
 
 /** How often unacknowledged states are looked at and the loss is measured. */
 const TICK_MS = 2_000;
-
-export type CallState = 'idle' | 'joining' | 'connected' | 'reconnecting';
-
-/** How a call reaches the control plane. */
-export interface CallSignalling {
-  readonly kind: RoomKind;
-  offer(sdp: string): Promise<void>;
-  candidate(candidate: string): void;
-  leave(): void;
-  /** Resolves when requests can be made again. */
-  whenJoined(): Promise<void>;
-}
-
-export interface CallEvents extends ChangeEvents {
-  /** The call is over, and does not come back by itself. */
-  ended: EndReason;
-  /** The shard refused a message: a defect worth reporting. */
-  refused: string;
-  /** Somebody's data message. */
-  data: DataMessage;
-  /** So many reliable data messages were dropped here, since we took them too slowly. */
-  dataMissed: number;
-  /** The server refused data messages of ours. */
-  dataRefused: DataRefused;
-}
-
-export type DataRefused = Omit<Extract<ServerCallMessage, { type: 'dataRefused' }>, 'type'>;
-
-/** How a data message is sent. */
-export interface DataOptions extends DataTo {
-  /** `reliable` when absent. */
-  kind?: DataKind;
-}
 
 /** Reasons after which a client joins again by itself. */
 const REJOIN_REASONS: readonly EndReason[] = ['timeout', 'drain', 'failed'];
@@ -371,6 +330,10 @@ export class Call extends Observable<CallEvents> {
       }
       case 'ended':
         this.end(message.reason);
+        return;
+      case 'wanted':
+        this.#connection?.post({ type: 'ack', of: 'wanted', rev: message.rev });
+        if (this.#inCall.isNewWanted(message.rev)) this.#connection?.follow(message.tracks);
         return;
       case 'tracks':
       case 'slots':

@@ -1,7 +1,8 @@
 import { Emitter } from '../emitter.ts';
-import type { ClientCallMessage, DataKind, DataTo, ServerCallMessage, TrackSource } from '../proto.ts';
+import type { ClientCallMessage, DataKind, DataTo, ServerCallMessage, TrackSource, WantedTrack } from '../proto.ts';
 import { DataChannels, type DataMessage, type DataMissed } from './data.ts';
 import { addSections, type OfferShape, type Sections } from './sections.ts';
+import { WantedSender } from './wanted.ts';
 
 /** Label of the data channel that carries the in-call messages. */
 const CHANNEL_LABEL = 'boltorezka';
@@ -28,6 +29,7 @@ export class CallConnection extends Emitter<ConnectionEvents> {
   readonly #channel: RTCDataChannel;
   readonly #data: DataChannels;
   readonly #sections: Sections;
+  readonly #wanted = new Map<TrackSource, WantedSender>();
   readonly #sent = new Map<TrackSource, MediaStreamTrack | null>();
   #closed = false;
   #disconnectedTimer: ReturnType<typeof setTimeout> | undefined;
@@ -36,6 +38,10 @@ export class CallConnection extends Emitter<ConnectionEvents> {
     super();
     this.#peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.#sections = addSections(this.#peer, shape);
+    for (const [source, encodings] of this.#sections.encodings) {
+      const sender = this.#sections.senders.get(source)?.sender;
+      if (sender) this.#wanted.set(source, new WantedSender(sender, encodings));
+    }
     this.#channel = this.#peer.createDataChannel(CHANNEL_LABEL, { ordered: true });
     this.#data = new DataChannels(this.#peer, (message) => this.emit('data', message));
     this.#channel.onopen = () => this.emit('open', undefined);
@@ -102,6 +108,14 @@ export class CallConnection extends Emitter<ConnectionEvents> {
       await sender.replaceTrack(track);
     } catch (error) {
       if (!this.#closed) throw error;
+    }
+  }
+
+  /** Sends of the pictures what is wanted of them. */
+  follow(tracks: readonly WantedTrack[]): void {
+    for (const [source, sender] of this.#wanted) {
+      const mid = this.#sections.senders.get(source)?.mid;
+      void sender.follow(tracks.find((track) => track.mid === mid)).catch(() => undefined);
     }
   }
 

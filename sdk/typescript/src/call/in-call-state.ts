@@ -24,6 +24,15 @@ export class InCallState {
   tracks: readonly Track[] = [];
   quality: CallQuality | undefined;
 
+  #wantedRev = -1;
+
+  /** Whether a `wanted` is newer than the one before. */
+  isNewWanted(rev: number): boolean {
+    if (rev <= this.#wantedRev) return false;
+    this.#wantedRev = rev;
+    return true;
+  }
+
   /** Takes a message; `mediaOf` gives what arrives in a slot. Says whether anything changed. */
   apply(message: ServerCallMessage, mediaOf: (mid: string) => MediaStreamTrack | undefined): boolean {
     switch (message.type) {
