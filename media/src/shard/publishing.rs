@@ -11,7 +11,7 @@ use super::connection::{Connection, SECTIONS_MAX, Section};
 use super::messages::PeerMessage;
 use super::track::{Encoding, Origin, Track};
 use super::{ConnectionKey, ShardCore};
-use crate::router::{KeyframeThrottle, Needs, Wanted};
+use crate::router::{KeyframeThrottle, Needs};
 
 /// A track of a client that does not say what it publishes is withdrawn when nothing came for this long.
 const WITHDRAW_AFTER: Duration = Duration::from_secs(5);
@@ -167,7 +167,7 @@ impl ShardCore {
             origin: Origin::Local {
                 connection: key,
                 mid: section.mid,
-                wanted: Wanted::default(),
+                wanted: Box::default(),
                 wanted_by: vec![Needs::default(); usize::from(self.config.shard_count)],
                 keyframes: KeyframeThrottle::default(),
             },

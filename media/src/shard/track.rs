@@ -71,7 +71,7 @@ pub enum Origin {
         /// Its section.
         mid: Mid,
         /// What the publisher is told to send.
-        wanted: Wanted,
+        wanted: Box<Wanted>,
         /// For each other shard, what it needs.
         wanted_by: Vec<Needs>,
         /// Keyframe requests towards the publisher.

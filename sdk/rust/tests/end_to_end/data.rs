@@ -24,7 +24,7 @@ async fn data_is_sent_to_the_room_and_to_one() {
     let ann = server.join(&room, "ann", options(config())).await;
     let bob = server.join(&room, "bob", options(config())).await;
     let cid = server.join(&room, "cid", options(config())).await;
-    let file: Vec<u8> = (0..200_000_u32).map(|n| (n * 7 >> 3) as u8).collect();
+    let file: Vec<u8> = (0..200_000_u32).map(|n| (n * 7 / 8) as u8).collect();
     // Channels open after the call is connected: what was sent before is nobody's.
     let to_cid = DataTo { to: Some(vec![cid.participant_id]), topic: Some("hello".into()) };
     let greeting = async {
