@@ -198,11 +198,9 @@ impl Echo {
     fn handle_event(&mut self, event: Event, now: Instant) {
         match event {
             Event::MediaAdded(media) if !media.direction.is_receiving() => self.slots.push((media.mid, media.kind)),
-            Event::ChannelOpen(id, label) => {
-                if label == "boltorezka" {
-                    self.channel = Some(id);
-                    self.welcome();
-                }
+            Event::ChannelOpen(id, label) if label == "boltorezka" => {
+                self.channel = Some(id);
+                self.welcome();
             }
             Event::ChannelData(data) if Some(data.id) != self.channel => self.send_back(&data),
             Event::ChannelData(data) => self.handle_message(serde_json::from_slice(&data.data).unwrap()),
