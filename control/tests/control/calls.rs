@@ -126,7 +126,7 @@ async fn a_room_of_texts_has_no_call_and_one_of_voices_no_pictures() {
         microphone: true,
         camera: false,
         screen: false,
-        data: false,
+        data: true,
         hidden: false,
     };
     assert_eq!(node.served(&id).unwrap().permissions, expected);
