@@ -70,10 +70,10 @@ const TURNS_PER_JOIN: usize = 10;
 /// One publisher, [`SUBSCRIBERS`] subscribers where the case has any, `turns` turns; how often the case's operation was done, and how long it took.
 fn run(case: Case, turns: usize) -> (u64, Duration) {
     let mut world = World::new(1);
-    let publisher = join(&mut world, Wants { audio_slots: 0, video_slots: 0, channel: false, rids: &[] });
+    let publisher = join(&mut world, Wants { audio_slots: 0, video_slots: 0, channel: false, data: false, rids: &[] });
     let subscribers = if case == Case::Receive { 0 } else { SUBSCRIBERS };
     for _ in 0..subscribers {
-        join(&mut world, Wants { audio_slots: 1, video_slots: 1, channel: false, rids: &[] });
+        join(&mut world, Wants { audio_slots: 1, video_slots: 1, channel: false, data: false, rids: &[] });
     }
     if case == Case::Voice {
         world.clients[publisher].speak(10, -20);
@@ -117,7 +117,7 @@ fn join(world: &mut World, wants: Wants) -> usize {
 
 /// Brings one more subscriber in and out again, and says how long the shard worked until it was in.
 fn counted_join(world: &mut World) -> Duration {
-    let wants = Wants { audio_slots: 1, video_slots: 1, channel: false, rids: &[] };
+    let wants = Wants { audio_slots: 1, video_slots: 1, channel: false, data: false, rids: &[] };
     let index = world.clients.len();
     world.clients.push(Client::new(index as u8 + 1, world.now, wants));
     let (now, offer) = (world.now, world.clients[index].offer());

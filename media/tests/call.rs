@@ -16,9 +16,9 @@ use support::{Client, World, shard_address};
 
 const SECOND: Duration = Duration::from_secs(1);
 const ALL: MediaPermissions = MediaPermissions::ALL;
-const PLAIN: Wants = Wants { audio_slots: 4, video_slots: 4, channel: false, rids: &[] };
-const FULL: Wants = Wants { audio_slots: 4, video_slots: 4, channel: true, rids: &[] };
-const SIMULCAST: Wants = Wants { channel: true, rids: &["q", "h", "f"], ..PLAIN };
+const PLAIN: Wants = Wants { audio_slots: 4, video_slots: 4, channel: false, data: false, rids: &[] };
+const FULL: Wants = Wants { audio_slots: 4, video_slots: 4, channel: true, data: false, rids: &[] };
+const SIMULCAST: Wants = Wants { channel: true, data: false, rids: &["q", "h", "f"], ..PLAIN };
 
 fn join(world: &mut World, shard: usize, wants: Wants) -> usize {
     let number = world.clients.len() as u8 + 1;

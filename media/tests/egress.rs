@@ -12,7 +12,7 @@ use support::{Client, World};
 
 const ALL: MediaPermissions = MediaPermissions::ALL;
 const SECOND: Duration = Duration::from_secs(1);
-const PLAIN: Wants = Wants { audio_slots: 1, video_slots: 2, channel: false, rids: &[] };
+const PLAIN: Wants = Wants { audio_slots: 1, video_slots: 2, channel: false, data: false, rids: &[] };
 
 fn join(world: &mut World) -> usize {
     let client = Client::new(world.clients.len() as u8 + 1, world.now, PLAIN);

@@ -12,7 +12,7 @@ use support::layered::{Coding, assert_decodable, frames_per_second};
 use support::{Client, World};
 
 const SECOND: Duration = Duration::from_secs(1);
-const FULL: Wants = Wants { audio_slots: 1, video_slots: 2, channel: true, rids: &[] };
+const FULL: Wants = Wants { audio_slots: 1, video_slots: 2, channel: true, data: false, rids: &[] };
 
 /// A publisher and a subscriber, each on its shard.
 fn call(shards: u8, publisher: Wants, is_described: bool) -> (World, usize, usize) {

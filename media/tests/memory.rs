@@ -42,7 +42,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// A client joins, speaks and shows for a moment beside the one before it, and is taken out; the test forgets it.
 fn come_and_go(world: &mut World, number: u8) {
-    let wants = Wants { audio_slots: 2, video_slots: 2, channel: true, rids: &["q", "h"] };
+    let wants = Wants { audio_slots: 2, video_slots: 2, channel: true, data: false, rids: &["q", "h"] };
     let client = Client::new(number, world.now, wants);
     let index = world.join(0, MediaPermissions::ALL, client);
     world.clients[index].speak(number, -30);

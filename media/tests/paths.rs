@@ -14,7 +14,7 @@ use support::{Client, World};
 
 const ALL: MediaPermissions = MediaPermissions::ALL;
 const SECOND: Duration = Duration::from_secs(1);
-const FULL: Wants = Wants { audio_slots: 2, video_slots: 2, channel: true, rids: &[] };
+const FULL: Wants = Wants { audio_slots: 2, video_slots: 2, channel: true, data: false, rids: &[] };
 
 /// A client with a TCP connection beside UDP.
 fn with_tcp(world: &World) -> Client {

@@ -13,7 +13,7 @@ use support::{Client, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const ALL: MediaPermissions = MediaPermissions::ALL;
-const FULL: Wants = Wants { audio_slots: 2, video_slots: 2, channel: true, rids: &[] };
+const FULL: Wants = Wants { audio_slots: 2, video_slots: 2, channel: true, data: false, rids: &[] };
 /// Characters of a user fragment that tell shard and run.
 const PREFIX: usize = 8;
 

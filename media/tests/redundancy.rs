@@ -10,7 +10,7 @@ use support::client::{Heard, Wants};
 use support::{Client, World};
 
 const SECOND: Duration = Duration::from_secs(1);
-const ONE_VOICE: Wants = Wants { audio_slots: 1, video_slots: 0, channel: false, rids: &[] };
+const ONE_VOICE: Wants = Wants { audio_slots: 1, video_slots: 0, channel: false, data: false, rids: &[] };
 
 /// Two who speak with redundancy, of whom the loudest is heard, and two who listen, with redundancy and without.
 fn call() -> (World, [usize; 4]) {

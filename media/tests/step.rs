@@ -13,7 +13,7 @@ use support::{Client, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const ALL: MediaPermissions = MediaPermissions::ALL;
-const FULL: Wants = Wants { audio_slots: 2, video_slots: 2, channel: true, rids: &[] };
+const FULL: Wants = Wants { audio_slots: 2, video_slots: 2, channel: true, data: false, rids: &[] };
 /// What people notice between a voice and its lips (ITU-R BT.1359: 125 ms late, 45 ms early are noticed; more is a nuisance).
 const SKEW_MAX_S: f64 = 0.150;
 

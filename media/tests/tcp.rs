@@ -22,7 +22,7 @@ use support::client::Wants;
 use support::{Client, shard_config};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const WANTS: Wants = Wants { audio_slots: 2, video_slots: 2, channel: true, rids: &[] };
+const WANTS: Wants = Wants { audio_slots: 2, video_slots: 2, channel: true, data: false, rids: &[] };
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A client that reads nothing lets this much wait in its kernel.
 const CLIENT_BUFFER_BYTES: usize = 64 << 10;

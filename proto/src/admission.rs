@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::call::{EndReason, MediaPermissions, TrackSource};
+use crate::inspection::MediaInspection;
 use crate::{ErrorCode, ParticipantId, RoomId, TrackNumber};
 
 /// Version of this contract. Both sides must speak the same.
@@ -74,6 +75,15 @@ pub enum ControlMessage {
         /// What the clients are told.
         reason: EndReason,
     },
+    /// Asks what the node does with its connections, for an operator. Answered with `inspection`, or `refused` when too many
+    /// such questions are open.
+    Inspect {
+        /// Comes back.
+        request_id: u64,
+        /// One room only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<RoomId>,
+    },
     /// Takes no new participants, and tells those inside. The node ends when nobody is left, and ends those who are at the
     /// deadline.
     Drain {
@@ -128,6 +138,13 @@ pub enum MediaMessage {
         code: ErrorCode,
         /// For people.
         message: String,
+    },
+    /// The answer to an `inspect`.
+    Inspection {
+        /// The request's.
+        request_id: u64,
+        /// The node, or the room.
+        inspection: MediaInspection,
     },
     /// The node has applied everything up to this revision: nothing of a revoked participant is sent or taken any more.
     Applied {

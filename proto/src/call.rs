@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::data::{DataKind, DataRefusal};
+pub use crate::permissions::MediaPermissions;
 use crate::{ParticipantId, TrackNumber};
 
 /// Label of the ordered, reliable data channel that carries these messages.
@@ -36,44 +38,6 @@ impl TrackSource {
     /// Whether it is a picture, not a sound.
     pub fn is_video(self) -> bool {
         matches!(self, Self::Camera | Self::Screen)
-    }
-}
-
-/// What a participant may do with media. Nothing, unless said: rights fail closed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, TS)]
-#[serde(rename_all = "camelCase", default)]
-pub struct MediaPermissions {
-    /// May receive tracks.
-    pub subscribe: bool,
-    /// May publish a microphone.
-    pub microphone: bool,
-    /// May publish a camera.
-    pub camera: bool,
-    /// May publish a screen and its sound.
-    pub screen: bool,
-}
-
-impl MediaPermissions {
-    /// Everything.
-    pub const ALL: Self = Self { subscribe: true, microphone: true, camera: true, screen: true };
-
-    /// Whether a track of `source` may be published.
-    pub fn may_publish(self, source: TrackSource) -> bool {
-        match source {
-            TrackSource::Microphone => self.microphone,
-            TrackSource::Camera => self.camera,
-            TrackSource::Screen | TrackSource::ScreenAudio => self.screen,
-        }
-    }
-
-    /// What both allow.
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            subscribe: self.subscribe && other.subscribe,
-            microphone: self.microphone && other.microphone,
-            camera: self.camera && other.camera,
-            screen: self.screen && other.screen,
-        }
     }
 }
 
@@ -168,6 +132,8 @@ pub enum ServerStateKind {
     Tracks,
     /// [`ServerCallMessage::Slots`].
     Slots,
+    /// [`ServerCallMessage::Wanted`].
+    Wanted,
 }
 
 /// From a shard to a client.
@@ -195,6 +161,13 @@ pub enum ServerCallMessage {
         rev: u32,
         /// One for each receiving section, in the order of the offer.
         slots: Vec<SlotState>,
+    },
+    /// What is wanted of the client's own pictures.
+    Wanted {
+        /// Grows with each `wanted` on this connection.
+        rev: u32,
+        /// One for each picture that the client publishes.
+        tracks: Vec<WantedTrack>,
     },
     /// Who is heard speaking, loudest first. Sent when it changes.
     Speakers {
@@ -237,6 +210,17 @@ pub enum ServerCallMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline_ms: Option<u64>,
     },
+    /// Data messages of the client's were refused. Said once a second at most.
+    DataRefused {
+        /// On which channel the last of them came.
+        kind: DataKind,
+        /// Why it was refused.
+        reason: DataRefusal,
+        /// What was wrong with it, and the cure.
+        message: String,
+        /// How many were refused since this was said last.
+        count: u32,
+    },
     /// The connection ends here.
     Ended {
         /// Why.
@@ -266,6 +250,43 @@ pub struct TrackInfo {
     pub source: TrackSource,
     /// Whether nothing of it is forwarded now.
     pub muted: bool,
+}
+
+/// What is wanted of a published picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct WantedTrack {
+    /// The section's `a=mid`.
+    pub mid: String,
+    /// Its encodings, in the order of the offer; one without simulcast.
+    pub encodings: Vec<WantedEncoding>,
+    /// What the best subscriber can take, in bits per second. No limit when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bitrate_bps: Option<u64>,
+    /// The codec to send, since somebody takes no other. The client's choice when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<VideoCodec>,
+}
+
+/// Whether an encoding is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct WantedEncoding {
+    /// Its `a=rid`, for simulcast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rid: Option<String>,
+    /// False when nobody watches it: the client need not send it.
+    pub wanted: bool,
+}
+
+/// A codec that the server asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum VideoCodec {
+    /// What every browser can decode.
+    Vp8,
 }
 
 /// What a slot carries now, and why.
@@ -304,6 +325,8 @@ pub enum LayerReason {
     Size,
     /// Not even the lowest fits: nothing is sent for now.
     Paused,
+    /// The client does not take the codec: nothing is sent until the publisher, which was asked, sends another.
+    Codec,
 }
 
 /// Why a participant's part in a call ended.
@@ -335,16 +358,6 @@ pub enum EndReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rights_fail_closed() {
-        let none: MediaPermissions = serde_json::from_str("{}").unwrap();
-        assert_eq!(none, MediaPermissions::default());
-        assert!(!none.may_publish(TrackSource::Microphone) && !none.subscribe);
-        let voice = MediaPermissions { microphone: true, ..none };
-        assert!(MediaPermissions::ALL.and(voice).may_publish(TrackSource::Microphone));
-        assert!(!MediaPermissions::ALL.and(voice).may_publish(TrackSource::ScreenAudio));
-    }
 
     #[test]
     fn messages_have_a_flat_type() {

@@ -7,15 +7,19 @@
 //! | [`rest`] | clients and control | HTTP, JSON |
 //! | [`socket`] | clients and control | the WebSocket at `/v1/realtime/ws` |
 //! | [`call`] | clients and a media shard | the data channel `boltorezka` |
+//! | [`data`] | clients | the data channels `boltorezka.reliable` and `boltorezka.lossy` |
 //! | [`admission`] | control and media nodes | a Unix socket, later TLS |
 //!
-//! Everything is JSON in camelCase. Unknown fields are ignored, so that either side may be newer; unknown message
+//! Everything is JSON in camelCase, but for the payload of data messages. Unknown fields are ignored, so that either side may be newer; unknown message
 //! types are answered with an error that names them.
 
 pub mod admission;
 pub mod call;
+pub mod data;
 mod error;
 mod ids;
+pub mod inspection;
+mod permissions;
 pub mod rest;
 pub mod socket;
 mod text;

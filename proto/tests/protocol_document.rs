@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use boltorezka_proto::admission::{ConnectionState, ControlMessage, MediaMessage};
 use boltorezka_proto::call::*;
+use boltorezka_proto::data::*;
+use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::*;
@@ -93,6 +95,9 @@ fn examples_are_what_the_types_say() {
             "ServerMessage" => check::<ServerMessage>(value),
             "ClientCallMessage" => check::<ClientCallMessage>(value),
             "ServerCallMessage" => check::<ServerCallMessage>(value),
+            "DataTo" => check::<DataTo>(value),
+            "MediaInspection" => check::<MediaInspection>(value),
+            "DataFrom" => check::<DataFrom>(value),
             "ControlMessage" => check::<ControlMessage>(value),
             "MediaMessage" => check::<MediaMessage>(value),
             other => panic!("an example must name its type after ```json, not {other:?}: {value}"),
@@ -141,6 +146,8 @@ fn every_choice_is_explained() {
     is_explained::<TrackSource>();
     is_explained::<SlotMode>();
     is_explained::<LayerReason>();
+    is_explained::<DataKind>();
+    is_explained::<DataRefusal>();
     is_explained::<Role>();
     is_explained::<RoomRole>();
     is_explained::<RoomKind>();

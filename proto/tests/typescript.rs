@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use boltorezka_proto::call::*;
+use boltorezka_proto::data::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::*;
@@ -81,8 +82,16 @@ fn typescript_is_up_to_date() {
         ClientStateKind,
         TrackInfo,
         SlotState,
+        WantedTrack,
+        WantedEncoding,
+        VideoCodec,
         LayerReason,
         EndReason,
+        // data
+        DataKind,
+        DataTo,
+        DataFrom,
+        DataRefusal,
     ];
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/typescript/src/proto.ts");
     if std::env::var_os("UPDATE").is_some() {

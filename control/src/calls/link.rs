@@ -20,6 +20,7 @@ use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
 
 use super::MediaOrder;
+use super::inspections::Inspections;
 use super::node_events::{NodeEvent, handle_node_events};
 use crate::app::App;
 use crate::error::ApiError;
@@ -76,6 +77,7 @@ pub struct Admission {
 pub struct Link {
     requests: Mutex<Option<mpsc::Sender<Request>>>,
     waiting: Mutex<HashMap<u64, Waiting>>,
+    inspections: Inspections,
     last_request: AtomicU64,
 }
 
@@ -89,6 +91,11 @@ impl Link {
     /// sent into the place is dropped, never carried over to the next one.
     pub fn reserve(&self) -> Option<mpsc::OwnedPermit<Request>> {
         lock(&self.requests).clone()?.try_reserve_owned().ok()
+    }
+
+    /// Operators' questions to the node.
+    pub fn inspections(&self) -> &Inspections {
+        &self.inspections
     }
 
     /// A number for the next request.
@@ -142,6 +149,7 @@ pub async fn run_link(app: App, shutdown: CancellationToken) {
         app.link.set_up(None);
         // Whoever still waits is told by the drop.
         lock(&app.link.waiting).clear();
+        app.link.inspections.close();
         let Some(Err(error)) = served else { break };
         let error = error.to_string();
         if error != last_error {
@@ -178,6 +186,7 @@ async fn serve(
     let (sender, mut requests) = mpsc::channel(REQUESTS_MAX);
     write_orders(app, &mut lines, &mut sent_rev, &mut requests).await?;
     app.link.set_up(Some(sender));
+    let mut questions = app.link.inspections.open();
     *retry = RETRY_FIRST;
     let mut fallback = interval_at(Instant::now() + ORDERS_FALLBACK, ORDERS_FALLBACK);
     loop {
@@ -192,6 +201,10 @@ async fn serve(
             request = requests.recv() => {
                 let Some(request) = request else { return Err(LinkError::Closed) };
                 write_request(app, &mut lines, request).await?;
+            }
+            question = questions.recv() => {
+                let Some(question) = question else { return Err(LinkError::Closed) };
+                write(&mut lines, &question).await?;
             }
             _ = fallback.tick() => write_orders(app, &mut lines, &mut sent_rev, &mut requests).await?,
         }

@@ -1,5 +1,6 @@
 //! Calls: who is admitted to the media node, with which rights, and what the node says of them.
 
+mod inspections;
 mod link;
 mod node_events;
 mod offer;

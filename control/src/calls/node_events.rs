@@ -56,7 +56,12 @@ async fn handle(app: &App, event: NodeEvent) -> Result<(), StoreError> {
                 ErrorCode::Overloaded => Some(OVERLOADED_RETRY_MS),
                 _ => None,
             };
-            answer(app, request_id, Err(ApiError { retry_after_ms, ..ApiError::because(code, message) }));
+            let error = || ApiError { retry_after_ms, ..ApiError::because(code, message.clone()) };
+            app.link.inspections().answer(request_id, Err(error()));
+            answer(app, request_id, Err(error()));
+        }
+        NodeEvent::Message(MediaMessage::Inspection { request_id, inspection }) => {
+            app.link.inspections().answer(request_id, Ok(inspection));
         }
         NodeEvent::Message(MediaMessage::Applied { rev }) => {
             app.store.delivered(Topic::Media, rev, app.clock.now_ms()).await?;

@@ -11,6 +11,8 @@ const SUBSCRIBE: i64 = 1;
 const MICROPHONE: i64 = 2;
 const CAMERA: i64 = 4;
 const SCREEN: i64 = 8;
+const DATA: i64 = 16;
+const HIDDEN: i64 = 32;
 
 impl PermissionBits {
     /// The bit that publishing `source` needs.
@@ -20,6 +22,11 @@ impl PermissionBits {
             TrackSource::Camera => CAMERA,
             TrackSource::Screen | TrackSource::ScreenAudio => SCREEN,
         })
+    }
+
+    /// Whether who has it is not told to others.
+    pub fn is_hidden(self) -> bool {
+        self.0 & HIDDEN != 0
     }
 
     /// With `other` set or cleared.
@@ -35,7 +42,9 @@ impl From<MediaPermissions> for PermissionBits {
             bit(permissions.subscribe, SUBSCRIBE)
                 | bit(permissions.microphone, MICROPHONE)
                 | bit(permissions.camera, CAMERA)
-                | bit(permissions.screen, SCREEN),
+                | bit(permissions.screen, SCREEN)
+                | bit(permissions.data, DATA)
+                | bit(permissions.hidden, HIDDEN),
         )
     }
 }
@@ -47,6 +56,8 @@ impl From<PermissionBits> for MediaPermissions {
             microphone: bits.0 & MICROPHONE != 0,
             camera: bits.0 & CAMERA != 0,
             screen: bits.0 & SCREEN != 0,
+            data: bits.0 & DATA != 0,
+            hidden: bits.0 & HIDDEN != 0,
         }
     }
 }
@@ -64,10 +75,13 @@ pub fn media_permissions(
     };
     let of_kind = match kind {
         RoomKind::Text => MediaPermissions::default(),
-        RoomKind::Voice => MediaPermissions { subscribe: true, microphone: true, ..MediaPermissions::default() },
+        RoomKind::Voice => {
+            MediaPermissions { subscribe: true, microphone: true, data: true, ..MediaPermissions::default() }
+        }
         RoomKind::Video => MediaPermissions::ALL,
     };
-    let not_muted = PermissionBits(!muted.0).into();
+    // Hiding is no right that a mute could leave.
+    let not_muted = PermissionBits(!muted.0 & !HIDDEN).into();
     of_role.and(of_kind).and(token.into()).and(not_muted)
 }
 
@@ -75,12 +89,12 @@ pub fn media_permissions(
 mod tests {
     use super::*;
 
-    const ALL: PermissionBits = PermissionBits(15);
+    const ALL: PermissionBits = PermissionBits(31);
     const NONE: PermissionBits = PermissionBits(0);
 
     #[test]
     fn bits_round_trip() {
-        for bits in 0..16 {
+        for bits in 0..64 {
             assert_eq!(PermissionBits::from(MediaPermissions::from(PermissionBits(bits))).0, bits);
         }
     }
@@ -90,13 +104,16 @@ mod tests {
         let all = media_permissions(RoomRole::Member, RoomKind::Video, ALL, NONE);
         assert_eq!(all, MediaPermissions::ALL);
         let voice = media_permissions(RoomRole::Owner, RoomKind::Voice, ALL, NONE);
-        assert!(voice.microphone && voice.subscribe && !voice.camera && !voice.screen);
+        assert!(voice.microphone && voice.subscribe && voice.data && !voice.camera && !voice.screen);
         assert_eq!(media_permissions(RoomRole::Owner, RoomKind::Text, ALL, NONE), MediaPermissions::default());
         let listener = media_permissions(RoomRole::Listener, RoomKind::Video, ALL, NONE);
         assert_eq!(listener, MediaPermissions { subscribe: true, ..MediaPermissions::default() });
         let muted = PermissionBits::of_source(TrackSource::Microphone);
         assert!(!media_permissions(RoomRole::Member, RoomKind::Video, ALL, muted).microphone);
         assert_eq!(media_permissions(RoomRole::Member, RoomKind::Video, NONE, NONE), MediaPermissions::default());
+        let hidden = media_permissions(RoomRole::Owner, RoomKind::Video, PermissionBits(ALL.0 | HIDDEN), NONE);
+        assert!(hidden.hidden && hidden.subscribe && !hidden.may_send_data());
+        assert!(!all.hidden);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Seat {
     pub view: Participant,
     /// Whether the media node may still serve it.
     pub on_node: bool,
+    /// Whether only it is told of itself.
+    pub hidden: bool,
     /// Offers that the node has not answered yet.
     pub offers: u32,
     /// Who is told when the call ends.
@@ -109,9 +111,16 @@ impl RoomState {
     }
 
     /// Takes a participant in, or takes over its name and role when it is there.
-    pub fn enter(&mut self, view: Participant, on_node: bool, now_ms: i64) {
+    pub fn enter(&mut self, view: Participant, on_node: bool, hidden: bool, now_ms: i64) {
         let participant_id = view.participant_id;
         if let Some(seat) = self.seats.get_mut(&participant_id) {
+            if seat.hidden != hidden {
+                // First the change that others are told, then nothing more of it.
+                seat.hidden = false;
+                self.note(participant_id, if hidden { Change::Left } else { Change::Joined });
+            }
+            let Some(seat) = self.seats.get_mut(&participant_id) else { return };
+            seat.hidden = hidden;
             if seat.view.display_name != view.display_name || seat.view.role != view.role {
                 seat.view.display_name = view.display_name;
                 seat.view.role = view.role;
@@ -119,8 +128,15 @@ impl RoomState {
             }
             return;
         }
-        let seat =
-            Seat { view, on_node, offers: 0, call_owner: None, alone_since_ms: Some(now_ms), written: OnceCell::new() };
+        let seat = Seat {
+            view,
+            on_node,
+            hidden,
+            offers: 0,
+            call_owner: None,
+            alone_since_ms: Some(now_ms),
+            written: OnceCell::new(),
+        };
         self.seats.insert(participant_id, seat);
         self.note(participant_id, Change::Joined);
     }
@@ -136,11 +152,18 @@ impl RoomState {
 
     /// The room as of now, for the `ack` of somebody who is in it: a [`RoomJoined`].
     pub fn joined(&self, participant_id: ParticipantId) -> Box<RawValue> {
-        raw(&RoomJoined { room: self.slug.clone(), participant_id, participants: self.everybody(), seq: self.seq })
+        raw(&RoomJoined {
+            room: self.slug.clone(),
+            participant_id,
+            participants: self.seen_by(Some(participant_id)),
+            seq: self.seq,
+        })
     }
 
-    fn everybody(&self) -> Vec<&RawValue> {
-        self.seats.values().map(Seat::written).collect()
+    /// Everybody whom others may see, and `viewer` itself.
+    fn seen_by(&self, viewer: Option<ParticipantId>) -> Vec<&RawValue> {
+        let is_seen = |seat: &&Seat| !seat.hidden || Some(seat.view.participant_id) == viewer;
+        self.seats.values().filter(is_seen).map(Seat::written).collect()
     }
 
     /// Ends what a socket sees. Returns its participant, and whether another socket of it is left.
@@ -155,7 +178,9 @@ impl RoomState {
 
     /// Takes a participant out with its sockets, which are returned.
     pub fn remove(&mut self, participant_id: ParticipantId) -> Vec<SocketHandle> {
-        if self.seats.remove(&participant_id).is_some() {
+        if let Some(seat) = self.seats.remove(&participant_id)
+            && !seat.hidden
+        {
             self.note(participant_id, Change::Left);
         }
         let sockets = self.sockets.extract_if(|_, attached| attached.participant_id == participant_id);
@@ -168,7 +193,9 @@ impl RoomState {
             return;
         }
         let Some(mut seat) = self.seats.remove(&old) else { return };
-        self.note(old, Change::Left);
+        if !seat.hidden {
+            self.note(old, Change::Left);
+        }
         seat.view = Participant { participant_id: new, call: CallState::None, publishing: Vec::new(), ..seat.view };
         seat.on_node = false;
         seat.call_owner = None;
@@ -274,19 +301,23 @@ impl RoomState {
             }
         }
         if self.sockets.values().any(|attached| attached.fresh) {
-            let everything = PresenceUpdate {
-                room: self.slug.clone(),
-                seq: self.seq,
-                snapshot: true,
-                joined: self.everybody(),
-                left: Vec::new(),
-                changed: Vec::new(),
+            let snapshot = |viewer| {
+                presence_frame(PresenceUpdate {
+                    room: self.slug.clone(),
+                    seq: self.seq,
+                    snapshot: true,
+                    joined: self.seen_by(viewer),
+                    left: Vec::new(),
+                    changed: Vec::new(),
+                })
             };
-            let snapshot = presence_frame(everything);
-            for attached in self.sockets.values_mut().filter(|attached| attached.fresh) {
-                attached.fresh = false;
-                attached.socket.send(snapshot.clone());
+            let for_all = snapshot(None);
+            for attached in self.sockets.values().filter(|attached| attached.fresh) {
+                let hidden = self.seats.get(&attached.participant_id).is_some_and(|seat| seat.hidden);
+                let own = hidden.then(|| snapshot(Some(attached.participant_id)));
+                attached.socket.send(own.unwrap_or_else(|| for_all.clone()));
             }
+            self.sockets.values_mut().for_each(|attached| attached.fresh = false);
         }
     }
 
@@ -310,6 +341,9 @@ impl RoomState {
     fn note(&mut self, participant_id: ParticipantId, change: Change) {
         if let Some(seat) = self.seats.get_mut(&participant_id) {
             seat.written.take();
+            if seat.hidden {
+                return;
+            }
         }
         let noted = self.changes.entry(participant_id).or_insert(change);
         if *noted != Change::Joined || change == Change::Left {
@@ -348,7 +382,7 @@ mod tests {
     fn a_new_socket_gets_everything_and_then_numbered_changes() {
         let mut room = room();
         let (ann, bob) = (view("Ann"), view("Bob"));
-        room.enter(ann.clone(), false, 0);
+        room.enter(ann.clone(), false, false, 0);
         let (socket, mut outgoing) = SocketHandle::for_tests();
         let joined: RoomJoined = serde_json::from_str(room.attach(socket, ann.participant_id).get()).unwrap();
         assert_eq!((joined.seq, joined.participants.len()), (0, 1));
@@ -358,7 +392,7 @@ mod tests {
         assert_eq!(first[0]["payload"]["snapshot"], true);
         assert_eq!(first[0]["payload"]["seq"], 1);
 
-        room.enter(bob.clone(), false, 0);
+        room.enter(bob.clone(), false, false, 0);
         room.set_role(bob.participant_id, RoomRole::Listener);
         room.flush();
         let second = received(&mut outgoing);
@@ -376,11 +410,43 @@ mod tests {
     }
 
     #[test]
+    fn who_is_hidden_is_told_to_nobody_else() {
+        let mut room = room();
+        let (ann, eve) = (view("Ann"), view("Eve"));
+        room.enter(ann.clone(), false, false, 0);
+        room.enter(eve.clone(), false, true, 0);
+        let (socket, mut outgoing) = SocketHandle::for_tests();
+        let (own_socket, mut own_outgoing) = SocketHandle::for_tests();
+        let names = |joined: &RawValue| -> Vec<ParticipantId> {
+            let joined: RoomJoined = serde_json::from_str(joined.get()).unwrap();
+            joined.participants.iter().map(|participant| participant.participant_id).collect()
+        };
+        assert_eq!(names(&room.attach(socket, ann.participant_id)), [ann.participant_id]);
+        assert_eq!(names(&room.attach(own_socket, eve.participant_id)).len(), 2, "it sees itself");
+        room.flush();
+        let joined = |update: &[Value]| update[0]["payload"]["joined"].as_array().unwrap().len();
+        assert_eq!(joined(&received(&mut outgoing)), 1);
+        assert_eq!(joined(&received(&mut own_outgoing)), 2);
+        room.set_role(eve.participant_id, RoomRole::Moderator);
+        room.remove(eve.participant_id);
+        room.flush();
+        assert!(received(&mut outgoing).is_empty(), "its coming, changing and going");
+
+        room.enter(eve.clone(), false, false, 0);
+        room.enter(eve.clone(), false, true, 0);
+        room.flush();
+        assert_eq!(received(&mut outgoing)[0]["payload"]["left"][0], eve.participant_id.to_string());
+        room.enter(eve, false, false, 0);
+        room.flush();
+        assert_eq!(joined(&received(&mut outgoing)), 1);
+    }
+
+    #[test]
     fn who_came_and_went_between_two_updates_is_said_to_have_left() {
         let mut room = room();
         let (ann, bob) = (view("Ann"), view("Bob"));
-        room.enter(ann.clone(), false, 0);
-        room.enter(bob.clone(), false, 0);
+        room.enter(ann.clone(), false, false, 0);
+        room.enter(bob.clone(), false, false, 0);
         let (socket, mut outgoing) = SocketHandle::for_tests();
         // The ack lists Bob, so the socket must hear that he left.
         let joined: RoomJoined = serde_json::from_str(room.attach(socket, ann.participant_id).get()).unwrap();
@@ -395,7 +461,7 @@ mod tests {
         let mut room = room();
         let ann = view("Ann");
         let id = ann.participant_id;
-        room.enter(ann, false, 0);
+        room.enter(ann, false, false, 0);
         let (first, _first_outgoing) = SocketHandle::for_tests();
         let (second, _second_outgoing) = SocketHandle::for_tests();
         room.attach(first.clone(), id);
@@ -415,7 +481,7 @@ mod tests {
         let mut room = room();
         let ann = view("Ann");
         let id = ann.participant_id;
-        room.enter(ann, false, 5);
+        room.enter(ann, false, false, 5);
         assert_eq!(room.seat(id).unwrap().alone_since_ms, Some(5));
         let (first, _first_outgoing) = SocketHandle::for_tests();
         let (second, _second_outgoing) = SocketHandle::for_tests();

@@ -40,7 +40,7 @@ pub async fn load(app: &App) -> Result<(), StoreError> {
     let now_ms = app.clock.now_ms();
     for record in app.store.participants().await? {
         let room = app.hub.room(record.room_id, &record.room);
-        room.state().enter(participant_view(&record), record.admitted, now_ms);
+        room.state().enter(participant_view(&record), record.admitted, record.hidden, now_ms);
     }
     Ok(())
 }
@@ -98,7 +98,12 @@ async fn enter(app: &App, room: &LiveRoom, request: JoinRequest) -> Result<Parti
             Err(ApiError::because(ErrorCode::RoomFull, detail))
         }
         Join::In(participant) => {
-            room.state().enter(participant_view(&participant), participant.admitted, request.now_ms);
+            room.state().enter(
+                participant_view(&participant),
+                participant.admitted,
+                participant.hidden,
+                request.now_ms,
+            );
             app.hub.touch(room.id);
             Ok(participant.participant_id)
         }

@@ -35,7 +35,8 @@ async fn list(
         None => Vec::new(),
         Some(live) => {
             let state = live.state();
-            let later = state.seats().map(|seat| &seat.view).filter(|view| Some(view.participant_id) > after);
+            let seen = state.seats().filter(|seat| !seat.hidden).map(|seat| &seat.view);
+            let later = seen.filter(|view| Some(view.participant_id) > after);
             later.take(page.limit as usize + 1).cloned().collect()
         }
     };

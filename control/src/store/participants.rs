@@ -46,6 +46,8 @@ pub struct ParticipantRecord {
     pub joined_at_ms: i64,
     /// Whether the media node may serve it.
     pub admitted: bool,
+    /// Whether it is not told to others.
+    pub hidden: bool,
 }
 
 /// What became of a join.

@@ -37,7 +37,7 @@ impl Kind {
     /// The most that a session may do.
     fn permissions(self) -> MediaPermissions {
         match self {
-            Self::Whip => MediaPermissions { subscribe: false, ..MediaPermissions::ALL },
+            Self::Whip => MediaPermissions { subscribe: false, data: false, ..MediaPermissions::ALL },
             Self::Whep => MediaPermissions { subscribe: true, ..MediaPermissions::default() },
         }
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use boltorezka_proto::call::MediaPermissions;
 use boltorezka_proto::{ErrorCode, ParticipantId, SessionId, UserId};
 
 use super::Kind;
@@ -33,7 +32,7 @@ pub const FIRST_GENERATION: u32 = 1;
 /// What [`presence::join_without_socket`] and [`calls::begin`] give; `malformed`, `unacceptable_offer`, `rate_limited`.
 pub async fn open(app: App, kind: Kind, claims: JoinClaims, offer: String) -> Result<Opened, ApiError> {
     let permissions = claims.permissions.and(kind.permissions());
-    if permissions == MediaPermissions::default() {
+    if permissions.is_nothing() {
         let right = if kind == Kind::Whip { "publish" } else { "subscribe" };
         return Err(ApiError::because(ErrorCode::Forbidden, format!("the token gives no right to {right}")));
     }

@@ -121,7 +121,8 @@ async fn a_room_of_texts_has_no_call_and_one_of_voices_no_pictures() {
     assert_eq!(socket.nack("call.offer", json!({ "room": "voice", "sdp": "v=0" })).await["code"], "not_joined");
     let (mut socket, id) = owner.in_room("voice").await;
     offer(&mut socket, "voice", "v=0").await;
-    let expected = MediaPermissions { subscribe: true, microphone: true, camera: false, screen: false };
+    let expected =
+        MediaPermissions { subscribe: true, microphone: true, camera: false, screen: false, data: true, hidden: false };
     assert_eq!(node.served(&id).unwrap().permissions, expected);
 }
 

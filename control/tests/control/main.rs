@@ -8,6 +8,7 @@ mod chat;
 mod common;
 mod gateway;
 mod health;
+mod inspection;
 mod presence;
 mod problems;
 mod revocation;

@@ -102,7 +102,7 @@ async fn a_publisher_is_answered_and_sits_in_the_room_like_anyone() {
 
     let (_, admit) = node.hear(|message| matches!(message, ControlMessage::Admit { .. })).await;
     let ControlMessage::Admit { admitted, offer, .. } = admit else { unreachable!() };
-    assert_eq!(admitted.permissions, MediaPermissions { subscribe: false, ..MediaPermissions::ALL });
+    assert_eq!(admitted.permissions, MediaPermissions { subscribe: false, data: false, ..MediaPermissions::ALL });
     assert_eq!(answer.body, format!("answer to {offer}"));
     assert!(!offer.contains("4489045141692799359"), "a session id of our own: {offer}");
     let id = admitted.participant_id.to_string();

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use boltorezka_proto::admission::{ControlMessage, MediaMessage};
 use boltorezka_proto::call::{ClientCallMessage, ServerCallMessage};
+use boltorezka_proto::data::{self, DataKind};
 use boltorezka_proto::rest::JoinTokenRequest;
 use boltorezka_proto::socket::{ClientFrame, ClientMessage};
 use boltorezka_proto::{DisplayName, MessageText, ParticipantId, RoomSlug, RoomTitle, Timestamp, TrackNumber};
@@ -22,6 +23,12 @@ pub fn messages(input: &[u8]) {
     again::<ParticipantId>(input);
     again::<TrackNumber>(input);
     again::<Timestamp>(input);
+    for kind in [DataKind::Reliable, DataKind::Lossy] {
+        if let Ok((header, payload)) = data::read_sent(kind, input) {
+            let again = data::write(&header, payload);
+            assert_eq!(data::read_sent(kind, &again).as_ref(), Ok(&(header, payload)));
+        }
+    }
     let text = String::from_utf8_lossy(input);
     if let Ok(slug) = RoomSlug::new(&text) {
         assert_eq!(RoomSlug::new(slug.as_str()).as_ref(), Ok(&slug));

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use boltorezka_media::egress::{Sealer, Via};
 use boltorezka_media::shard::{
-    Datagram, Offer, ShardCommand, ShardConfig, ShardCore, ShardEvent, TransportConfig, crypto_provider, exported_keys,
+    Datagram, Offer, ResumeKey, ShardCommand, ShardConfig, ShardCore, ShardEvent, TransportConfig, crypto_provider,
+    exported_keys,
 };
 use boltorezka_proto::admission::Admitted;
 use boltorezka_proto::call::MediaPermissions;
@@ -73,8 +74,9 @@ impl World {
             TransportConfig { candidates: vec![SHARD], certificate: certificate(), crypto: crypto_provider() };
         let mut random = fastrand::Rng::with_seed(1);
         let entropy = Box::new(move |bytes: &mut [u8]| random.fill(bytes));
+        let resume = ResumeKey::new(&[7; 32], 1, now);
         let config =
-            ShardConfig { shard: 0, shard_count: 2, epoch: 1, heard_max: 3, connections_max: 100, transport, entropy };
+            ShardConfig { shard: 0, shard_count: 2, resume, heard_max: 3, connections_max: 100, transport, entropy };
         let room = RoomId::generate();
         Self { now, shard: ShardCore::new(config, now), peers: Vec::new(), room, requests: 0 }
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use boltorezka_media::router::Needs;
 use boltorezka_media::rtp::{Codec, Descriptor, Format, LayerRates, Packet};
 use boltorezka_media::shard::{PeerMessage, ShardCommand, TrackAnnouncement};
 use boltorezka_proto::TrackNumber;
@@ -181,6 +182,8 @@ fn command(world: &mut World, who: usize, reader: &mut Reader<'_>) {
                 microphone: rights & 2 == 0,
                 camera: rights & 4 == 0,
                 screen: rights & 8 == 0,
+                data: rights & 16 == 0,
+                hidden: rights & 32 != 0,
             };
             world.shard.handle_command(world.now, ShardCommand::SetPermissions { participant_id, permissions });
         }
@@ -201,11 +204,20 @@ fn peer_message(world: &mut World, reader: &mut Reader<'_>) {
             muted: reader.byte() & 3 == 0,
             height: reader.word(),
             rids: (0..reader.below(9)).map(|rid| rid.to_string()).collect(),
+            chosen: (reader.byte() & 1 == 0).then(|| Format::plain(CODECS[reader.below(CODECS.len())])),
+            formats: (0..reader.below(9)).map(|_| Some(Format::plain(CODECS[reader.below(CODECS.len())]))).collect(),
             bitrates_bps: (0..reader.below(9)).map(|_| Some(LayerRates::single(reader.word().into()))).collect(),
             since: world.now,
         }),
         2 => PeerMessage::TrackGone { room, track: theirs },
-        3 => PeerMessage::Wanted { track: ours, encodings: reader.byte() },
+        3 => {
+            let needs = Needs {
+                encodings: reader.byte(),
+                bitrate_bps: reader.word().into(),
+                lacks_codec: reader.byte() & 1 == 0,
+            };
+            PeerMessage::Wanted { track: ours, needs }
+        }
         4 => PeerMessage::Keyframe { track: ours, encoding: reader.byte() },
         _ => {
             let codec = CODECS[reader.below(CODECS.len())];

@@ -67,7 +67,7 @@ pub struct Allocation {
 /// priority, then everybody more frames of it, then everybody the next resolution, and so on: under shortage the frame rate
 /// goes before the picture does. The first in line always gets its lowest: a link that is never used is never measured.
 pub fn allocate(budget: Budget, demands: &[Demand]) -> Vec<Allocation> {
-    let usable_bps = (budget.estimate_bps as f64 * USABLE_RATIO) as u64;
+    let usable_bps = usable_bps(budget.estimate_bps);
     let kept_bps = budget.sustained_bps.max(usable_bps);
     let mut given_bps = budget.reserved_bps;
     let ladders: Vec<_> = demands.iter().map(Demand::useful).collect();
@@ -119,6 +119,11 @@ pub fn allocate(budget: Budget, demands: &[Demand]) -> Vec<Allocation> {
         Allocation { layer: chosen.map(|rung| (rung.encoding, rung.layer)), reason }
     };
     demands.iter().zip(&ladders).zip(&steps).zip(&short).map(allocation).collect()
+}
+
+/// What is given out of an estimate.
+pub fn usable_bps(estimate_bps: u64) -> u64 {
+    (estimate_bps as f64 * USABLE_RATIO) as u64
 }
 
 impl Demand {

@@ -31,6 +31,12 @@ impl Hold {
             || estimate_bps as f64 > self.fell_at_bps as f64 * OTHER_LINK_RATIO
     }
 
+    /// How long it still lasts for a better picture, on the same link.
+    pub fn left(&self, now: Instant) -> Option<Duration> {
+        let until = self.fell_at? + self.length;
+        Some(until.saturating_duration_since(now)).filter(|left| !left.is_zero())
+    }
+
     /// It has a better picture.
     pub fn rose(&mut self, now: Instant) {
         self.rose_at = Some(now);
@@ -64,6 +70,7 @@ mod tests {
             now += Duration::from_secs(1);
             hold.fell(now, 1_000);
             let fell_at = now;
+            assert_eq!(hold.left(now), Some(hold.length));
             while !hold.allows(now, 1_000, false) {
                 now += Duration::from_secs(1);
             }

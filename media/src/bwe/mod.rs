@@ -12,7 +12,7 @@ mod rate;
 #[cfg(test)]
 mod tests;
 
-pub use allocator::{Allocation, Budget, Demand, LayerRate, allocate};
+pub use allocator::{Allocation, Budget, Demand, LayerRate, allocate, usable_bps};
 pub use estimator::Estimator;
 pub use feedback::{Feedback, FeedbackError, FeedbackReport, Statuses};
 pub use hold::Hold;

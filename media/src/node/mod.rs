@@ -3,6 +3,7 @@
 //! [`Registry`](registry::Registry) decides, `serve` moves bytes. A node takes one control connection at a time, the
 //! newest; without one its calls go on.
 
+mod inspections;
 mod load;
 pub mod registry;
 mod serve;

@@ -9,6 +9,7 @@ use boltorezka_proto::admission::{
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
 
+use super::inspections::Inspections;
 use super::load::{self, busy_ratio};
 use crate::router::Revoked;
 use crate::router::placement::{NoPlace, Placement};
@@ -34,6 +35,7 @@ pub struct Registry {
     is_draining: bool,
     applied_rev: u64,
     counters: BTreeMap<u8, Counters>,
+    inspections: Inspections,
 }
 
 /// What comes out.
@@ -101,6 +103,7 @@ impl Registry {
             is_draining: false,
             applied_rev: 0,
             counters: BTreeMap::new(),
+            inspections: Inspections::default(),
         }
     }
 
@@ -151,6 +154,9 @@ impl Registry {
                 self.revoke_where(|status| status.room == room, reason, output);
                 self.barrier(rev, output);
             }
+            ControlMessage::Inspect { request_id, room } => {
+                self.inspections.ask(self.link, request_id, room, self.shard_count, output);
+            }
             ControlMessage::Drain { deadline_ms } => self.drain(Some(deadline_ms), output),
             ControlMessage::Undrain {} => self.drain(None, output),
         }
@@ -188,6 +194,9 @@ impl Registry {
             }
             ShardEvent::Speaking { room, participant_ids } => {
                 output.messages.push(MediaMessage::Speaking { room, participant_ids });
+            }
+            ShardEvent::Inspected { request_id, inspection } => {
+                self.inspections.answer(shard, request_id, *inspection, output);
             }
             ShardEvent::Applied { rev: id } => self.pass_barrier(shard, id, output),
             ShardEvent::Counters(counters) => {

@@ -11,12 +11,14 @@ mod selector;
 pub mod slots;
 mod speakers;
 mod targets;
+mod wanted;
 
 pub use forwarder::{Forwarder, Source};
 pub use keyframes::{JITTER_MAX, KeyframeThrottle};
 pub use munger::{Munged, Munger};
 pub use revoked::Revoked;
 pub use speakers::Speakers;
+pub use wanted::{Needs, Wanted};
 
 /// Packets for tests.
 #[cfg(test)]

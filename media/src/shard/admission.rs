@@ -100,6 +100,7 @@ impl ShardCore {
             slots: Vec::new(),
             publications: None,
             call: Call::default(),
+            data: Box::default(),
             last_heard: now,
             deadline: None,
             estimate_bps: ESTIMATE_START_BPS,
@@ -192,6 +193,7 @@ impl ShardCore {
     /// Ends a participant now, and what it published on another shard: packets of it may still be on their way.
     pub(super) fn revoke(&mut self, now: Instant, participant_id: ParticipantId, reason: EndReason) {
         self.revoked.insert(participant_id);
+        self.forget_data(participant_id);
         let remote = self.tracks.values().filter(|track| track.participant_id == participant_id && !track.is_local());
         for number in remote.map(|track| track.number).collect::<Vec<_>>() {
             self.remove_track(now, number);
@@ -214,6 +216,9 @@ impl ShardCore {
             return;
         }
         connection.permissions = permissions;
+        if !permissions.subscribe {
+            connection.data.clear();
+        }
         connection.call.say(&ServerCallMessage::Welcome { participant_id, permissions });
         self.unpublish_forbidden(now, key);
         self.fill_slots(now, key);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use boltorezka_proto::call::{ServerCallMessage, ServerStateKind, SlotState, TrackInfo};
+use boltorezka_proto::call::{ServerCallMessage, ServerStateKind, SlotState, TrackInfo, WantedTrack};
 use str0m::channel::ChannelId;
 
 /// A state that is not acknowledged is sent again after this. The channel is reliable, so that this only matters when a
@@ -34,6 +34,7 @@ pub struct Call {
     pub quality: Option<ServerCallMessage>,
     tracks: Versioned,
     slots: Versioned,
+    wanted: Versioned,
     waiting: VecDeque<String>,
     heard: Allowance,
 }
@@ -86,6 +87,7 @@ impl Call {
         self.channel = Some(channel);
         self.tracks.changed = true;
         self.slots.changed = true;
+        self.wanted_restarted();
     }
 
     /// The channel is gone, and with it what waits.
@@ -116,11 +118,23 @@ impl Call {
         self.slots.changed = true;
     }
 
+    /// Notes that other encodings of the client's are wanted.
+    pub fn wanted_changed(&mut self) {
+        self.wanted.changed = true;
+    }
+
+    /// The client publishes other pictures, of which all encodings are wanted until it is told otherwise. A client that was told
+    /// nothing yet knows.
+    pub fn wanted_restarted(&mut self) {
+        self.wanted.changed |= self.wanted.rev > 0;
+    }
+
     /// The client has taken a state.
     pub fn acknowledge(&mut self, of: ServerStateKind, rev: u32) {
         let state = match of {
             ServerStateKind::Tracks => &mut self.tracks,
             ServerStateKind::Slots => &mut self.slots,
+            ServerStateKind::Wanted => &mut self.wanted,
         };
         if rev <= state.rev {
             state.acknowledged = state.acknowledged.max(rev);
@@ -132,7 +146,8 @@ impl Call {
         let is_open = self.channel.is_some();
         let tracks = (is_open && self.tracks.is_due(now)).then_some(ServerStateKind::Tracks);
         let slots = (is_open && self.slots.is_due(now)).then_some(ServerStateKind::Slots);
-        tracks.into_iter().chain(slots)
+        let wanted = (is_open && self.wanted.is_due(now)).then_some(ServerStateKind::Wanted);
+        tracks.into_iter().chain(slots).chain(wanted)
     }
 
     /// Queues the room's tracks under their revision.
@@ -145,6 +160,12 @@ impl Call {
     pub fn say_slots(&mut self, now: Instant, slots: Vec<SlotState>) {
         let rev = self.slots.take(now);
         self.say(&ServerCallMessage::Slots { rev, slots });
+    }
+
+    /// Queues what is wanted of the client's pictures under its revision.
+    pub fn say_wanted(&mut self, now: Instant, tracks: Vec<WantedTrack>) {
+        let rev = self.wanted.take(now);
+        self.say(&ServerCallMessage::Wanted { rev, tracks });
     }
 
     /// Queues a message. Nothing is queued before the channel is open.

@@ -8,6 +8,7 @@ use boltorezka_proto::{ParticipantId, RoomId, TrackNumber, call::MediaPermission
 use str0m::media::{Mid, Pt, Rid};
 
 use super::call::Call;
+use super::data::DataChannels;
 use super::demux::Reach;
 use super::transport::Transport;
 use crate::bwe::Hold;
@@ -51,6 +52,8 @@ pub struct Connection {
     pub publications: Option<Vec<Publication>>,
     /// The in-call conversation.
     pub call: Call,
+    /// Data messages, which few send: it lies elsewhere.
+    pub data: Box<DataChannels>,
     /// When a datagram of it came last.
     pub last_heard: Instant,
     /// The entry in the timer wheel that counts.
@@ -111,6 +114,8 @@ pub struct Slot {
     pub subscribed: Vec<TrackNumber>,
     /// Why it has the layer it has.
     pub reason: LayerReason,
+    /// What it could take of the link, in bits per second.
+    pub takes_bps: u64,
     /// Keeps it from rising again too soon after it fell back.
     pub hold: Hold,
 }
@@ -131,6 +136,7 @@ impl Slot {
             forwarder,
             subscribed: Vec::new(),
             reason: LayerReason::Best,
+            takes_bps: 0,
             hold: Hold::default(),
         }
     }

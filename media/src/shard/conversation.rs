@@ -6,6 +6,7 @@ use boltorezka_proto::call::{
     CHANNEL_LABEL, ClientCallMessage, ClientStateKind, MESSAGE_BYTES_MAX, Publication, ServerCallMessage,
     ServerStateKind, SlotMode, SlotWish, TrackInfo,
 };
+use boltorezka_proto::data::DataKind;
 use str0m::channel::ChannelId;
 
 use super::connection::{Connection, SECTIONS_MAX};
@@ -22,6 +23,9 @@ impl ShardCore {
     /// The client opened a data channel. Others than ours are ignored.
     pub(super) fn channel_opened(&mut self, now: Instant, key: ConnectionKey, channel: ChannelId, label: &str) {
         let Some(connection) = self.connections.get_mut(key) else { return };
+        if let Some(kind) = DataKind::of_label(label) {
+            return connection.data.open(kind, channel);
+        }
         if label != CHANNEL_LABEL || connection.call.channel.is_some() {
             return;
         }
@@ -70,9 +74,9 @@ impl ShardCore {
 
     /// A data channel is gone. The client may open ours again, and is then told everything again.
     pub(super) fn channel_closed(&mut self, key: ConnectionKey, channel: ChannelId) {
-        if let Some(connection) = self.connections.get_mut(key)
-            && connection.call.channel == Some(channel)
-        {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.data.close(channel);
+        if connection.call.channel == Some(channel) {
             connection.call.close();
         }
     }
@@ -80,6 +84,9 @@ impl ShardCore {
     /// The client said something. What is malformed or not allowed is answered with the reason, and changes nothing.
     pub(super) fn hear(&mut self, now: Instant, key: ConnectionKey, channel: ChannelId, data: &[u8]) {
         let Some(connection) = self.connections.get(key) else { return };
+        if let Some(kind) = connection.data.kind_of(channel) {
+            return self.take_data(now, key, kind, data);
+        }
         if connection.call.channel != Some(channel) {
             return self.counters.drop("unknown_channel");
         }
@@ -147,15 +154,29 @@ impl ShardCore {
                     let slots = self.slot_states(connection);
                     self.with_call(key, |call| call.say_slots(now, slots));
                 }
+                ServerStateKind::Wanted => {
+                    let Some(connection) = self.connections.get(key) else { return };
+                    let tracks = self.wanted_tracks(connection);
+                    self.with_call(key, |call| call.say_wanted(now, tracks));
+                }
             }
         }
-        let Some(Connection { call, transport, .. }) = self.connections.get_mut(key) else { return };
+        let Some(Connection { call, data, transport, .. }) = self.connections.get_mut(key) else { return };
+        if let Some(refused) = data.take_refusals(now) {
+            call.say(&refused);
+        }
         call.flush(|channel, text| transport.write_text(channel, text));
+        // After the call, so that it never waits for more than was on its way already.
+        if !call.is_waiting() {
+            data.flush(|channel, message| transport.write_data(channel, message));
+        }
     }
 
     /// Marks the connections that have something to say.
     pub(super) fn find_speakable(&mut self, now: Instant) {
-        let has_news = |connection: &Connection| connection.call.is_waiting() || connection.call.due(now).count() > 0;
+        let has_news = |Connection { call, data, .. }: &Connection| {
+            call.is_waiting() || data.is_waiting() || call.due(now).count() > 0
+        };
         let keys: Vec<_> =
             self.connections.iter().filter(|(_, connection)| has_news(connection)).map(|(key, _)| key).collect();
         for key in keys {

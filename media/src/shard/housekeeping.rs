@@ -102,6 +102,7 @@ impl ShardCore {
         for key in watching.map(|(key, _)| key).collect::<Vec<_>>() {
             self.allocate_layers(now, key);
         }
+        self.tell_publishers(now);
     }
 
     fn look_for_speakers(&mut self, now: Instant) {

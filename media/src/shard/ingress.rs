@@ -17,7 +17,7 @@ use super::track::Origin;
 use super::transport::TransportEvent;
 use super::{ConnectionKey, Datagram, ShardCore};
 use crate::egress::Via;
-use crate::router::{Forwarder, Munger};
+use crate::router::{Forwarder, Munger, Source};
 use crate::rtp::Packet;
 use crate::tcp::TcpId;
 
@@ -191,7 +191,12 @@ impl ShardCore {
         packet.encoding = encoding;
         let room = track.room;
         let source = track.source;
-        if track.count(encoding, packet.descriptor.layer, packet.payload.len(), now) {
+        let began = track.count(encoding, packet.descriptor.layer, packet.payload.len(), now);
+        let recoded = track.note_format(encoding, packet.format);
+        if recoded {
+            self.begin_anew(Source { track: number, encoding });
+        }
+        if recoded || began {
             self.encodings_changed(now, number);
         }
         if source == TrackSource::Microphone && !self.is_heard(now, room, number, &packet) {
@@ -231,7 +236,9 @@ impl ShardCore {
         for shard in 0..self.config.shard_count {
             let is_wanted = match track.source {
                 TrackSource::Microphone => room.is_interesting_to(shard),
-                _ => wanted_by.get(usize::from(shard)).is_some_and(|mask| mask & (1 << (packet.encoding & 7)) != 0),
+                _ => wanted_by
+                    .get(usize::from(shard))
+                    .is_some_and(|needs| needs.encodings & (1 << (packet.encoding & 7)) != 0),
             };
             if is_wanted && shard != self.config.shard {
                 self.counters.packets_relayed += 1;

@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 
 use boltorezka_proto::admission::{Admitted, ParticipantStatus};
 use boltorezka_proto::call::{EndReason, MediaPermissions, TrackSource};
+use boltorezka_proto::data::DataKind;
+use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId, TrackNumber};
 
+use super::data::DataMessage;
 use super::offer::Offer;
 use super::resume::ResumeGrant;
-use crate::rtp::{LayerRates, Packet};
+use crate::router::Needs;
+use crate::rtp::{Format, LayerRates, Packet};
 
 /// From the node to a shard.
 #[derive(Debug)]
@@ -50,6 +54,13 @@ pub enum ShardCommand {
         participant_id: ParticipantId,
         /// All its rights from now on.
         permissions: MediaPermissions,
+    },
+    /// Answered with [`ShardEvent::Inspected`].
+    Inspect {
+        /// Comes back.
+        request_id: u64,
+        /// One room only.
+        room: Option<RoomId>,
     },
     /// Answered with [`ShardEvent::Applied`] when all commands before it have taken effect.
     Barrier {
@@ -95,6 +106,13 @@ pub enum ShardEvent {
         /// Without the silent.
         participant_ids: Vec<ParticipantId>,
     },
+    /// What the shard does with its connections.
+    Inspected {
+        /// The request's.
+        request_id: u64,
+        /// All of it.
+        inspection: Box<MediaInspection>,
+    },
     /// All commands before the barrier have taken effect.
     Applied {
         /// The barrier's.
@@ -104,7 +122,7 @@ pub enum ShardEvent {
     Counters(Counters),
 }
 
-/// From one shard to another. All but packets must arrive; they are kept until there is room.
+/// From one shard to another. All but packets and lossy data must arrive; they are kept until there is room.
 #[derive(Debug, Clone)]
 pub enum PeerMessage {
     /// The sender has participants in the room, or has none any more.
@@ -123,12 +141,12 @@ pub enum PeerMessage {
         /// Its number.
         track: TrackNumber,
     },
-    /// The encodings of the receiver's track that the sender's subscribers need, as a bit mask.
+    /// What the sender's subscribers need of a track of the receiver's.
     Wanted {
         /// Its number.
         track: TrackNumber,
-        /// Bit `n` for encoding `n`.
-        encodings: u8,
+        /// All of it.
+        needs: Needs,
     },
     /// A subscriber of the sender's needs a keyframe.
     Keyframe {
@@ -137,6 +155,8 @@ pub enum PeerMessage {
         /// Of this encoding.
         encoding: u8,
     },
+    /// Somebody's data, for those whom it names. A lossy one may be dropped; a reliable one may lose its contents.
+    Data(DataMessage),
     /// A packet of a track of the sender's.
     Packet {
         /// The track's room.
@@ -144,6 +164,24 @@ pub enum PeerMessage {
         /// The envelope.
         packet: Packet,
     },
+}
+
+impl PeerMessage {
+    /// Whether it may be dropped when its receiver is busy.
+    pub fn is_lossy(&self) -> bool {
+        match self {
+            Self::Packet { .. } => true,
+            Self::Data(message) => message.kind == DataKind::Lossy,
+            _ => false,
+        }
+    }
+
+    /// Gives up the contents of data: whom it is for will be told that it is missing.
+    pub fn lose_data(&mut self) {
+        if let Self::Data(message) = self {
+            message.contents = None;
+        }
+    }
 }
 
 /// A track as other shards need to know it.
@@ -163,6 +201,10 @@ pub struct TrackAnnouncement {
     pub height: u32,
     /// `a=rid` of each encoding, empty without simulcast.
     pub rids: Vec<String>,
+    /// The format that its publisher chose, once known.
+    pub chosen: Option<Format>,
+    /// What each encoding's pictures are coded with, once known.
+    pub formats: Vec<Option<Format>>,
     /// Bits per second of each encoding's layers; `None` while it is not sent.
     pub bitrates_bps: Vec<Option<LayerRates>>,
     /// When it was published: the order of arrival.

@@ -5,8 +5,8 @@
 //! simulation. [`thread`] is the loop that drives it on a real socket.
 //!
 //! Its parts, by concern: `admission` (who is here), `ingress` (a packet's way in), `egress` (its way out), `publishing`
-//! (tracks), `subscribing` (slots and layers), `asking` (for keyframes), `conversation` (in-call messages), `relay` (other shards),
-//! `housekeeping` (what time brings).
+//! (tracks), `subscribing` (slots and layers), `asking` (for keyframes), `conversation` (in-call messages), `deliver` (data
+//! messages), `wanting` (what publishers are told), `relay` (other shards), `housekeeping` (what time brings).
 
 mod admission;
 mod asking;
@@ -15,6 +15,8 @@ mod connection;
 mod contain;
 mod conversation;
 mod credentials;
+mod data;
+mod deliver;
 mod demux;
 mod dtls;
 mod egress;
@@ -22,6 +24,7 @@ mod extensions;
 mod formats;
 mod housekeeping;
 mod ingress;
+mod inspecting;
 mod messages;
 mod offer;
 mod publishing;
@@ -35,6 +38,7 @@ pub mod thread;
 mod timers;
 mod track;
 mod transport;
+mod wanting;
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
@@ -197,6 +201,10 @@ impl ShardCore {
             ShardCommand::Revoke { participant_id, reason } => self.revoke(now, participant_id, reason),
             ShardCommand::SetPermissions { participant_id, permissions } => {
                 self.set_permissions(now, participant_id, permissions);
+            }
+            ShardCommand::Inspect { request_id, room } => {
+                let inspection = Box::new(self.inspect(now, room));
+                self.events.push_back(ShardEvent::Inspected { request_id, inspection });
             }
             ShardCommand::Barrier { rev } => self.events.push_back(ShardEvent::Applied { rev }),
         }

@@ -11,7 +11,7 @@ use super::connection::{Connection, SECTIONS_MAX, Section};
 use super::messages::PeerMessage;
 use super::track::{Encoding, Origin, Track};
 use super::{ConnectionKey, ShardCore};
-use crate::router::KeyframeThrottle;
+use crate::router::{KeyframeThrottle, Needs};
 
 /// A track of a client that does not say what it publishes is withdrawn when nothing came for this long.
 const WITHDRAW_AFTER: Duration = Duration::from_secs(5);
@@ -153,6 +153,7 @@ impl ShardCore {
             next_number(self.config.shard, &mut self.track_counter, |number| !self.tracks.contains_key(&number));
         section.track = Some(number);
         connection.status_changed = true;
+        connection.call.wanted_restarted();
         let track = Track {
             number,
             room: connection.room,
@@ -166,13 +167,15 @@ impl ShardCore {
             origin: Origin::Local {
                 connection: key,
                 mid: section.mid,
-                wanted_by: vec![0; usize::from(self.config.shard_count)],
+                wanted: Box::default(),
+                wanted_by: vec![Needs::default(); usize::from(self.config.shard_count)],
                 keyframes: KeyframeThrottle::default(),
             },
             histories: Vec::new(),
             turn: Vec::new(),
             subscriptions: Vec::new(),
-            wanted: 0,
+            chosen: None,
+            needs: Needs::default(),
         };
         let room = track.room;
         self.add_track(now, track);
@@ -245,7 +248,12 @@ impl ShardCore {
             for section in &connection.sections {
                 let last_packet = section.last_packet.unwrap_or(now);
                 if now.saturating_duration_since(last_packet) >= WITHDRAW_AFTER {
-                    silent.extend(section.track);
+                    // One that was told to rest is as silent as it should be.
+                    let is_resting = |number: &TrackNumber| {
+                        let track = self.tracks.get(number);
+                        track.is_some_and(|track| track.encodings.iter().any(Encoding::is_resting))
+                    };
+                    silent.extend(section.track.filter(|number| !is_resting(number)));
                 }
             }
         }

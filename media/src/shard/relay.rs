@@ -8,24 +8,19 @@ use super::ShardCore;
 use super::messages::{PeerMessage, TrackAnnouncement};
 use super::room::Room;
 use super::track::{Encoding, Origin, Track};
-use crate::router::Source;
-use crate::rtp::LayerRates;
+use crate::router::{Needs, Source};
+use crate::rtp::{Format, LayerRates};
 
 impl ShardCore {
     /// Takes a message of another shard of the node.
     pub fn handle_peer(&mut self, now: Instant, from: u8, message: PeerMessage) {
         match message {
             PeerMessage::Packet { room, packet } => self.take_relayed(now, room, packet),
+            PeerMessage::Data(message) => self.take_relayed_data(&message),
             PeerMessage::Interest { room, interested } => self.note_interest(from, room, interested),
             PeerMessage::Track(announcement) => self.note_track(now, from, announcement),
             PeerMessage::TrackGone { track, .. } => self.remove_track(now, track),
-            PeerMessage::Wanted { track, encodings } => {
-                if let Some(Track { origin: Origin::Local { wanted_by, .. }, .. }) = self.tracks.get_mut(&track)
-                    && let Some(wanted) = wanted_by.get_mut(usize::from(from))
-                {
-                    *wanted = encodings;
-                }
-            }
+            PeerMessage::Wanted { track, needs } => self.wanted_by(from, track, needs),
             PeerMessage::Keyframe { track, encoding } => {
                 if self.tracks.get(&track).is_some_and(Track::is_local) {
                     self.need_keyframe(now, Source { track, encoding });
@@ -71,7 +66,7 @@ impl ShardCore {
                 if let Origin::Local { wanted_by, .. } = &mut track.origin
                     && let Some(wanted) = wanted_by.get_mut(usize::from(from))
                 {
-                    *wanted = 0;
+                    *wanted = Needs::default();
                 }
             }
             return;
@@ -89,11 +84,13 @@ impl ShardCore {
         if self.revoked.contains(announcement.participant_id) {
             return;
         }
-        let encoding = |bitrates_bps: &Option<LayerRates>| Encoding::announced(*bitrates_bps, now);
-        let encodings: Vec<_> = announcement.bitrates_bps.iter().map(encoding).collect();
+        let encoding = |(bitrates_bps, format): (&Option<LayerRates>, &Option<Format>)| {
+            Encoding::announced(*bitrates_bps, *format, now)
+        };
+        let encodings: Vec<_> = announcement.bitrates_bps.iter().zip(&announcement.formats).map(encoding).collect();
         let number = announcement.track;
         let Some(track) = self.tracks.get_mut(&number) else {
-            let TrackAnnouncement { track, room, participant_id, source, muted, height, rids, since, .. } =
+            let TrackAnnouncement { track, room, participant_id, source, muted, height, rids, since, chosen, .. } =
                 announcement;
             let origin = Origin::Remote { shard: from };
             let (number, subscriptions) = (track, Vec::new());
@@ -111,7 +108,8 @@ impl ShardCore {
                 since,
                 origin,
                 subscriptions,
-                wanted: 0,
+                chosen,
+                needs: Needs::default(),
             };
             return self.add_track(now, track);
         };
@@ -120,6 +118,8 @@ impl ShardCore {
         }
         let was_muted = std::mem::replace(&mut track.muted, announcement.muted);
         track.height = announcement.height;
+        track.chosen = announcement.chosen;
+        let recoded = track.recoded(&encodings);
         let is_active = |encoding: &Encoding| encoding.last_packet.is_some();
         let active_changed = !track.encodings.iter().map(is_active).eq(encodings.iter().map(is_active));
         track.encodings = encodings;
@@ -130,7 +130,10 @@ impl ShardCore {
             }
             self.track_changed(now, number, room);
         }
-        if active_changed {
+        for &encoding in &recoded {
+            self.begin_anew(Source { track: number, encoding });
+        }
+        if active_changed || !recoded.is_empty() {
             self.encodings_changed(now, number);
         }
     }

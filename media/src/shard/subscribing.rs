@@ -6,11 +6,10 @@ use boltorezka_proto::call::{LayerReason, SlotState, TrackSource};
 use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
 
 use super::connection::{Connection, SECTIONS_MAX, Slot};
-use super::messages::PeerMessage;
 use super::room::Room;
-use super::track::{Origin, Subscription, Track};
+use super::track::{Subscription, Track};
 use super::{ConnectionKey, ShardCore};
-use crate::bwe::{Allocation, Budget, Demand, Hold, allocate};
+use crate::bwe::{Allocation, Budget, Demand, Hold, allocate, usable_bps};
 use crate::egress::{Stream, StreamConfig};
 use crate::router::slots::{Wish, assign};
 use crate::router::{Forwarder, Source};
@@ -23,8 +22,10 @@ pub const INITIAL_SEQUENCE_MASK: u32 = 0x7fff;
 const UPGRADE_GAP: Duration = Duration::from_millis(700);
 /// What one voice takes: Opus at 32 kb/s with headers.
 const VOICE_BPS: u64 = 50_000;
+/// A slot takes this at least: a picture the size of a stamp.
+const TAKES_BPS_MIN: u64 = 50_000;
 /// The estimator is told what to look for in steps of this.
-const DESIRED_BPS_STEP: u64 = 1_000_000;
+pub const DESIRED_BPS_STEP: u64 = 1_000_000;
 /// It looks for this at least, so that a camera that is switched on finds room.
 const DESIRED_BPS_MIN: u64 = 3_000_000;
 
@@ -160,24 +161,6 @@ impl ShardCore {
         }
     }
 
-    /// Tells the publisher's shard which encodings this shard's subscribers need.
-    fn update_wanted(&mut self, number: TrackNumber) {
-        let Some(track) = self.tracks.get(&number) else { return };
-        let Origin::Remote { shard } = track.origin else { return };
-        let slots = track
-            .subscriptions
-            .iter()
-            .filter_map(|subscription| self.connections.get(subscription.connection)?.slots.get(subscription.slot));
-        let sources = slots.flat_map(|slot| [slot.forwarder.current(), slot.forwarder.target()]).flatten();
-        let encodings = sources
-            .filter(|source| source.track == number)
-            .fold(0_u8, |mask, source| mask | (1 << (source.encoding & 7)));
-        let Some(track) = self.tracks.get_mut(&number) else { return };
-        if std::mem::replace(&mut track.wanted, encodings) != encodings {
-            self.peer_messages.push((shard, PeerMessage::Wanted { track: number, encodings }));
-        }
-    }
-
     /// Takes a connection off all tracks.
     pub(super) fn unsubscribe_all(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
@@ -228,12 +211,10 @@ impl ShardCore {
         let demands: Vec<_> = video.iter().filter_map(|&index| self.demand(connection.slots.get(index)?)).collect();
         let voices = connection.slots.iter().filter(|slot| !slot.is_video && slot.track.is_some()).count() as u64;
         let best: u64 = demands.iter().filter_map(|demand| demand.ladder.last()).map(|rung| rung.bitrate_bps).sum();
-        let budget = Budget {
-            estimate_bps: connection.sender.estimate_bps(),
-            sustained_bps: connection.sender.sustained_bps(),
-            reserved_bps: self.sound_bps(connection) + connection.sender.resent_bps(now),
-        };
-        let allocations = allocate(budget, &demands);
+        let reserved_bps = self.sound_bps(connection) + connection.sender.resent_bps(now);
+        let (estimate_bps, sustained_bps) = (connection.sender.estimate_bps(), connection.sender.sustained_bps());
+        let allocations = allocate(Budget { estimate_bps, sustained_bps, reserved_bps }, &demands);
+        let left_bps = usable_bps(estimate_bps).saturating_sub(reserved_bps);
 
         if let Some(connection) = self.connections.get_mut(key) {
             let desired_bps = (best + voices * VOICE_BPS).max(DESIRED_BPS_MIN);
@@ -241,6 +222,20 @@ impl ShardCore {
             let steps = desired_bps.div_ceil(DESIRED_BPS_STEP);
             if std::mem::replace(&mut connection.desired_steps, steps) != steps {
                 connection.sender.set_desired_bps(steps * DESIRED_BPS_STEP);
+            }
+        }
+        let rate = |allocation: &Allocation, demand: &Demand| {
+            demand.place(allocation.layer).and_then(|place| demand.ladder.get(place)).map_or(0, |rung| rung.bitrate_bps)
+        };
+        let given: Vec<u64> =
+            allocations.iter().zip(&demands).map(|(allocation, demand)| rate(allocation, demand)).collect();
+        if let Some(connection) = self.connections.get_mut(key) {
+            for (&index, own_bps) in video.iter().zip(&given) {
+                let others_bps = given.iter().sum::<u64>() - own_bps;
+                if let Some(slot) = connection.slots.get_mut(index) {
+                    // However little that is: what is first in line always gets something.
+                    slot.takes_bps = left_bps.saturating_sub(others_bps).max(TAKES_BPS_MIN);
+                }
             }
         }
         for ((&index, allocation), demand) in video.iter().zip(allocations).zip(&demands) {
@@ -257,7 +252,7 @@ impl ShardCore {
         if measured.is_empty() { 0 } else { measured.iter().sum::<u64>() + VOICE_BPS }
     }
 
-    fn demand(&self, slot: &Slot) -> Option<Demand> {
+    pub(super) fn demand(&self, slot: &Slot) -> Option<Demand> {
         let track = slot.track.and_then(|number| self.tracks.get(&number));
         let by_source = match track.map(|track| track.source) {
             Some(TrackSource::Screen) => 2,
@@ -291,6 +286,9 @@ impl ShardCore {
         let mut layer = allocation.layer.filter(|_| slot.track.is_some());
         let mut reason = allocation.reason;
         let encoding = |chosen: Option<(u8, Layer)>| chosen.map(|(encoding, _)| encoding);
+        let wanted = usize::from(encoding(layer).unwrap_or(0));
+        let format = slot.track.and_then(|number| self.tracks.get(&number)?.encodings.get(wanted)?.format);
+        let lacks_codec = format.is_some_and(|format| slot.lacks(format));
         let places = (demand.place(before), demand.place(layer));
         if before.is_some() && places.1 > places.0 {
             let same_picture = encoding(before) == encoding(layer);
@@ -307,7 +305,8 @@ impl ShardCore {
         } else if places.1 < places.0 && matches!(reason, LayerReason::Bandwidth | LayerReason::Paused) {
             slot.hold.fell(now, estimate_bps);
         }
-        if std::mem::replace(&mut slot.reason, reason) != reason {
+        let told = if lacks_codec { LayerReason::Codec } else { reason };
+        if std::mem::replace(&mut slot.reason, told) != told {
             connection.call.slots_changed();
         }
         // A track that sends nothing just now goes on in its slot when it sends again.

@@ -23,6 +23,9 @@ const COMMAND_QUEUE: usize = 4096;
 /// Batches of messages that may wait at a shard, from all others together. When it is full, packets are dropped and
 /// counted; everything else waits at the sender.
 const PEER_QUEUE_BATCHES: usize = 256;
+/// Messages that wait for a shard that does not take its batches, before data among them is given up: so many come in a
+/// few seconds, and a shard that hangs for so long brings its node down.
+const WAITING_WITH_DATA_MAX: usize = 4096;
 /// Events that wait for the node. When it is full the shard keeps them and tries again in its next turn.
 pub const EVENT_QUEUE: usize = 4096;
 
@@ -296,8 +299,11 @@ impl Outbox {
             if let Err((_, refused)) = shard.try_batch((own, std::mem::take(messages))) {
                 let before = refused.len();
                 *messages = refused;
-                messages.retain(|message| !matches!(message, PeerMessage::Packet { .. }));
+                messages.retain(|message| !message.is_lossy());
                 core.counters_mut().drop_many("peer_queue_full", (before - messages.len()) as u64);
+                if messages.len() > WAITING_WITH_DATA_MAX {
+                    messages.iter_mut().for_each(PeerMessage::lose_data);
+                }
             }
         }
     }

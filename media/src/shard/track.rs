@@ -10,12 +10,15 @@ use super::ConnectionKey;
 use super::messages::TrackAnnouncement;
 use crate::bwe::LayerRate;
 use crate::egress::History;
-use crate::router::KeyframeThrottle;
-use crate::rtp::{Layer, LayerRates, Packet};
+use crate::router::{KeyframeThrottle, Needs, Wanted};
+use crate::rtp::{Format, Layer, LayerRates, Packet};
 
 /// An encoding that sent nothing for this long is not offered to subscribers. Screens at a standstill send a picture
 /// each second or so.
 const ENCODING_SILENT_AFTER: Duration = Duration::from_millis(2500);
+/// An encoding that rested and is wanted again begins within this: a round trip and an encoder's start. One that does not is
+/// not offered any more, until it is sent.
+const STARTS_WITHIN: Duration = Duration::from_secs(5);
 /// Weight of the newest second in an encoding's rate.
 const RATE_SMOOTHING: f64 = 0.5;
 /// Rate of an encoding that was not measured yet: that of a thumbnail, and four times as much for each larger one.
@@ -52,8 +55,10 @@ pub struct Track {
     pub turn: Vec<Packet>,
     /// The slots on this shard that may forward it.
     pub subscriptions: Vec<Subscription>,
-    /// For tracks of other shards: the encodings that were last asked for.
-    pub wanted: u8,
+    /// The format of its pictures that its publisher chose, before it was asked for another.
+    pub chosen: Option<Format>,
+    /// For tracks of other shards: what was last asked for.
+    pub needs: Needs,
 }
 
 /// Where a track's packets come from.
@@ -65,8 +70,10 @@ pub enum Origin {
         connection: ConnectionKey,
         /// Its section.
         mid: Mid,
-        /// For each other shard, the encodings that it needs, as a bit mask.
-        wanted_by: Vec<u8>,
+        /// What the publisher is told to send.
+        wanted: Box<Wanted>,
+        /// For each other shard, what it needs.
+        wanted_by: Vec<Needs>,
         /// Keyframe requests towards the publisher.
         keyframes: KeyframeThrottle,
     },
@@ -93,13 +100,50 @@ pub struct Encoding {
     pub bitrates_bps: Option<LayerRates>,
     /// When a packet came last; `None` when it is silent.
     pub last_packet: Option<Instant>,
+    /// What its pictures are coded with.
+    pub format: Option<Format>,
     bytes: LayerRates,
+    rest: Rest,
+}
+
+/// Why an encoding is not sent, and what may be hoped for.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+enum Rest {
+    /// It is sent, or its client does not send it by itself: then it is not offered.
+    #[default]
+    No,
+    /// Its client was told that nobody wants it. It is offered, with the rates that it had, and comes when it is wanted.
+    Told,
+    /// It is wanted again, since then.
+    Asked(Instant),
+    /// It came, within this measuring interval: what that would measure is no rate of it.
+    Began,
 }
 
 impl Encoding {
     /// An encoding of another shard's track, with the rates that were announced; `None` while it is silent.
-    pub fn announced(bitrates_bps: Option<LayerRates>, now: Instant) -> Self {
-        Self { bitrates_bps, last_packet: bitrates_bps.map(|_| now), bytes: LayerRates::default() }
+    pub fn announced(bitrates_bps: Option<LayerRates>, format: Option<Format>, now: Instant) -> Self {
+        Self { bitrates_bps, format, last_packet: bitrates_bps.map(|_| now), ..Self::default() }
+    }
+
+    /// Whether it is sent, or would be for who asks.
+    pub fn is_offered(&self) -> bool {
+        self.last_packet.is_some() || self.rest != Rest::No
+    }
+
+    /// Whether it was told to rest.
+    pub fn is_resting(&self) -> bool {
+        self.last_packet.is_none() && self.rest != Rest::No
+    }
+
+    /// Notes what its client is told.
+    pub fn set_wanted(&mut self, now: Instant, is_wanted: bool) {
+        self.rest = match (self.rest, is_wanted) {
+            (Rest::No, false) if self.last_packet.is_none() => Rest::No,
+            (_, false) => Rest::Told,
+            (Rest::Told, true) => Rest::Asked(now),
+            (rest, _) => rest,
+        };
     }
 }
 
@@ -116,7 +160,7 @@ impl Track {
 
     /// What other shards are told of it.
     pub fn announcement(&self) -> TrackAnnouncement {
-        let rate = |encoding: &Encoding| encoding.last_packet.map(|_| encoding.bitrates_bps.unwrap_or_default());
+        let rate = |encoding: &Encoding| encoding.is_offered().then(|| encoding.bitrates_bps.unwrap_or_default());
         TrackAnnouncement {
             track: self.number,
             room: self.room,
@@ -125,6 +169,8 @@ impl Track {
             muted: self.muted,
             height: self.height,
             rids: self.rids.clone(),
+            chosen: self.chosen,
+            formats: self.encodings.iter().map(|encoding| encoding.format).collect(),
             bitrates_bps: self.encodings.iter().map(rate).collect(),
             since: self.since,
         }
@@ -141,7 +187,32 @@ impl Track {
     pub fn count(&mut self, encoding: u8, layer: Layer, length: usize, now: Instant) -> bool {
         let Some(encoding) = self.encodings.get_mut(usize::from(encoding)) else { return false };
         encoding.bytes.add(layer, length as u64);
-        encoding.last_packet.replace(now).is_none()
+        let was_silent = encoding.last_packet.replace(now).is_none();
+        if let Rest::Asked(_) = encoding.rest {
+            encoding.rest = Rest::Began;
+        }
+        was_silent
+    }
+
+    /// Notes what a packet's pictures are coded with; says whether that is new. What was asked for is not the publisher's
+    /// choice.
+    pub fn note_format(&mut self, encoding: u8, format: Format) -> bool {
+        let Some(encoding) = self.encodings.get_mut(usize::from(encoding)) else { return false };
+        if encoding.format == Some(format) || !self.source.is_video() {
+            return false;
+        }
+        encoding.format = Some(format);
+        let is_asked_for = matches!(&self.origin, Origin::Local { wanted, .. } if wanted.falls_back());
+        if !is_asked_for {
+            self.chosen = Some(format);
+        }
+        true
+    }
+
+    /// The encodings that the client does not send by itself, as a bit mask.
+    pub fn idle_encodings(&self) -> u8 {
+        let encodings = self.encodings.iter().enumerate();
+        encodings.filter(|(_, encoding)| !encoding.is_offered()).fold(0, |mask, (index, _)| mask | (1 << (index & 7)))
     }
 
     /// Keeps a packet for retransmission, where somebody receives it.
@@ -162,10 +233,28 @@ impl Track {
         self.histories.iter_mut().for_each(|history| history.expire(now));
         for encoding in &mut self.encodings {
             let measured_bps = std::mem::take(&mut encoding.bytes).times(8.0 / interval.as_secs_f64().max(0.001));
+            if let Rest::Asked(since) = encoding.rest
+                && now.saturating_duration_since(since) > STARTS_WITHIN
+            {
+                encoding.rest = Rest::No;
+                fell_silent = true;
+            }
             let Some(last_packet) = encoding.last_packet else { continue };
+            let is_quiet = now.saturating_duration_since(last_packet) > ENCODING_SILENT_AFTER;
+            match encoding.rest {
+                Rest::No => {}
+                Rest::Began => {
+                    encoding.rest = Rest::No;
+                    continue;
+                }
+                Rest::Told | Rest::Asked(_) => {
+                    encoding.last_packet = encoding.last_packet.filter(|_| !is_quiet);
+                    continue;
+                }
+            }
             let before = encoding.bitrates_bps.unwrap_or(measured_bps);
             encoding.bitrates_bps = Some(before.towards(&measured_bps, RATE_SMOOTHING));
-            if now.saturating_duration_since(last_packet) > ENCODING_SILENT_AFTER && self.source.is_video() {
+            if is_quiet && self.source.is_video() {
                 encoding.last_packet = None;
                 fell_silent = true;
             }
@@ -179,7 +268,7 @@ impl Track {
         sent.filter_map(|encoding| encoding.bitrates_bps).map(|rates| rates.total()).sum()
     }
 
-    /// The encodings that are sent now, by rising rate, each with its layers.
+    /// The encodings that are sent now, or would be for who asks, by rising rate, each with its layers.
     pub fn ladder(&self) -> Vec<LayerRate> {
         let known = self.encodings.iter().enumerate().map(|(index, encoding)| {
             let assumed_bps = BITRATE_ASSUMED_BPS << (2 * index.min(8));
@@ -190,7 +279,7 @@ impl Track {
         known.sort_by_key(|(_, rates)| rates.total());
         // The silent count for the heights: the middle of three stays half as high as the largest.
         let largest = known.len().saturating_sub(1);
-        let is_sent = |index: usize| self.encodings.get(index).is_some_and(|encoding| encoding.last_packet.is_some());
+        let is_sent = |index: usize| self.encodings.get(index).is_some_and(Encoding::is_offered);
         let mut ladder = Vec::new();
         for (place, (index, rates)) in known.into_iter().enumerate().filter(|(_, (index, _))| is_sent(*index)) {
             let height = self.height >> (largest - place).min(31);
@@ -240,7 +329,8 @@ mod tests {
             since: Instant::now(),
             origin: Origin::Remote { shard: 1 },
             subscriptions: Vec::new(),
-            wanted: 0,
+            chosen: None,
+            needs: Needs::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! It turns datagrams into envelopes and channel texts. What is sent to clients is not its business but that of
 //! [`crate::egress`]: str0m never sends media here, and its reports about what it receives have a source of their own.
 
+mod channels;
 mod envelope;
 
 use std::collections::HashSet;
@@ -41,6 +42,7 @@ const PAYLOAD_BYTES_MAX: usize = 1350;
 const SSRCS_MAX: usize = 256;
 /// Data channels that a client may open in a connection's life.
 const CHANNELS_MAX: usize = 16;
+
 /// What a shard gives to each of its transports.
 #[derive(Debug, Clone)]
 pub struct TransportConfig {
@@ -132,6 +134,8 @@ pub struct Transport {
     /// The sources that datagrams named, whether or not they could be decrypted: str0m remembers each.
     ssrcs_seen: HashSet<u32>,
     channels_opened: usize,
+    /// Those that are open.
+    channels: Vec<ChannelId>,
     is_broken: bool,
 }
 
@@ -195,6 +199,7 @@ impl Transport {
             keys: None,
             ssrcs_seen: HashSet::new(),
             channels_opened: 0,
+            channels: Vec::new(),
             is_broken: false,
         };
         Ok((transport, answer))
@@ -369,22 +374,6 @@ impl Transport {
         }
     }
 
-    /// Writes a text to a data channel; `false` when it has to wait for room. A text that the client cannot take at all
-    /// is dropped.
-    pub fn write_text(&mut self, channel: ChannelId, text: &str) -> bool {
-        if self.is_broken {
-            return true;
-        }
-        let written = self.guard(|transport| match transport.rtc.channel(channel) {
-            Some(mut channel) => Ok(channel.write(false, text.as_bytes())?),
-            None => Ok(true),
-        });
-        written.unwrap_or_else(|error| {
-            tracing::warn!(%error, bytes = text.len(), "an in-call message could not be sent");
-            true
-        })
-    }
-
     /// Says goodbye: what that takes goes out with the next polls.
     pub fn close(&mut self) {
         if let Err(error) = self.guard(|transport| Ok(transport.rtc.close()?)) {
@@ -435,10 +424,16 @@ impl Transport {
                 self.channels_opened += 1;
                 events.push(match self.channels_opened > CHANNELS_MAX {
                     true => TransportEvent::Closed,
-                    false => TransportEvent::ChannelOpen { channel, label },
+                    false => {
+                        self.channels.push(channel);
+                        TransportEvent::ChannelOpen { channel, label }
+                    }
                 });
             }
-            Event::ChannelClose(channel) => events.push(TransportEvent::ChannelClose { channel }),
+            Event::ChannelClose(channel) => {
+                self.channels.retain(|open| *open != channel);
+                events.push(TransportEvent::ChannelClose { channel });
+            }
             Event::ChannelData(data) => {
                 events.push(TransportEvent::ChannelData { channel: data.id, data: data.data });
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use boltorezka_media::egress::Via;
 use boltorezka_media::tcp::TcpId;
 use boltorezka_proto::ParticipantId;
-use boltorezka_proto::call::{ClientCallMessage, ServerCallMessage, SlotState, TrackInfo};
+use boltorezka_proto::call::{ClientCallMessage, ServerCallMessage, SlotState, TrackInfo, VideoCodec, WantedTrack};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
 use str0m::format::Codec;
@@ -16,6 +16,7 @@ use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
+use super::data::{self, DataLog};
 use super::layered::{Coding, Encoder, RawDescriptor, descriptor_extension};
 
 /// What a client offers.
@@ -24,6 +25,8 @@ pub struct Wants {
     pub audio_slots: usize,
     pub video_slots: usize,
     pub channel: bool,
+    /// Whether to open the channels for data messages.
+    pub data: bool,
     /// Names of the camera's encodings; empty without simulcast.
     pub rids: &'static [&'static str],
 }
@@ -62,6 +65,8 @@ pub struct Source {
     pictures: u32,
     block_type: u8,
     wants_keyframe: bool,
+    was_wanted: bool,
+    falls_back: bool,
 }
 
 pub struct Client {
@@ -80,9 +85,12 @@ pub struct Client {
     pub sources: Vec<Source>,
     pub heard: BTreeMap<String, Vec<Heard>>,
     pub messages: Vec<ServerCallMessage>,
+    pub data: DataLog,
     pub keyframe_requests: Vec<Instant>,
     /// The clock of each slot as the node reported it last: a moment of the node's, and the timestamp of that moment.
     pub clocks: BTreeMap<String, (SystemTime, u32)>,
+    /// Whether it sends only what is wanted.
+    pub follows_wanted: bool,
     pub is_mute_to_the_network: bool,
     pub is_udp_blocked: bool,
     /// The address that its NAT gives it, where that is another.
@@ -107,6 +115,11 @@ impl Client {
     /// A client that sends and takes redundant audio.
     pub fn redundant(number: u8, now: Instant, wants: Wants) -> Self {
         Self::of(number, now, wants, Rtc::builder().enable_opus(true, true))
+    }
+
+    /// A client that takes no pictures but VP8.
+    pub fn of_vp8(number: u8, now: Instant, wants: Wants) -> Self {
+        Self::of(number, now, wants, Rtc::builder().clear_codecs().enable_opus(true, false).enable_vp8(true))
     }
 
     /// The payload types of Opus and of redundant audio.
@@ -139,6 +152,9 @@ impl Client {
         if wants.channel {
             api.add_channel("boltorezka".to_owned());
         }
+        if wants.data {
+            data::offer(&mut api);
+        }
         let (offer, pending) = api.apply().unwrap();
         Self {
             participant_id: ParticipantId::generate(),
@@ -157,8 +173,10 @@ impl Client {
             sources: Vec::new(),
             heard: BTreeMap::new(),
             messages: Vec::new(),
+            data: DataLog::default(),
             keyframe_requests: Vec::new(),
             clocks: BTreeMap::new(),
+            follows_wanted: false,
             is_mute_to_the_network: false,
             is_udp_blocked: false,
             tcp: None,
@@ -288,6 +306,15 @@ impl Client {
         tokens.collect()
     }
 
+    /// What it was told of its camera; `None` when that was nothing.
+    pub fn wanted(&self) -> Option<WantedTrack> {
+        let tracks = self.messages.iter().rev().find_map(|message| match message {
+            ServerCallMessage::Wanted { tracks, .. } => Some(tracks.clone()),
+            _ => None,
+        });
+        tracks?.into_iter().find(|track| *track.mid == *self.camera)
+    }
+
     pub fn tracks(&self) -> Vec<TrackInfo> {
         let tracks = self.messages.iter().rev().find_map(|message| match message {
             ServerCallMessage::Tracks { tracks, .. } => Some(tracks.clone()),
@@ -312,12 +339,26 @@ impl Client {
         let video_pt = self.payload_type(Codec::Vp8);
         let audio_pt = self.payload_type(Codec::Opus);
         let red_pt = self.audio_types().1.map(Pt::from);
+        let wanted = self.wanted().filter(|_| self.follows_wanted);
         for source in &mut self.sources {
+            if let (Some(wanted), true) = (&wanted, source.is_video) {
+                let of_source = wanted.encodings.iter().find(|entry| entry.rid.as_deref() == source.rid.as_deref());
+                let is_wanted = of_source.is_some_and(|entry| entry.wanted);
+                let falls_back = wanted.codec == Some(VideoCodec::Vp8);
+                // What begins anew begins with a keyframe.
+                source.wants_keyframe |= is_wanted && !source.was_wanted || falls_back != source.falls_back;
+                (source.was_wanted, source.falls_back) = (is_wanted, falls_back);
+            }
+            if !source.was_wanted {
+                continue;
+            }
             if source.next.is_some_and(|next| now < next) {
                 continue;
             }
             source.next = Some(now + source.period);
-            if let Some(encoder) = &mut source.encoder {
+            if let Some(encoder) = &mut source.encoder
+                && !source.falls_back
+            {
                 let codec = encoder.codec();
                 let pt = self.rtc.codec_config().find(|params| params.spec().codec == codec).unwrap().pt();
                 source.write_layers(&mut self.rtc, now, pt);
@@ -355,6 +396,7 @@ impl Client {
                 assert!(self.rtc.channel(channel).unwrap().write(false, text.as_bytes()).unwrap());
             }
         }
+        self.data.write(&mut self.rtc);
         if self.rtc.handle_input(Input::Timeout(now)).is_ok() {
             self.drain(now);
         }
@@ -381,7 +423,9 @@ impl Client {
         match event {
             Event::Connected => self.is_connected = true,
             Event::Closed => self.is_closed = true,
-            Event::ChannelOpen(channel, _) => self.channel = Some(channel),
+            Event::ChannelOpen(channel, label) if label == "boltorezka" => self.channel = Some(channel),
+            Event::ChannelOpen(channel, label) => self.data.open(channel, &label),
+            Event::ChannelData(data) if Some(data.id) != self.channel => self.data.note(now, &data),
             Event::ChannelData(data) => self.messages.push(serde_json::from_slice(&data.data).unwrap()),
             Event::SenderFeedback(feedback) => {
                 let info = feedback.sender_info;
@@ -438,6 +482,8 @@ impl Source {
             pictures: 0,
             block_type: 0,
             wants_keyframe,
+            was_wanted: true,
+            falls_back: false,
         }
     }
 
@@ -466,7 +512,13 @@ impl Source {
             voice_activity: (!self.is_video).then_some(true),
             ..ExtensionValues::default()
         };
-        let timestamp = (self.sequence as u32).wrapping_mul(clock).wrapping_add(self.ticks_paused);
+        // One clock for all that an encoder of pictures with layers sends.
+        let timestamp = if self.encoder.is_some() {
+            self.pictures += 1;
+            self.pictures.wrapping_mul(clock)
+        } else {
+            (self.sequence as u32).wrapping_mul(clock).wrapping_add(self.ticks_paused)
+        };
         let write = RtpWrite::new(pt, self.sequence.into(), timestamp, now, payload);
         stream.write_rtp(write.marker(true).ext_vals(extensions).nackable(self.is_video));
     }

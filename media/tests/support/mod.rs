@@ -2,8 +2,10 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 pub mod client;
+pub mod data;
 pub mod layered;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -38,6 +40,10 @@ pub struct World {
     pub lost_each: Option<usize>,
     /// To this client no more bits come through in a second: the rest is lost.
     pub narrow: Option<(usize, u64)>,
+    /// To this client no more bits come through in a second: the rest waits, up to a second.
+    pub queued: Option<(usize, u64)>,
+    queue: VecDeque<(Via, SocketAddr, Vec<u8>)>,
+    queue_bytes: f64,
     narrow_bytes: f64,
     narrow_refilled: Instant,
     sent: usize,
@@ -102,6 +108,9 @@ impl World {
             watched_via: Vec::new(),
             lost_each: None,
             narrow: None,
+            queued: None,
+            queue: VecDeque::new(),
+            queue_bytes: 0.0,
             narrow_bytes: 0.0,
             narrow_refilled: now,
             sent: 0,
@@ -202,7 +211,21 @@ impl World {
         for client in &mut self.clients {
             client.produce(self.now);
         }
+        self.empty_queue();
         self.settle();
+    }
+
+    /// Lets the queue's link carry what it carries in a step.
+    fn empty_queue(&mut self) {
+        let Some((client, bps)) = self.queued else { return };
+        self.queue_bytes = (self.queue_bytes + STEP.as_secs_f64() * bps as f64 / 8.0).min(1_500.0);
+        while let Some((_, _, datagram)) = self.queue.front()
+            && datagram.len() as f64 <= self.queue_bytes
+            && let Some((via, source, datagram)) = self.queue.pop_front()
+        {
+            self.queue_bytes -= datagram.len() as f64;
+            self.clients[client].receive(self.now, via, source, &datagram);
+        }
     }
 
     /// Carries datagrams and messages until nothing moves any more.
@@ -262,6 +285,15 @@ impl World {
                                 continue;
                             }
                             self.narrow_bytes -= datagram.len() as f64;
+                        }
+                        if let Some((client, bps)) = self.queued
+                            && self.clients[client].address_of(path.via) == path.destination
+                        {
+                            let waiting: usize = self.queue.iter().map(|(.., datagram)| datagram.len()).sum();
+                            if waiting as u64 * 8 < bps {
+                                self.queue.push_back((path.via, source, datagram.to_vec()));
+                            }
+                            continue;
                         }
                         let is_it = |client: &&mut Client| client.address_of(path.via) == path.destination;
                         match self.clients.iter_mut().find(is_it) {

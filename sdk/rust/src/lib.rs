@@ -19,6 +19,7 @@ pub mod media;
 mod fixtures;
 
 pub use boltorezka_proto::call::{EndReason, SlotMode, SlotWish, TrackInfo, TrackSource};
+pub use boltorezka_proto::data::{DataError, DataFrom, DataKind, DataRefusal, DataTo};
 pub use boltorezka_proto::{
     DisplayName, ErrorCode, MessageText, ParticipantId, RoomSlug, RoomTitle, TrackNumber, rest, socket,
 };

@@ -9,9 +9,13 @@ mod fixtures;
 use std::sync::Arc;
 use std::time::Duration;
 
-use boltorezka_proto::call::{ClientCallMessage, EndReason, ServerCallMessage, SlotMode, SlotWish, TrackSource};
-use boltorezka_sdk::call::{CallConfig, CallError, Phase, Playback};
+use boltorezka_proto::call::{
+    ClientCallMessage, EndReason, ServerCallMessage, SlotMode, SlotWish, TrackSource, VideoCodec, WantedEncoding,
+    WantedTrack,
+};
+use boltorezka_sdk::call::{CallConfig, CallError, Phase, Playback, ReceivedData};
 use boltorezka_sdk::media::{Codec, MediaFile, Recorder};
+use boltorezka_sdk::{DataFrom, DataKind, DataTo};
 use echo::{AUDIO_TRACK, Pair, VIDEO_TRACK};
 
 fn file(name: &str) -> Arc<MediaFile> {
@@ -92,6 +96,102 @@ fn av1_comes_back_and_decodes() {
 #[test]
 fn h264_comes_back_and_decodes() {
     round_trip("h264-360.h264", Codec::H264);
+}
+
+/// The section that the camera was published in.
+fn camera_mid(pair: &Pair) -> String {
+    let mid = pair.echo.received.iter().find_map(|message| match message {
+        ClientCallMessage::Publish { tracks, .. } => Some(tracks.first()?.mid.clone()),
+        _ => None,
+    });
+    mid.unwrap()
+}
+
+#[test]
+fn what_is_not_wanted_is_not_sent() {
+    let mut pair = connect(&CallConfig { camera: Some(3), video_slots: 1, ..CallConfig::default() });
+    let files = ["vp8-180.ivf", "vp8-360.ivf", "vp8-720.ivf"].map(file).to_vec();
+    pair.core.play_files(Playback::new(TrackSource::Camera, files), pair.now).unwrap();
+    pair.run_for(Duration::from_secs(1));
+    let mid = camera_mid(&pair);
+    let wanted = |rids: &[&str]| {
+        let encodings =
+            ["q", "h", "f"].map(|rid| WantedEncoding { rid: Some(rid.into()), wanted: rids.contains(&rid) });
+        let track = WantedTrack { mid: mid.clone(), encodings: encodings.to_vec(), bitrate_bps: None, codec: None };
+        vec![track]
+    };
+    let per_second = |pair: &mut Pair| {
+        let before = pair.echo.rtp_packets;
+        pair.run_for(Duration::from_secs(1));
+        pair.echo.rtp_packets - before
+    };
+    let all = per_second(&mut pair);
+    pair.echo.send(&ServerCallMessage::Wanted { rev: 1, tracks: wanted(&["q"]) });
+    pair.run_for(Duration::from_millis(100));
+    let small = per_second(&mut pair);
+    assert!(small > 20 && small * 3 < all, "{small} of {all}");
+    pair.echo.send(&ServerCallMessage::Wanted { rev: 2, tracks: wanted(&[]) });
+    pair.run_for(Duration::from_millis(100));
+    assert_eq!(per_second(&mut pair), 0);
+    // An older one changes nothing.
+    pair.echo.send(&ServerCallMessage::Wanted { rev: 1, tracks: wanted(&["q"]) });
+    pair.run_for(Duration::from_millis(100));
+    assert_eq!(per_second(&mut pair), 0);
+    pair.frames.clear();
+    pair.echo.send(&ServerCallMessage::Wanted { rev: 3, tracks: vec![] });
+    pair.run_for(Duration::from_millis(100));
+    assert!(per_second(&mut pair) * 4 > all * 3, "all again");
+    assert!(pair.frames[0].keyframe, "from a keyframe on");
+    let acks = pair.echo.received.iter().filter(|message| format!("{message:?}").contains("of: Wanted")).count();
+    assert_eq!(acks, 4);
+}
+
+#[test]
+fn a_file_in_vp8_is_played_while_somebody_needs_it() {
+    let mut pair = connect(&both());
+    let mut playback = Playback::new(TrackSource::Camera, vec![file("vp9-360.ivf")]);
+    playback.fallback = vec![file("vp8-360.ivf")];
+    pair.core.play_files(playback, pair.now).unwrap();
+    pair.run_for(Duration::from_secs(1));
+    assert!(pair.frames.iter().all(|frame| frame.codec == Codec::Vp9) && pair.frames.len() > 20);
+    let encodings = vec![WantedEncoding { rid: None, wanted: true }];
+    let track = WantedTrack { mid: camera_mid(&pair), encodings, bitrate_bps: None, codec: Some(VideoCodec::Vp8) };
+    pair.echo.send(&ServerCallMessage::Wanted { rev: 1, tracks: vec![track] });
+    pair.run_for(Duration::from_millis(300));
+    pair.frames.clear();
+    pair.run_for(Duration::from_secs(1));
+    assert!(pair.frames.iter().all(|frame| frame.codec == Codec::Vp8), "{:?}", pair.frames.first());
+    assert!(pair.frames.len() > 20);
+    pair.echo.send(&ServerCallMessage::Wanted { rev: 2, tracks: vec![] });
+    pair.run_for(Duration::from_millis(300));
+    pair.frames.clear();
+    pair.run_for(Duration::from_secs(1));
+    assert!(pair.frames.len() > 20 && pair.frames.iter().all(|frame| frame.codec == Codec::Vp9));
+}
+
+#[test]
+fn data_goes_out_and_comes_in() {
+    let mut pair = connect(&CallConfig { data: true, ..both() });
+    let to = DataTo { to: None, topic: Some("file".into()) };
+    let large = vec![7; 16 * 1024];
+    for kind in [DataKind::Lossy, DataKind::Reliable] {
+        pair.core.send_data(kind, &to, &[0, 255], pair.now).unwrap();
+    }
+    for _ in 0..40 {
+        pair.core.send_data(DataKind::Reliable, &to, &large, pair.now).unwrap();
+        pair.run_for(Duration::from_millis(50));
+    }
+    pair.run_for(Duration::from_secs(5));
+    let received: Vec<ReceivedData> = std::iter::from_fn(|| pair.core.poll_data()).collect();
+    assert_eq!(received.len(), 42);
+    assert_eq!(received.iter().filter(|message| message.payload == large).count(), 40);
+    let from = DataFrom::Message { from: pair.state.participant_id.unwrap(), topic: Some("file".into()) };
+    assert!(received.iter().all(|message| message.from == from), "{received:?}");
+    let refused = pair.core.send_data(DataKind::Lossy, &to, &large, pair.now);
+    assert!(matches!(refused, Err(CallError::Data(_))), "{refused:?}");
+    let mut without = connect(&both());
+    let refused = without.core.send_data(DataKind::Lossy, &to, &[1], without.now);
+    assert!(matches!(refused, Err(CallError::Config(_))), "{refused:?}");
 }
 
 #[test]

@@ -3,7 +3,9 @@
  * its `chat` and its `call`; `LocalMedia` is the person's own devices.
  */
 
-export { Call, type CallEvents, type CallState } from './call/call.ts';
+export { Call } from './call/call.ts';
+export type { CallEvents, CallState, DataOptions, DataRefused } from './call/call-events.ts';
+export { DATA_BYTES_MAX, type DataMessage } from './call/data.ts';
 export { mayPublish } from './call/publications.ts';
 export { type CallQuality, type QualityLevel, qualityLevel } from './call/quality.ts';
 export type { Track } from './call/track.ts';
@@ -16,6 +18,7 @@ export type { MediaProblem } from './media/problems.ts';
 export type {
   CallState as PresenceCallState,
   CreateRoomRequest,
+  DataKind,
   EndReason,
   ErrorCode,
   LayerReason,

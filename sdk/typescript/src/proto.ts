@@ -641,7 +641,7 @@ export type TrackSource = "microphone" | "camera" | "screen" | "screenAudio";
  */
 export type MediaPermissions = { 
 /**
- * May receive tracks.
+ * May receive tracks and data.
  */
 subscribe: boolean, 
 /**
@@ -655,7 +655,16 @@ camera: boolean,
 /**
  * May publish a screen and its sound.
  */
-screen: boolean, };
+screen: boolean, 
+/**
+ * May send data messages.
+ */
+data: boolean, 
+/**
+ * Is not told to others. No right but a restriction: who is hidden sends nothing, whatever else is allowed, since
+ * everything that is sent says whose it is.
+ */
+hidden: boolean, };
 
 /**
  * From a client to its shard.
@@ -748,7 +757,7 @@ export type SlotMode = "auto" | "pinned" | "off";
 /**
  * The states that a shard sends under a revision.
  */
-export type ServerStateKind = "tracks" | "slots";
+export type ServerStateKind = "tracks" | "slots" | "wanted";
 
 /**
  * From a shard to a client.
@@ -777,7 +786,15 @@ rev: number,
 /**
  * One for each receiving section, in the order of the offer.
  */
-slots: Array<SlotState>, } | { "type": "speakers", 
+slots: Array<SlotState>, } | { "type": "wanted", 
+/**
+ * Grows with each `wanted` on this connection.
+ */
+rev: number, 
+/**
+ * One for each picture that the client publishes.
+ */
+tracks: Array<WantedTrack>, } | { "type": "speakers", 
 /**
  * Without those that the level says are silent.
  */
@@ -805,19 +822,23 @@ rev: number, } | { "type": "refused",
 /**
  * What was wrong, and the cure.
  */
-message: string, } | { "type": "resume", 
+message: string, } | { "type": "dataRefused", 
 /**
- * To be kept secret: whoever has it can make the call stand still.
+ * On which channel the last of them came.
  */
-token: string, 
+kind: DataKind, 
 /**
- * How long it counts from now.
+ * Why it was refused.
  */
-validMs: number, } | { "type": "draining", 
+reason: DataRefusal, 
 /**
- * When everybody who is left is ended, from now.
+ * What was wrong with it, and the cure.
  */
-deadlineMs?: number, } | { "type": "ended", 
+message: string, 
+/**
+ * How many were refused since this was said last.
+ */
+count: number, } | { "type": "ended", 
 /**
  * Why.
  */
@@ -879,11 +900,90 @@ rid?: string,
 reason?: LayerReason, };
 
 /**
+ * What is wanted of a published picture.
+ */
+export type WantedTrack = { 
+/**
+ * The section's `a=mid`.
+ */
+mid: string, 
+/**
+ * Its encodings, in the order of the offer; one without simulcast.
+ */
+encodings: Array<WantedEncoding>, 
+/**
+ * What the best subscriber can take, in bits per second. No limit when absent.
+ */
+bitrateBps?: number, 
+/**
+ * The codec to send, since somebody takes no other. The client's choice when absent.
+ */
+codec?: VideoCodec, };
+
+/**
+ * Whether an encoding is wanted.
+ */
+export type WantedEncoding = { 
+/**
+ * Its `a=rid`, for simulcast.
+ */
+rid?: string, 
+/**
+ * False when nobody watches it: the client need not send it.
+ */
+wanted: boolean, };
+
+/**
+ * A codec that the server asks for.
+ */
+export type VideoCodec = "vp8";
+
+/**
  * Why a slot has the layer it has.
  */
-export type LayerReason = "best" | "bandwidth" | "size" | "paused";
+export type LayerReason = "best" | "bandwidth" | "size" | "paused" | "codec";
 
 /**
  * Why a participant's part in a call ended.
  */
 export type EndReason = "left" | "kicked" | "banned" | "revoked" | "room_deleted" | "feature_disabled" | "timeout" | "replaced" | "drain" | "failed";
+
+/**
+ * Which of the two channels.
+ */
+export type DataKind = "reliable" | "lossy";
+
+/**
+ * The header of a message that a client sends.
+ */
+export type DataTo = { 
+/**
+ * For whom; the whole room when absent. Who is not there gets nothing, and the sender is not told.
+ */
+to?: Array<ParticipantId>, 
+/**
+ * What it is about, for programs.
+ */
+topic?: string, };
+
+/**
+ * The header of a message that a client receives.
+ */
+export type DataFrom = { 
+/**
+ * Who sent it: the server says so, not the sender.
+ */
+from: ParticipantId, 
+/**
+ * What it is about.
+ */
+topic?: string, } | { 
+/**
+ * How many.
+ */
+missed: number, };
+
+/**
+ * Why a data message was refused.
+ */
+export type DataRefusal = "forbidden" | "malformed" | "tooLarge" | "tooFast";

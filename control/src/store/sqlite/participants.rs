@@ -55,6 +55,7 @@ fn read_facts(row: &SqliteRow) -> Result<Facts, StoreError> {
             role: standing.role,
             joined_at_ms: row.try_get(7)?,
             admitted: row.try_get(8)?,
+            hidden: PermissionBits(row.try_get(10)?).is_hidden(),
         },
         kind: codec::kind(row.try_get(9)?)?,
         token: PermissionBits(row.try_get(10)?),
@@ -233,7 +234,7 @@ impl ParticipantStore for SqliteStore {
         let mut tx = self.begin().await?;
         let Some(facts) = facts(&mut tx, room_id, user_id).await? else { return Ok(Admission::NotJoined) };
         let permissions = facts.allowed();
-        if permissions == MediaPermissions::default() {
+        if permissions.is_nothing() {
             return Ok(Admission::Nothing);
         }
         let participant_id = facts.record.participant_id;

@@ -11,7 +11,7 @@ macro_rules! select_room {
     ($tail:literal) => {
         concat!(
             "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
-            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id) FROM rooms r ",
+            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND p.token_permissions & 32 = 0) FROM rooms r ",
             $tail
         )
     };
@@ -134,7 +134,7 @@ impl RoomStore for SqliteStore {
     ) -> Result<Vec<(RoomRecord, Option<Standing>)>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
-            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id), u.role, m.role, b.user_id IS NOT NULL ",
+            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND p.token_permissions & 32 = 0), u.role, m.role, b.user_id IS NOT NULL ",
             "FROM rooms r LEFT JOIN users u ON u.id = ?1 ",
             "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = ?1 ",
             "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = ?1 ",

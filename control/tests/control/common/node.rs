@@ -274,6 +274,10 @@ impl Serving {
                 });
                 None
             }
+            ControlMessage::Inspect { request_id, .. } => {
+                answers.push(MediaMessage::Inspection { request_id, inspection: Default::default() });
+                None
+            }
             ControlMessage::Drain { .. } | ControlMessage::Undrain {} => None,
         };
         if let Some(rev) = applied.filter(|_| *self.confirms.lock().unwrap()) {

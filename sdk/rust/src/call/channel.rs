@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use boltorezka_proto::call::{
     ClientCallMessage, ClientStateKind, EndReason, MESSAGE_BYTES_MAX, MediaPermissions, Publication, ServerCallMessage,
-    ServerStateKind, SlotState, SlotWish, TrackInfo,
+    ServerStateKind, SlotState, SlotWish, TrackInfo, WantedTrack,
 };
+use boltorezka_proto::data::DataRefusal;
 use boltorezka_proto::{ParticipantId, TrackNumber};
 
 /// Time until an unacknowledged state is sent again. The channel is reliable: this only heals a server that lost it.
@@ -40,6 +41,8 @@ pub struct CallState {
     pub tracks: Vec<TrackInfo>,
     /// What each slot carries, in the order of the offer.
     pub slots: Vec<SlotState>,
+    /// What is wanted of the own pictures. All of it, of what is not listed. The call follows it by itself.
+    pub wanted: Vec<WantedTrack>,
     /// Who speaks, loudest first.
     pub speakers: Vec<ParticipantId>,
     /// The server's estimate of the bandwidth towards the client, in bits per second.
@@ -54,6 +57,10 @@ pub struct CallState {
     pub resume_token: Option<String>,
     /// Whether the media node is being emptied: the call will end with `drain`.
     pub is_draining: bool,
+    /// Data messages that the server refused.
+    pub data_refused_count: u64,
+    /// Why the latest of them was refused.
+    pub data_refused: Option<(DataRefusal, String)>,
 }
 
 impl CallState {
@@ -111,6 +118,9 @@ pub(super) struct ControlChannel {
     subscribe: Wanted<SlotWish>,
     tracks_rev: Option<u32>,
     slots_rev: Option<u32>,
+    wanted_rev: Option<u32>,
+    /// Set when `state.wanted` has changed; the reader clears it.
+    pub(super) is_wanted_changed: bool,
     outgoing: VecDeque<ClientCallMessage>,
 }
 
@@ -124,6 +134,8 @@ impl ControlChannel {
             subscribe: Wanted::new(),
             tracks_rev: None,
             slots_rev: None,
+            wanted_rev: None,
+            is_wanted_changed: false,
             outgoing: VecDeque::new(),
         }
     }
@@ -204,6 +216,14 @@ impl ControlChannel {
                 }
                 self.acknowledge(ServerStateKind::Slots, rev);
             }
+            ServerCallMessage::Wanted { rev, tracks } => {
+                if is_newer(self.wanted_rev, rev) {
+                    self.wanted_rev = Some(rev);
+                    state.wanted = tracks;
+                    self.is_wanted_changed = true;
+                }
+                self.acknowledge(ServerStateKind::Wanted, rev);
+            }
             ServerCallMessage::Speakers { participant_ids } => state.speakers = participant_ids,
             ServerCallMessage::Quality { downlink_bps, .. } => state.downlink_bps = Some(downlink_bps),
             ServerCallMessage::Ack { of: ClientStateKind::Publish, rev } => {
@@ -223,6 +243,11 @@ impl ControlChannel {
             }
             ServerCallMessage::Resume { token, .. } => state.resume_token = Some(token),
             ServerCallMessage::Draining { deadline_ms } => state.is_draining = deadline_ms.is_some(),
+            ServerCallMessage::DataRefused { reason, count, message, .. } => {
+                tracing::warn!(?reason, count, %message, "the server refused data messages");
+                state.data_refused = Some((reason, message));
+                state.data_refused_count += u64::from(count);
+            }
             ServerCallMessage::Ended { reason } => self.set_phase(Phase::Ended(reason)),
         }
         self.is_changed = true;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use boltorezka_proto::call::TrackSource;
 
 use super::CallError;
-use crate::media::MediaFile;
+use crate::media::{Codec, MediaFile};
 
 /// Most receive slots of a kind: above that, offers grow past what the gateway takes.
 pub const SLOTS_MAX: usize = 25;
@@ -36,6 +36,8 @@ pub struct CallConfig {
     pub audio_slots: usize,
     /// Sections that receive pictures, 25 at most.
     pub video_slots: usize,
+    /// Open channels for data messages.
+    pub data: bool,
     /// What media go over.
     pub transport: MediaTransport,
     /// For tests of servers: after the server has ended the call, go on sending and listening as if it had not.
@@ -89,6 +91,8 @@ pub struct Playback {
     pub source: TrackSource,
     /// One file; or three for a camera that was offered with three encodings, smallest picture first, of one codec.
     pub files: Vec<Arc<MediaFile>>,
+    /// The same in VP8, played instead while somebody in the room cannot take the codec of `files`: as many, or none.
+    pub fallback: Vec<Arc<MediaFile>>,
     /// Start again at the end.
     pub repeat: bool,
     /// Level of the sound in dBov, 0 the loudest, -127 silence. Files are not decoded, so their sender has to say how
@@ -104,7 +108,19 @@ pub const AUDIO_LEVEL_DEFAULT_DBOV: i8 = -30;
 impl Playback {
     /// Plays `files` again and again at a usual level.
     pub fn new(source: TrackSource, files: Vec<Arc<MediaFile>>) -> Self {
-        Self { source, files, repeat: true, audio_level_dbov: AUDIO_LEVEL_DEFAULT_DBOV, height: None }
+        Self {
+            source,
+            files,
+            fallback: Vec::new(),
+            repeat: true,
+            audio_level_dbov: AUDIO_LEVEL_DEFAULT_DBOV,
+            height: None,
+        }
+    }
+
+    /// What is to be played.
+    pub(crate) fn files(&self, falls_back: bool) -> &[Arc<MediaFile>] {
+        if falls_back && !self.fallback.is_empty() { &self.fallback } else { &self.files }
     }
 
     pub(crate) fn validate(&self, encodings: usize) -> Result<(), CallError> {
@@ -121,6 +137,11 @@ impl Playback {
         }
         if self.files.iter().any(|file| file.codec != first.codec) {
             return Err(CallError::Config("all encodings of a track must be of one codec".into()));
+        }
+        if !self.fallback.is_empty()
+            && (self.fallback.len() != encodings || self.fallback.iter().any(|file| file.codec != Codec::Vp8))
+        {
+            return Err(CallError::Config(format!("the fallback of {source:?} must be {encodings} files of VP8")));
         }
         if first.codec.is_video() != source.is_video() {
             return Err(CallError::Config(format!("{source:?} cannot carry {:?}", first.codec)));

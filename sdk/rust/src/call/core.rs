@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use boltorezka_proto::call::{CHANNEL_LABEL, EndReason, SlotWish, TrackSource};
+use boltorezka_proto::data::{DataKind, DataTo};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
 use str0m::media::{Direction, MediaData, MediaKind};
@@ -13,6 +14,7 @@ use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
 
 use super::channel::{CallState, ControlChannel, Phase};
 use super::config::{CallConfig, MediaTransport, Playback};
+use super::data::{DataChannels, ReceivedData};
 use super::receive::{Receiver, Slot, SlotFrame};
 use super::sending::Sending;
 use super::stats::CallStats;
@@ -43,6 +45,7 @@ pub struct CallCore {
     pending: Option<SdpPendingOffer>,
     channel: Option<ChannelId>,
     control: ControlChannel,
+    data: DataChannels,
     sending: Sending,
     receiver: Receiver,
     transmits: VecDeque<Transmit>,
@@ -87,6 +90,7 @@ impl CallCore {
             receiver.slots.push(Slot::new(mid, is_video));
         }
         api.add_channel(CHANNEL_LABEL.to_owned());
+        let data = if config.data { DataChannels::offer(&mut api) } else { DataChannels::default() };
         let (offer, pending) = api.apply().ok_or_else(|| CallError::Config("the offer is empty".into()))?;
         let core = Self {
             rtc,
@@ -95,6 +99,7 @@ impl CallCore {
             pending: Some(pending),
             channel: None,
             control: ControlChannel::new(),
+            data,
             sending,
             receiver,
             transmits: VecDeque::new(),
@@ -191,6 +196,11 @@ impl CallCore {
         self.frames.pop_front()
     }
 
+    /// The next data message that was received.
+    pub fn poll_data(&mut self) -> Option<ReceivedData> {
+        self.data.poll()
+    }
+
     /// The state, when it has changed since the last time.
     pub fn poll_state(&mut self) -> Option<&CallState> {
         std::mem::take(&mut self.control.is_changed).then_some(&self.control.state)
@@ -201,6 +211,7 @@ impl CallCore {
         CallStats {
             offered_at: Some(self.offered_at),
             connected_after: self.connected_at.map(|at| at.saturating_duration_since(self.offered_at)),
+            data_dropped: self.data.dropped,
             rtp_packets_received: self.receiver.packets,
             last_rtp_received_at: self.receiver.last_packet_at,
             slots: self.receiver.slots.iter().map(|slot| slot.stats.clone()).collect(),
@@ -255,6 +266,16 @@ impl CallCore {
     pub fn subscribe(&mut self, slots: Vec<SlotWish>, now: Instant) {
         self.control.subscribe(slots);
         self.turn(now);
+    }
+
+    /// Sends a data message to the room, or to those whom the header names.
+    ///
+    /// # Errors
+    /// [`CallError::Config`], [`CallError::Data`] and [`CallError::DataFull`].
+    pub fn send_data(&mut self, kind: DataKind, to: &DataTo, payload: &[u8], now: Instant) -> Result<(), CallError> {
+        self.data.send(kind, to, payload)?;
+        self.turn(now);
+        Ok(())
     }
 
     /// What media go over.
@@ -334,7 +355,7 @@ impl CallCore {
         self.flush(now);
     }
 
-    /// Sends what the control channel has to say.
+    /// Sends what the control channel has to say, and then data.
     fn flush(&mut self, now: Instant) {
         while let Some(id) = self.channel
             && let Some(text) = self.control.poll_message(now)
@@ -344,6 +365,9 @@ impl CallCore {
                 tracing::debug!("an in-call message was not sent");
                 return;
             }
+            self.advance(now);
+        }
+        if self.data.flush(&mut self.rtc) {
             self.advance(now);
         }
     }
@@ -408,10 +432,16 @@ impl CallCore {
             }
             Event::ChannelData(data) if Some(data.id) == self.channel => {
                 self.control.receive(&data.data);
+                if std::mem::take(&mut self.control.is_wanted_changed) {
+                    self.sending.set_wanted(&self.control.state.wanted, now);
+                    self.start_players(now);
+                }
                 if self.has_ended() && !self.ignore_end {
                     self.sending.stop_players();
                 }
             }
+            Event::ChannelOpen(id, label) => self.data.open(id, &label),
+            Event::ChannelData(data) => self.data.receive(data.id, &data.data),
             Event::MediaData(media) => self.receive_frame(media),
             Event::KeyframeRequest(request) => {
                 self.stats.keyframe_requests += 1;

@@ -6,6 +6,7 @@ mod channel;
 mod config;
 mod core;
 mod crypto;
+mod data;
 mod publisher;
 mod receive;
 mod rtp;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use boltorezka_proto::RoomSlug;
 use boltorezka_proto::call::{EndReason, SlotWish, TrackSource};
+use boltorezka_proto::data::{DataError, DataKind, DataTo};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -30,12 +32,15 @@ use crate::media::{MediaFileError, RecordedFile, Recorder};
 pub use self::core::CallCore;
 pub use channel::{CallState, Phase};
 pub use config::{AUDIO_LEVEL_DEFAULT_DBOV, CallConfig, MediaTransport, Playback, RIDS, SLOTS_MAX};
+pub use data::ReceivedData;
 pub use receive::{SlotFrame, SlotStats, TrackStats};
 pub use stats::CallStats;
 pub use str0m::net::Transmit;
 
 /// Commands that wait for the call's task; senders of further ones wait.
 const COMMANDS_MAX: usize = 64;
+/// Received data messages that wait for [`Call::next_data`].
+const DATA_HELD: usize = 1_024;
 /// How long the task may take to answer a command: it never blocks, so this only bounds a fault.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -55,6 +60,12 @@ pub enum CallError {
     /// No socket could be opened towards the media node.
     #[error("no way to the media node: {0}")]
     Socket(std::io::Error),
+    /// A data message breaks a bound.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// More reliable data messages wait than the call keeps.
+    #[error("more data messages wait than the call keeps; send more slowly")]
+    DataFull,
     /// The gateway refused or failed.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
@@ -118,6 +129,7 @@ pub struct Call {
     commands: mpsc::Sender<task::Command>,
     state: watch::Receiver<Arc<CallState>>,
     frames: tokio::sync::Mutex<mpsc::Receiver<SlotFrame>>,
+    data: tokio::sync::Mutex<mpsc::Receiver<ReceivedData>>,
     outcome: Arc<OnceLock<Outcome>>,
 }
 
@@ -148,6 +160,7 @@ impl Call {
         let (commands, command_queue) = mpsc::channel(COMMANDS_MAX);
         let (state_sender, state) = watch::channel(Arc::new(CallState::default()));
         let (frame_sender, frames) = mpsc::channel(options.frames_held.max(1));
+        let (data_sender, data) = mpsc::channel(DATA_HELD);
         let outcome = Arc::new(OnceLock::new());
         let call = Self {
             gateway: gateway.clone(),
@@ -156,6 +169,7 @@ impl Call {
             commands,
             state,
             frames: tokio::sync::Mutex::new(frames),
+            data: tokio::sync::Mutex::new(data),
             outcome: outcome.clone(),
         };
         let task = task::CallTask {
@@ -165,6 +179,8 @@ impl Call {
             state: state_sender,
             frames: (options.frames_held > 0).then_some(frame_sender),
             frames_dropped: 0,
+            data: data_sender,
+            data_dropped: 0,
             datagrams_dropped: 0,
             recorder,
             recording_error: None,
@@ -263,6 +279,20 @@ impl Call {
     /// The next received frame; `None` when the call is over or `frames_held` is 0.
     pub async fn next_frame(&self) -> Option<SlotFrame> {
         self.frames.lock().await.recv().await
+    }
+
+    /// Sends a data message to the room, or to those whom `to` names. Needs [`CallConfig::data`]. Whether the server refused
+    /// it is in [`CallState::data_refused`].
+    ///
+    /// # Errors
+    /// [`CallError::Config`], [`CallError::Data`], [`CallError::DataFull`] or [`CallError::Ended`].
+    pub async fn send_data(&self, kind: DataKind, to: DataTo, payload: Vec<u8>) -> Result<(), CallError> {
+        self.ask(|reply| task::Command::SendData { kind, to, payload, reply }).await?
+    }
+
+    /// The next data message that was received; `None` when the call is over. What nobody takes is dropped and counted.
+    pub async fn next_data(&self) -> Option<ReceivedData> {
+        self.data.lock().await.recv().await
     }
 
     /// Counts so far; the final ones when the call is over.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use boltorezka_proto::call::{Publication, TrackSource};
+use boltorezka_proto::call::{Publication, TrackSource, VideoCodec, WantedTrack};
 use str0m::change::SdpApi;
 use str0m::media::{Direction, Frequency, MediaKind, MediaTime, Mid, Pt, Rid, Simulcast, SimulcastLayer, Writer};
 use str0m::{Rtc, RtcError};
@@ -28,6 +28,10 @@ struct Section {
     muted: bool,
     /// One for each encoding, once the call is connected.
     players: Vec<Player>,
+    /// Encodings that somebody wants, as a bit mask.
+    wanted: u8,
+    /// Whether somebody needs VP8.
+    falls_back: bool,
     /// Chosen at the first frame of a playback.
     payload_type: Option<Pt>,
 }
@@ -55,7 +59,8 @@ impl Sending {
             let kind = if source.is_video() { MediaKind::Video } else { MediaKind::Audio };
             let mid = api.add_media(kind, Direction::SendOnly, None, None, simulcast);
             let (playback, players, payload_type) = (None, vec![], None);
-            sections.push(Section { source, mid, rids, playback, muted: false, players, payload_type });
+            let (wanted, falls_back, muted) = (u8::MAX, false, false);
+            sections.push(Section { source, mid, rids, playback, muted, players, wanted, falls_back, payload_type });
         }
         Self(sections)
     }
@@ -90,7 +95,31 @@ impl Sending {
         for section in self.0.iter_mut().filter(|section| section.players.is_empty()) {
             let Some(playback) = &section.playback else { continue };
             let new_player = |file: &Arc<MediaFile>| Player::new(file.clone(), playback.repeat, start, now);
-            section.players = playback.files.iter().map(new_player).collect();
+            section.players = playback.files(section.falls_back).iter().map(new_player).collect();
+        }
+    }
+
+    /// Follows what is wanted: an encoding that is wanted again begins with a keyframe. A section that is not named is
+    /// wanted as it is.
+    pub(super) fn set_wanted(&mut self, tracks: &[WantedTrack], now: Instant) {
+        for section in &mut self.0 {
+            let named = tracks.iter().find(|track| *track.mid == *section.mid);
+            let before = section.wanted;
+            section.wanted = named.map_or(u8::MAX, |track| {
+                let encodings = track.encodings.iter().enumerate();
+                encodings.filter(|(_, encoding)| encoding.wanted).fold(0, |mask, (place, _)| mask | (1 << (place & 7)))
+            });
+            for (place, player) in section.players.iter_mut().enumerate() {
+                if section.wanted & !before & (1 << place) != 0 {
+                    player.request_keyframe(now);
+                }
+            }
+            let falls_back = named.is_some_and(|track| track.codec == Some(VideoCodec::Vp8));
+            let has_fallback = section.playback.as_ref().is_some_and(|playback| !playback.fallback.is_empty());
+            if std::mem::replace(&mut section.falls_back, falls_back) != falls_back && has_fallback {
+                section.players.clear();
+                section.payload_type = None;
+            }
         }
     }
 
@@ -123,12 +152,12 @@ impl Sending {
         self.0.iter().flat_map(|section| &section.players).filter_map(Player::poll_timeout).min()
     }
 
-    /// The next frame whose time has come, those of muted sections left out.
+    /// The next frame whose time has come, those of muted sections and of encodings that nobody wants left out.
     pub(super) fn poll_frame(&mut self, now: Instant) -> Option<AddressedFrame> {
         for (index, section) in self.0.iter_mut().enumerate() {
-            for (rid, player) in section.rids.iter().zip(&mut section.players) {
+            for (place, (rid, player)) in section.rids.iter().zip(&mut section.players).enumerate() {
                 while let Some(frame) = player.poll_frame(now) {
-                    if !section.muted {
+                    if !section.muted && section.wanted & (1 << place) != 0 {
                         return Some(AddressedFrame { section: index, rid: *rid, frame });
                     }
                 }
@@ -142,7 +171,7 @@ impl Sending {
         let AddressedFrame { section, rid, frame } = addressed;
         let Some(section) = self.0.get_mut(section) else { return Ok(()) };
         let Some(playback) = &section.playback else { return Ok(()) };
-        let Some(codec) = playback.files.first().map(|file| file.codec) else { return Ok(()) };
+        let Some(codec) = playback.files(section.falls_back).first().map(|file| file.codec) else { return Ok(()) };
         let mut writer = rtc.writer(section.mid).ok_or(RtcError::NoSenderSource)?;
         let chosen = section.payload_type.or_else(|| choose_payload_type(&writer, codec));
         section.payload_type = chosen;

@@ -36,6 +36,8 @@ pub struct CallStats {
     pub frames_not_sent: u64,
     /// Received frames that nobody took in time.
     pub frames_dropped: u64,
+    /// Received data messages that were dropped because nobody took them.
+    pub data_dropped: u64,
     /// Requests for keyframes that came.
     pub keyframe_requests: u64,
     /// Counts of each receive slot, audio first.

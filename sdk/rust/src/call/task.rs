@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use boltorezka_proto::RoomSlug;
 use boltorezka_proto::call::{EndReason, SlotWish, TrackSource};
+use boltorezka_proto::data::{DataKind, DataTo};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::socket::{DATAGRAM_BYTES_MAX, MediaSocket};
-use super::{CallCore, CallError, CallState, CallStats, Outcome, Phase, Playback, SlotFrame};
+use super::{CallCore, CallError, CallState, CallStats, Outcome, Phase, Playback, ReceivedData, SlotFrame};
 use crate::gateway::GatewayEvent;
 use crate::media::Recorder;
 
@@ -21,6 +22,7 @@ pub(super) enum Command {
     Play { playback: Playback, reply: oneshot::Sender<Result<(), CallError>> },
     Stop { source: TrackSource, reply: oneshot::Sender<Result<(), CallError>> },
     SetMuted { source: TrackSource, muted: bool, reply: oneshot::Sender<Result<(), CallError>> },
+    SendData { kind: DataKind, to: DataTo, payload: Vec<u8>, reply: oneshot::Sender<Result<(), CallError>> },
     Subscribe { slots: Vec<SlotWish>, reply: oneshot::Sender<()> },
     Stats(oneshot::Sender<Box<CallStats>>),
     Close(oneshot::Sender<()>),
@@ -33,6 +35,8 @@ pub(super) struct CallTask {
     pub(super) state: watch::Sender<Arc<CallState>>,
     pub(super) frames: Option<mpsc::Sender<SlotFrame>>,
     pub(super) frames_dropped: u64,
+    pub(super) data: mpsc::Sender<ReceivedData>,
+    pub(super) data_dropped: u64,
     pub(super) datagrams_dropped: u64,
     pub(super) recorder: Option<Recorder>,
     pub(super) recording_error: Option<String>,
@@ -115,6 +119,9 @@ impl CallTask {
                 self.frames_dropped += 1;
             }
         }
+        while let Some(message) = self.core.poll_data() {
+            self.data_dropped += u64::from(self.data.try_send(message).is_err());
+        }
         if let Some(state) = self.core.poll_state() {
             self.state.send_replace(Arc::new(state.clone()));
         }
@@ -128,6 +135,9 @@ impl CallTask {
             Command::Play { playback, reply } => drop(reply.send(self.core.play_files(playback, now))),
             Command::Stop { source, reply } => drop(reply.send(self.core.stop(source, now))),
             Command::SetMuted { source, muted, reply } => drop(reply.send(self.core.set_muted(source, muted, now))),
+            Command::SendData { kind, to, payload, reply } => {
+                let _ = reply.send(self.core.send_data(kind, &to, &payload, now));
+            }
             Command::Subscribe { slots, reply } => {
                 self.core.subscribe(slots, now);
                 let _ = reply.send(());
@@ -158,6 +168,7 @@ impl CallTask {
     fn stats(&self) -> CallStats {
         let mut stats = self.core.stats();
         stats.frames_dropped += self.frames_dropped;
+        stats.data_dropped += self.data_dropped;
         stats.datagrams_dropped += self.datagrams_dropped;
         stats
     }

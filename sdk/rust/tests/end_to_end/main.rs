@@ -20,6 +20,7 @@ mod server;
 
 mod codecs;
 mod control_restart;
+mod data;
 mod drain;
 mod flood;
 mod join_time;

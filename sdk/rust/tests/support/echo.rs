@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use boltorezka_proto::call::{
     ClientCallMessage, ClientStateKind, MediaPermissions, ServerCallMessage, SlotState, TrackInfo, TrackSource,
 };
+use boltorezka_proto::data::{self, DataFrom, DataTo};
 use boltorezka_proto::{ParticipantId, TrackNumber};
 use boltorezka_sdk::call::{CallConfig, CallCore, CallState, SlotFrame};
 use str0m::change::SdpOffer;
-use str0m::channel::ChannelId;
+use str0m::channel::{ChannelData, ChannelId};
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Rid};
 use str0m::net::{DatagramRecv, Protocol, Receive};
 use str0m::rtp::{RtpPacket, RtpWrite};
@@ -197,15 +198,24 @@ impl Echo {
     fn handle_event(&mut self, event: Event, now: Instant) {
         match event {
             Event::MediaAdded(media) if !media.direction.is_receiving() => self.slots.push((media.mid, media.kind)),
-            Event::ChannelOpen(id, label) => {
-                assert_eq!(label, "boltorezka");
+            Event::ChannelOpen(id, label) if label == "boltorezka" => {
                 self.channel = Some(id);
                 self.welcome();
             }
+            Event::ChannelData(data) if Some(data.id) != self.channel => self.send_back(&data),
             Event::ChannelData(data) => self.handle_message(serde_json::from_slice(&data.data).unwrap()),
             Event::RtpPacket(packet) => self.forward(packet, now),
             _ => {}
         }
+    }
+
+    /// Sends a data message back, as the server would send it on.
+    fn send_back(&mut self, message: &ChannelData) {
+        assert!(message.binary);
+        let (header, payload): (DataTo, _) = data::read(&message.data).unwrap();
+        let from = DataFrom::Message { from: self.participant_id, topic: header.topic };
+        let message_back = data::write(&from, payload);
+        assert!(self.rtc.channel(message.id).unwrap().write(true, &message_back).unwrap());
     }
 
     fn welcome(&mut self) {

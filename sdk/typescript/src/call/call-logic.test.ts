@@ -130,7 +130,7 @@ describe('publications', () => {
   ]);
 
   test('a muted microphone stays, a camera that is off does not', () => {
-    const permissions = { subscribe: true, microphone: true, camera: true, screen: true };
+    const permissions = { subscribe: true, microphone: true, camera: true, screen: true, data: true, hidden: false };
     expect(publications(states, mids, permissions)).toEqual([
       { mid: '0', source: 'microphone', muted: true },
       { mid: '2', source: 'screen', muted: false, height: 1080 },
@@ -138,7 +138,7 @@ describe('publications', () => {
   });
 
   test('nothing is published without the right', () => {
-    const permissions = { subscribe: true, microphone: false, camera: false, screen: false };
+    const permissions = { subscribe: true, microphone: false, camera: false, screen: false, data: true, hidden: false };
     expect(publications(states, mids, permissions)).toEqual([]);
   });
 });
@@ -179,8 +179,8 @@ describe('what the shard has told', () => {
 
   test('rights fail closed until they are told', () => {
     const state = new InCallState();
-    expect(Object.values(state.permissions)).toEqual([false, false, false, false]);
-    const permissions = { subscribe: true, microphone: true, camera: false, screen: false };
+    expect(Object.values(state.permissions)).toEqual([false, false, false, false, false, false]);
+    const permissions = { subscribe: true, microphone: true, camera: false, screen: false, data: true, hidden: false };
     state.apply({ type: 'welcome', participantId: 'p', permissions }, () => undefined);
     expect(state).toMatchObject({ participantId: 'p', permissions });
   });

@@ -1,10 +1,12 @@
-import { type ChangeEvents, Observable } from '../emitter.ts';
+import { Observable } from '../emitter.ts';
 import { BoltorezkaError, type FailureCode } from '../errors.ts';
 import { AudioOutput } from '../media/audio-output.ts';
 import type { LocalMedia } from '../media/local-media.ts';
-import type { EndReason, MediaPermissions, RoomKind, ServerCallMessage, SlotWish, TrackSource } from '../proto.ts';
+import type { DataTo, EndReason, MediaPermissions, ServerCallMessage, SlotWish, TrackSource } from '../proto.ts';
 import { Backoff } from '../realtime/backoff.ts';
+import type { CallEvents, CallSignalling, CallState, DataOptions } from './call-events.ts';
 import { CallConnection } from './connection.ts';
+import { DATA_BYTES_MAX } from './data.ts';
 import { InCallState } from './in-call-state.ts';
 import { LossMeter } from './loss-meter.ts';
 import { Outgoing } from './outgoing.ts';
@@ -31,25 +33,6 @@ const WISH_DEBOUNCE_MS = 250;
 
 /** How often unacknowledged states are looked at and the loss is measured. */
 const TICK_MS = 2_000;
-
-export type CallState = 'idle' | 'joining' | 'connected' | 'reconnecting';
-
-/** How a call reaches the control plane. */
-export interface CallSignalling {
-  readonly kind: RoomKind;
-  offer(sdp: string): Promise<void>;
-  candidate(candidate: string): void;
-  leave(): void;
-  /** Resolves when requests can be made again. */
-  whenJoined(): Promise<void>;
-}
-
-export interface CallEvents extends ChangeEvents {
-  /** The call is over, and does not come back by itself. */
-  ended: EndReason;
-  /** The shard refused a message: a defect worth reporting. */
-  refused: string;
-}
 
 /** Reasons after which a client joins again by itself. */
 const REJOIN_REASONS: readonly EndReason[] = ['timeout', 'drain', 'failed'];
@@ -203,6 +186,20 @@ export class Call extends Observable<CallEvents> {
     this.changed();
   }
 
+  /**
+   * Sends `payload` to the room, or to the participants named in `to`. False when the call is not connected, or so much
+   * waits already that it was not taken: try again later. Throws when it breaks a bound.
+   */
+  sendData(payload: Uint8Array, { kind = 'reliable', to, topic }: DataOptions = {}): boolean {
+    if (payload.length > DATA_BYTES_MAX[kind]) {
+      throw new RangeError(`A ${kind} message may have ${DATA_BYTES_MAX[kind]} bytes; send it in parts.`);
+    }
+    const header: DataTo = {};
+    if (to) header.to = to;
+    if (topic !== undefined) header.topic = topic;
+    return this.#connection?.sendData(kind, header, payload) ?? false;
+  }
+
   /** How many pictures can be shown at once. More than before are negotiated now, fewer with the next connection. */
   async setVideoSlots(count: number): Promise<void> {
     this.#videoSlots = count;
@@ -234,6 +231,11 @@ export class Call extends Observable<CallEvents> {
     connection.on('candidate', (candidate) => this.#signalling.candidate(candidate));
     connection.on('message', (message) => {
       if (connection === this.#connection) this.#receive(message);
+    });
+    connection.on('data', (message) => {
+      if (connection !== this.#connection) return;
+      if ('missed' in message) this.emit('dataMissed', message.missed);
+      else this.emit('data', message);
     });
     const opened = new Promise<void>((resolve, reject) => {
       connection.on('open', resolve);
@@ -321,8 +323,17 @@ export class Call extends Observable<CallEvents> {
       case 'refused':
         this.emit('refused', message.message);
         return;
+      case 'dataRefused': {
+        const { type: _, ...refused } = message;
+        this.emit('dataRefused', refused);
+        return;
+      }
       case 'ended':
         this.end(message.reason);
+        return;
+      case 'wanted':
+        this.#connection?.post({ type: 'ack', of: 'wanted', rev: message.rev });
+        if (this.#inCall.isNewWanted(message.rev)) this.#connection?.follow(message.tracks);
         return;
       case 'tracks':
       case 'slots':

@@ -1,6 +1,8 @@
 import { Emitter } from '../emitter.ts';
-import type { ClientCallMessage, ServerCallMessage, TrackSource } from '../proto.ts';
+import type { ClientCallMessage, DataKind, DataTo, ServerCallMessage, TrackSource, WantedTrack } from '../proto.ts';
+import { DataChannels, type DataMessage, type DataMissed } from './data.ts';
 import { addSections, type OfferShape, type Sections } from './sections.ts';
+import { WantedSender } from './wanted.ts';
 
 /** Label of the data channel that carries the in-call messages. */
 const CHANNEL_LABEL = 'boltorezka';
@@ -15,6 +17,8 @@ export interface ConnectionEvents {
   open: undefined;
   /** An in-call message. */
   message: ServerCallMessage;
+  /** A data message, or word of some that were missed. */
+  data: DataMessage | DataMissed;
   /** Media no longer flows. A new connection is needed. */
   lost: undefined;
 }
@@ -23,7 +27,9 @@ export interface ConnectionEvents {
 export class CallConnection extends Emitter<ConnectionEvents> {
   readonly #peer: RTCPeerConnection;
   readonly #channel: RTCDataChannel;
+  readonly #data: DataChannels;
   readonly #sections: Sections;
+  readonly #wanted = new Map<TrackSource, WantedSender>();
   readonly #sent = new Map<TrackSource, MediaStreamTrack | null>();
   #closed = false;
   #silenceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -32,7 +38,12 @@ export class CallConnection extends Emitter<ConnectionEvents> {
     super();
     this.#peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.#sections = addSections(this.#peer, shape);
+    for (const [source, encodings] of this.#sections.encodings) {
+      const sender = this.#sections.senders.get(source)?.sender;
+      if (sender) this.#wanted.set(source, new WantedSender(sender, encodings));
+    }
     this.#channel = this.#peer.createDataChannel(CHANNEL_LABEL, { ordered: true });
+    this.#data = new DataChannels(this.#peer, (message) => this.emit('data', message));
     this.#channel.onopen = () => this.emit('open', undefined);
     this.#channel.onclose = () => this.#lose();
     this.#channel.onmessage = (event) => this.emit('message', JSON.parse(String(event.data)) as ServerCallMessage);
@@ -100,8 +111,21 @@ export class CallConnection extends Emitter<ConnectionEvents> {
     }
   }
 
+  /** Sends of the pictures what is wanted of them. */
+  follow(tracks: readonly WantedTrack[]): void {
+    for (const [source, sender] of this.#wanted) {
+      const mid = this.#sections.senders.get(source)?.mid;
+      void sender.follow(tracks.find((track) => track.mid === mid)).catch(() => undefined);
+    }
+  }
+
   post(message: ClientCallMessage): void {
     if (this.isOpen) this.#channel.send(JSON.stringify(message));
+  }
+
+  /** Sends a data message; false when that is not possible now. */
+  sendData(kind: DataKind, header: DataTo, payload: Uint8Array): boolean {
+    return this.#data.send(kind, header, payload);
   }
 
   stats(): Promise<RTCStatsReport> {

@@ -3,7 +3,14 @@ import type { CallQuality } from './quality.ts';
 import { SlotMap } from './slot-map.ts';
 import { type Track, trackOf } from './track.ts';
 
-export const NO_PERMISSIONS: MediaPermissions = { subscribe: false, microphone: false, camera: false, screen: false };
+export const NO_PERMISSIONS: MediaPermissions = {
+  subscribe: false,
+  microphone: false,
+  camera: false,
+  screen: false,
+  data: false,
+  hidden: false,
+};
 
 /** What the shard has told on one connection. */
 export class InCallState {
@@ -16,6 +23,15 @@ export class InCallState {
   /** The others' tracks, by order of arrival. */
   tracks: readonly Track[] = [];
   quality: CallQuality | undefined;
+
+  #wantedRev = -1;
+
+  /** Whether a `wanted` is newer than the one before. */
+  isNewWanted(rev: number): boolean {
+    if (rev <= this.#wantedRev) return false;
+    this.#wantedRev = rev;
+    return true;
+  }
 
   /** Takes a message; `mediaOf` gives what arrives in a slot. Says whether anything changed. */
   apply(message: ServerCallMessage, mediaOf: (mid: string) => MediaStreamTrack | undefined): boolean {

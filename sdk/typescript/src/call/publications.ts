@@ -12,6 +12,7 @@ export interface SourceState {
 
 /** Whether a source may be published. Rights fail closed. */
 export function mayPublish(permissions: MediaPermissions, source: TrackSource): boolean {
+  if (permissions.hidden) return false;
   return source === 'screenAudio' ? permissions.screen : permissions[source];
 }
 

@@ -33,6 +33,8 @@ const SCREEN_ENCODINGS: Encoding[] = [
 /** The sections of a connection's offer. */
 export interface Sections {
   senders: ReadonlyMap<TrackSource, RTCRtpTransceiver>;
+  /** What the pictures among them send by themselves. */
+  encodings: ReadonlyMap<TrackSource, readonly RTCRtpEncodingParameters[]>;
   audioSlots: readonly RTCRtpTransceiver[];
   videoSlots: RTCRtpTransceiver[];
 }
@@ -43,7 +45,16 @@ export function addSections(connection: RTCPeerConnection, shape: OfferShape): S
   for (const source of shape.sources) senders.set(source, addSender(connection, source));
   const slots = (kind: 'audio' | 'video', count: number) =>
     Array.from({ length: count }, () => connection.addTransceiver(kind, { direction: 'recvonly' }));
-  return { senders, audioSlots: slots('audio', shape.audioSlots), videoSlots: slots('video', shape.videoSlots) };
+  const encodings = new Map<TrackSource, readonly RTCRtpEncodingParameters[]>([
+    ['camera', CAMERA_ENCODINGS],
+    ['screen', SCREEN_ENCODINGS],
+  ]);
+  return {
+    senders,
+    encodings,
+    audioSlots: slots('audio', shape.audioSlots),
+    videoSlots: slots('video', shape.videoSlots),
+  };
 }
 
 function addSender(connection: RTCPeerConnection, source: TrackSource): RTCRtpTransceiver {

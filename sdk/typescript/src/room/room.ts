@@ -1,4 +1,5 @@
-import { Call, type CallSignalling } from '../call/call.ts';
+import { Call } from '../call/call.ts';
+import type { CallSignalling } from '../call/call-events.ts';
 import { type ChangeEvents, Observable } from '../emitter.ts';
 import { BoltorezkaError, codeOf, type FailureCode } from '../errors.ts';
 import type {
