@@ -4,6 +4,7 @@
 pub mod client;
 pub mod data;
 pub mod layered;
+pub mod source;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
