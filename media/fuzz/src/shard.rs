@@ -196,26 +196,33 @@ fn peer_message(world: &mut World, reader: &mut Reader<'_>) {
     let ours = TrackNumber::new(0, u32::from(reader.byte() & 7));
     let message = match reader.below(8) {
         0 => PeerMessage::Interest { room, interested: reader.byte() & 1 == 0 },
-        1 => PeerMessage::Track(TrackAnnouncement {
-            track: theirs,
-            room,
-            participant_id: world.peers[reader.below(2)].participant_id,
-            source: SOURCES[reader.below(SOURCES.len())],
-            muted: reader.byte() & 3 == 0,
-            height: reader.word(),
-            rids: (0..reader.below(9)).map(|rid| rid.to_string()).collect(),
-            chosen: (reader.byte() & 1 == 0).then(|| Format::plain(CODECS[reader.below(CODECS.len())])),
-            formats: (0..reader.below(9)).map(|_| Some(Format::plain(CODECS[reader.below(CODECS.len())]))).collect(),
-            bitrates_bps: (0..reader.below(9)).map(|_| Some(LayerRates::single(reader.word().into()))).collect(),
-            since: world.now,
-        }),
+        1 => {
+            let mut announcement = TrackAnnouncement {
+                track: theirs,
+                room,
+                participant_id: world.peers[reader.below(2)].participant_id,
+                source: SOURCES[reader.below(SOURCES.len())],
+                muted: reader.byte() & 3 == 0,
+                height: reader.word(),
+                rids: (0..reader.below(9)).map(|rid| rid.to_string()).collect(),
+                bitrates_bps: (0..reader.below(9)).map(|_| Some(LayerRates::single(reader.word().into()))).collect(),
+                since: world.now,
+                chosen: None,
+                formats: Vec::new(),
+            };
+            // Of what was read already, so that older stories mean what they meant.
+            let format = Format::plain(CODECS[announcement.height as usize % CODECS.len()]);
+            if announcement.height & 1 == 1 {
+                announcement.chosen = Some(format);
+                announcement.formats = vec![Some(format); announcement.bitrates_bps.len()];
+            }
+            PeerMessage::Track(announcement)
+        }
         2 => PeerMessage::TrackGone { room, track: theirs },
         3 => {
-            let needs = Needs {
-                encodings: reader.byte(),
-                bitrate_bps: reader.word().into(),
-                lacks_codec: reader.byte() & 1 == 0,
-            };
+            let wants = reader.byte();
+            let needs =
+                Needs { encodings: wants & 0x0f, bitrate_bps: u64::from(wants) << 12, lacks_codec: wants & 0x10 != 0 };
             PeerMessage::Wanted { track: ours, needs }
         }
         4 => PeerMessage::Keyframe { track: ours, encoding: reader.byte() },

@@ -822,7 +822,19 @@ rev: number, } | { "type": "refused",
 /**
  * What was wrong, and the cure.
  */
-message: string, } | { "type": "dataRefused", 
+message: string, } | { "type": "resume", 
+/**
+ * To be kept secret: whoever has it can make the call stand still.
+ */
+token: string, 
+/**
+ * How long it counts from now.
+ */
+validMs: number, } | { "type": "draining", 
+/**
+ * When everybody who is left is ended, from now.
+ */
+deadlineMs?: number, } | { "type": "dataRefused", 
 /**
  * On which channel the last of them came.
  */

@@ -35,6 +35,8 @@ pub struct Received {
     pub codec: Codec,
     /// When it came.
     pub at: Instant,
+    /// Later ones came before it.
+    pub overtaken: bool,
     /// What it holds.
     pub payload: Vec<u8>,
 }
@@ -63,8 +65,6 @@ pub struct PictureDecoder {
     /// The frame that was shown last ended its picture; or some of it came late: the rest may have been left out by then.
     ended: bool,
     newest: u64,
-    /// The newest packet that another one overtook.
-    overtaken: u64,
     /// What was shown that later frames may build on.
     known: VecDeque<((u16, u8, u8), u32)>,
     /// Since when it shows somebody.
@@ -99,9 +99,7 @@ impl PictureDecoder {
             return Ok(());
         }
         let now = packet.at;
-        if packet.sequence < self.newest {
-            self.overtaken = self.overtaken.max(packet.sequence);
-        }
+        let packet = Received { overtaken: packet.sequence < self.newest, ..packet };
         self.newest = self.newest.max(packet.sequence);
         self.packets.insert(packet.sequence, packet);
         if self.packets.len() > WAITING_MAX {
@@ -147,7 +145,7 @@ impl PictureDecoder {
             self.check(&frame, &assembled)?;
             self.references.note(&frame.descriptor);
             self.next = Some(frame.last + 1);
-            let is_late = (frame.first..=frame.last).contains(&self.overtaken);
+            let is_late = packets.iter().any(|packet| packet.overtaken);
             self.ended = is_late || packets.last().is_some_and(|packet| packet.marker);
             let is_same = |last: &Shown| last.truth.publisher == assembled.truth.publisher;
             if !self.last.as_ref().is_some_and(is_same) {
@@ -279,7 +277,7 @@ mod tests {
             truth.write(&mut payload, 40);
             let (sequence, timestamp) = (sequence + u64::from(packet), 3_000 * frame);
             let (track, codec, at) = (1, coding.codec(), Instant::now());
-            Received { sequence, timestamp, marker: ends, track, codec, at, payload }
+            Received { sequence, timestamp, marker: ends, track, codec, at, overtaken: false, payload }
         };
         (0..packets).map(packet).collect()
     }

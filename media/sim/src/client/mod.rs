@@ -421,6 +421,7 @@ impl Client {
             track: packet.header.csrc[0],
             codec,
             at: packet.timestamp,
+            overtaken: false,
             payload: packet.payload.to_vec(),
         };
         let payload = received.payload.as_slice();

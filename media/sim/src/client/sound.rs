@@ -78,6 +78,7 @@ mod tests {
                 track: 1,
                 codec: Codec::Opus,
                 at: Instant::now(),
+                overtaken: false,
                 payload,
             }
         };
