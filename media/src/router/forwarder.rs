@@ -128,7 +128,7 @@ impl Forwarder {
         if selection.includes(packet) {
             return self.munger.pass(packet, selection);
         }
-        self.munger.leave_out(packet);
+        self.munger.leave_out(packet, selection);
         None
     }
 }
@@ -190,6 +190,28 @@ mod tests {
         let after = forwarder.forward(&of(new, 8, true)).unwrap();
         assert_eq!(forwarder.origin(before.sequence), None);
         assert_eq!(forwarder.origin(after.sequence), Some((new, 8)));
+    }
+
+    #[test]
+    fn what_comes_behind_a_part_that_is_left_out_ends_its_picture() {
+        let only = source(1, 0);
+        let layer = |sequence: u64, timestamp: u32, spatial: u8| {
+            let mut packet = of(only, sequence, sequence == 1);
+            packet.timestamp = timestamp;
+            packet.descriptor.layer.spatial = spatial;
+            packet.descriptor.starts_frame = true;
+            packet.descriptor.ends_frame = true;
+            packet.marker = spatial == 1;
+            packet
+        };
+        let mut forwarder = Forwarder::new(Munger::new(0, 0));
+        forwarder.set_target(Some(only), Layer::ALL);
+        let both = [layer(1, 10, 0), layer(2, 10, 1)].map(|packet| forwarder.forward(&packet).unwrap().marker);
+        assert_eq!(both, [false, true]);
+        forwarder.set_target(Some(only), Layer { spatial: 0, ..Layer::ALL });
+        assert!(forwarder.forward(&layer(4, 20, 1)).is_none(), "its base is still to come");
+        let base = forwarder.forward(&layer(3, 20, 0)).unwrap();
+        assert!(base.marker && base.sequence == 3);
     }
 
     #[test]

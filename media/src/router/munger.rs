@@ -77,6 +77,8 @@ struct LeftOut {
     pictures: u16,
     /// The newest of them.
     picture_id: Option<u16>,
+    /// The timestamp of the picture of which something was left out last, and what was sent of it.
+    newest: Option<(u32, Selection)>,
 }
 
 const PICTURE_ID_MASK: u16 = 0x7fff;
@@ -156,8 +158,9 @@ impl Munger {
         Some(munged)
     }
 
-    /// Leaves out the next packet of the running source: the numbers of what follows close up.
-    pub fn leave_out(&mut self, packet: &Packet) {
+    /// Leaves out the next packet of the running source, which is no part of `selection`: the numbers of what follows close up.
+    pub fn leave_out(&mut self, packet: &Packet, selection: Selection) {
+        self.left_out.newest = Some((packet.timestamp, selection));
         let lost_from = self.highest.saturating_add(1);
         if self.left_out.is_interrupted && lost_from < packet.sequence {
             self.resume(lost_from);
@@ -185,7 +188,11 @@ impl Munger {
         }
         let mut newest_first = self.stretch.iter().chain(self.past.iter().rev());
         let stretch = newest_first.find(|stretch| stretch.from <= packet.sequence)?;
-        stretch.holds(packet).then(|| stretch.numbers(packet))
+        let mut munged = stretch.holds(packet).then(|| stretch.numbers(packet))?;
+        // The rest of its picture came first, and was left out: then this may be the end of it.
+        let of_picture = self.left_out.newest.filter(|(timestamp, _)| *timestamp == packet.timestamp);
+        munged.marker |= of_picture.is_some_and(|(_, selection)| selection.ends_picture(packet));
+        Some(munged)
     }
 
     /// Where the packet that left as `sequence` came from: its source, and its number there.
@@ -292,7 +299,7 @@ mod tests {
             if selection.includes(packet) {
                 return self.pass(packet, selection);
             }
-            self.leave_out(packet);
+            self.leave_out(packet, selection);
             None
         }
     }
