@@ -18,6 +18,7 @@ pub mod host;
 pub mod link;
 pub mod network;
 pub mod node;
+pub mod parallel;
 pub mod random;
 pub mod rights;
 pub mod scenario;

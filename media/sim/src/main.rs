@@ -3,10 +3,11 @@
 #![allow(clippy::print_stdout, reason = "a program for people at a terminal")]
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use boltorezka_sim::host::simulate;
+use boltorezka_sim::parallel;
 use boltorezka_sim::scenario::{self, Options, Outcome};
 use boltorezka_sim::scoreboard;
 use boltorezka_sim::trace::Trace;
@@ -46,24 +47,17 @@ fn main() -> ExitCode {
         list => list.to_vec(),
     };
     let options = Options { shards: arguments.shards };
-    let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
     let began = Instant::now();
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(seeds.len());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-                    let trace = arguments.trace.as_deref().map_or_else(|| Ok(Trace::default()), Trace::to_file);
-                    let began = Instant::now();
-                    let outcome = match trace {
-                        Ok(trace) => simulate(seed, || scenario::run(seed, options, trace)),
-                        Err(error) => return println!("the trace cannot be written: {error}"),
-                    };
-                    failed.fetch_or(!report(seed, options, outcome, began), Ordering::Relaxed);
-                }
-            });
+    parallel::for_each(&seeds, |&seed| {
+        let trace = arguments.trace.as_deref().map_or_else(|| Ok(Trace::default()), Trace::to_file);
+        let began = Instant::now();
+        match trace {
+            Ok(trace) => {
+                let outcome = simulate(seed, || scenario::run(seed, options, trace));
+                failed.fetch_or(!report(seed, options, outcome, began), Ordering::Relaxed);
+            }
+            Err(error) => println!("the trace cannot be written: {error}"),
         }
     });
     println!("{} seeds in {:.0} s", seeds.len(), began.elapsed().as_secs_f64());

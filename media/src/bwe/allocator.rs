@@ -63,7 +63,8 @@ pub struct Allocation {
     pub reason: LayerReason,
 }
 
-/// Gives each demand the highest layer such that all fit into the usable part of the budget; what plays is kept a little longer. First everybody gets the lowest resolution at the lowest frame rate, by
+/// Gives each demand the highest layer such that all fit into the usable part of the budget; what plays is kept a little longer.
+/// First everybody gets the lowest resolution at the lowest frame rate, by
 /// priority, then everybody more frames of it, then everybody the next resolution, and so on: under shortage the frame rate
 /// goes before the picture does. The first in line always gets its lowest: a link that is never used is never measured.
 pub fn allocate(budget: Budget, demands: &[Demand]) -> Vec<Allocation> {

@@ -4,7 +4,7 @@ use std::num::NonZeroU8;
 
 use super::history::Sent;
 
-/// How much of what is wanted is enough: the allocator gives out four fifths of the estimate. Somewhat more is asked for,
+/// How much of what is wanted is enough: the allocator does not give out the whole estimate. Somewhat more is asked for,
 /// as a probe that passes may show a little less than its rate.
 const ENOUGH_RATIO: f64 = 1.25;
 const ASKED_RATIO: f64 = 1.4;

@@ -13,6 +13,7 @@ use crate::client::coding::Coding;
 use crate::host::simulate;
 use crate::link::LinkConfig;
 use crate::node::NodeConfig;
+use crate::parallel;
 use crate::random::Random;
 use crate::trace::Trace;
 use crate::world::World;
@@ -42,18 +43,10 @@ const HEADERS_RATIO: f64 = 1.08;
 /// What went wrong in a run.
 pub fn run() -> Result<Vec<Row>, String> {
     let jobs: Vec<_> = PROFILES.iter().flat_map(|profile| (0..SEEDS).map(move |seed| (profile, seed))).collect();
-    let next = std::sync::atomic::AtomicUsize::new(0);
     let results = std::sync::Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((profile, seed)) = jobs.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
-                    let result = simulate(*seed, || play(profile, *seed));
-                    results.lock().expect("no thread panics with it").push((profile.name, result));
-                }
-            });
-        }
+    parallel::for_each(&jobs, |(profile, seed)| {
+        let result = simulate(*seed, || play(profile, *seed));
+        results.lock().expect("no thread panics with it").push((profile.name, result));
     });
     let results = results.into_inner().expect("no thread panics with it");
     let mut rows = Vec::new();
