@@ -17,10 +17,12 @@ bench: ## Measure the server under load (ARGS="load --scenario meeting --floor";
 	@target/debug/boltorezka-bench $(or $(ARGS),load --scenario webinar --floor)
 
 sim: ## Run seeds of the simulation (SEEDS=1000 SEED_START=0)
-	@cargo run --quiet --workspace --bin boltorezka-sim -- --seeds $(or $(SEEDS),100) --seed-start $(or $(SEED_START),0)
+	@cargo build --quiet --workspace --bin boltorezka-sim
+	@target/debug/boltorezka-sim --seeds $(or $(SEEDS),100) --seed-start $(or $(SEED_START),0)
 
 scoreboard: ## Play links as people have them, and write media/sim/scoreboard.md
-	@cargo run --quiet --workspace --bin boltorezka-sim -- --scoreboard media/sim/scoreboard.md
+	@cargo build --quiet --workspace --bin boltorezka-sim
+	@target/debug/boltorezka-sim --scoreboard media/sim/scoreboard.md
 
 format: ## Put Rust and TypeScript into form
 	@cargo fmt --all

@@ -187,7 +187,7 @@ fn media_modules_depend_one_way() {
 fn pure_modules_are_functions_of_their_input() {
     for module in ["rtp", "router", "bwe", "tcp", "egress"] {
         let sources = sources(&format!("media/src/{module}"), &[".rs"]).into_iter();
-        for (path, text) in sources.filter(|(path, _)| !path.contains("/tests/")) {
+        for (path, text) in sources.filter(|(path, _)| !path.contains("/tests/") && !path.ends_with("/tests.rs")) {
             let code = code(&text);
             for banned in IMPURE {
                 let hit = code.lines().find(|line| line.contains(banned));

@@ -133,11 +133,25 @@ impl Demand {
         place(&self.ladder, layer)
     }
 
+    /// What a layer takes, in bits per second.
+    pub fn rate(&self, layer: Option<(u8, Layer)>) -> u64 {
+        self.place(layer).and_then(|place| self.ladder.get(place)).map_or(0, |rung| rung.bitrate_bps)
+    }
+
+    /// The most frames of the lowest resolution that a choice includes.
+    pub fn lowest(&self, chosen: Option<(u8, Layer)>) -> Option<(u8, Layer)> {
+        let chosen_bps = self.rate(chosen);
+        let useful = self.useful();
+        let level = useful.first()?.level;
+        let fits = |rung: &&LayerRate| rung.level == level && rung.bitrate_bps <= chosen_bps;
+        useful.iter().rfind(fits).or(useful.first()).map(|rung| (rung.encoding, rung.layer))
+    }
+
     /// Whether a choice takes much less than the least that can be sent of what plays now.
     pub fn is_much_less(&self, chosen: Option<(u8, Layer)>) -> bool {
         let playing = self.current.map(|(encoding, _)| encoding);
         let least = self.ladder.iter().find(|rung| Some(rung.encoding) == playing);
-        let chosen_bps = self.place(chosen).and_then(|place| self.ladder.get(place)).map_or(0, |rung| rung.bitrate_bps);
+        let chosen_bps = self.rate(chosen);
         least.is_some_and(|least| least.bitrate_bps > chosen_bps * MUCH_RATIO)
     }
 

@@ -150,8 +150,8 @@ impl Delay {
         self.standing_us
     }
 
-    /// To be called after the packets of a report: whether a queue grows.
-    pub fn evaluate(&mut self) -> bool {
+    /// To be called after the packets of a report: whether a queue grows, by more than `slope_min` over time.
+    pub fn evaluate(&mut self, slope_min: f64) -> bool {
         let Some(newest_us) = self.samples.back().map(|sample| sample.arrival_us) else { return false };
         let elapsed_us = newest_us - self.evaluated_us.replace(newest_us).unwrap_or(newest_us);
         if elapsed_us <= 0 || self.samples.len() < SAMPLES_MIN {
@@ -160,7 +160,7 @@ impl Delay {
         let Some(slope) = self.slope() else { return false };
         self.standing_us = self.standing();
         let queue = self.standing_us > STANDING_US_MIN && !self.is_shrinking() && !self.is_step();
-        self.is_growing = queue && slope > self.threshold;
+        self.is_growing = queue && slope > self.threshold.max(slope_min);
         self.adapt(slope.abs(), elapsed_us);
         self.is_growing
     }
@@ -281,7 +281,7 @@ mod tests {
         for (packet, delay_ms) in (0..).zip(delays_ms) {
             let sent_us = packet * 10_000;
             delay.packet(sent_us, 500_000 + sent_us + delay_ms * 1000);
-            over |= packet % 10 == 9 && delay.evaluate();
+            over |= packet % 10 == 9 && delay.evaluate(0.0);
         }
         over
     }
@@ -293,7 +293,7 @@ mod tests {
         assert!(overused(&mut Delay::default(), (0..200).map(|packet| (packet - 100).max(0))));
         let mut delay = Delay::default();
         overused(&mut delay, (0..300).map(|packet| (packet - 100).clamp(0, 60)));
-        assert_eq!((delay.evaluate(), delay.standing_us()), (false, 60_000));
+        assert_eq!((delay.evaluate(0.0), delay.standing_us()), (false, 60_000));
     }
 
     #[test]

@@ -7,12 +7,14 @@
 use std::any::Any;
 use std::time::{Duration, Instant};
 
+use super::backlog::{Backlog, Pace};
 use super::delay::Delay;
 use super::feedback::{Feedback, FeedbackError};
 use super::history::{History, State};
 use super::loss::{Loss, Verdict};
 use super::probe::{Probe, ProbeId, Prober};
 use super::rate::AckedRate;
+use super::rivals::Rivals;
 
 /// The estimate's limits. The least is enough for one voice: with less nothing would ever be measured.
 const ESTIMATE_BPS_MIN: f64 = 50_000.0;
@@ -23,6 +25,9 @@ const RTT_US_AT_FIRST: i64 = 100_000;
 /// Growth a second while the link's capacity is unknown, and near a known one.
 const GROWTH: f64 = 0.08;
 const GROWTH_NEAR: f64 = 0.02;
+/// Near it at least so much a second: those who share a link get equal shares over time because the small ones grow as fast as
+/// the large ones, and fall by less.
+const GROWTH_NEAR_BPS: f64 = 40_000.0;
 /// Where "near" begins and where the capacity turns out to be another, as shares of it.
 const NEAR_RATIO: f64 = 0.9;
 const BEYOND_RATIO: f64 = 1.15;
@@ -36,15 +41,22 @@ const LIMITED_RATIO: f64 = 1.3;
 const FALL_RATIO: f64 = 0.85;
 /// An application that sends little shows little: no fall is deeper than this at once.
 const FALL_RATIO_MIN: f64 = 0.5;
+/// Where others fill the queue, only a trend above this is ours: what a download does to it is slower.
+const RIVALS_SLOPE_MIN: f64 = 0.1;
 /// Share of what arrived through the full link that is sent once the queue is empty.
 const FULL_RATIO: f64 = 0.95;
 /// Share of the estimate up to which what plays may go on while no long queue stands.
 const KEPT_RATIO: f64 = 1.12;
+/// Bursts are sent at so many times the estimate; and while the link was never seen full.
+const PACE_RATIO: f64 = 1.1;
+const PACE_RATIO_UNKNOWN: f64 = 2.0;
 /// Time, beyond the round trip, after which another fall may follow: reports must speak of what was sent after the last.
 const FALL_GAP_US: i64 = 200_000;
-/// A queue below this is empty; above this it is one even where little is sent; above this it must not stay.
+/// A queue below this is empty; above this it is one even where little is sent; above this nothing is added to it; above this
+/// it must not stay.
 const EMPTY_US: i64 = 10_000;
 const SEVERE_US: i64 = 30_000;
+const FULL_US: i64 = 50_000;
 const LONG_US: i64 = 80_000;
 /// How long the queue is given to empty before the rate grows again.
 const DRAIN_US_MAX: i64 = 3_000_000;
@@ -62,8 +74,9 @@ const SILENCE_PACKETS: u32 = 10;
 ///
 /// - A queue that grows, seen by the trend of the delay and by none of the last moments' packets having come through
 ///   quickly, lets the estimate fall to 0.85 of what arrives; once the queue is empty it is 0.95 of that.
+/// - Where the queue does not get shorter after that, others fill it (`rivals.rs`), and only a steep trend counts for a while.
 /// - Loss above 10 % lets it fall, unless the loss stays the same when less is sent.
-/// - It grows by 8 % a second up to 1.5 times what arrives, and beyond that by probes alone.
+/// - It grows by 8 % a second, near a known capacity by 2 % or 40 kb/s, up to 1.5 times what arrives, and beyond that by probes alone.
 /// - Once every 1.5 s without any report it falls by 0.3.
 ///
 /// Memory: 3 KiB, and 16 bytes a packet of the last second, at most 64 KiB; see `history.rs` for what happens then.
@@ -75,6 +88,7 @@ pub struct Estimator {
     delay: Delay,
     loss: Loss,
     prober: Prober,
+    backlog: Backlog,
     estimate_bps: f64,
     rtt_us: i64,
     /// The newest packet that was reported.
@@ -83,6 +97,7 @@ pub struct Estimator {
     fell_us: Option<i64>,
     /// Since when the queue is given time to empty, and what the estimate is afterwards.
     draining: Option<(i64, f64)>,
+    rivals: Rivals,
     /// What the full link carried, and when.
     capacity: Option<(i64, f64)>,
     /// Packets sent since the last report, and when silence began.
@@ -102,12 +117,14 @@ impl Estimator {
             delay: Delay::default(),
             loss: Loss::default(),
             prober: Prober::new(),
+            backlog: Backlog::default(),
             estimate_bps: (start_bps as f64).clamp(ESTIMATE_BPS_MIN, ESTIMATE_BPS_MAX),
             rtt_us: RTT_US_AT_FIRST,
             reported_to: None,
             updated_us: 0,
             fell_us: None,
             draining: None,
+            rivals: Rivals::default(),
             capacity: None,
             unreported_packets: 0,
             silent_since_us: None,
@@ -120,6 +137,8 @@ impl Estimator {
     pub fn sent(&mut self, now: Instant, sequence: u64, bytes: usize, probe: Option<ProbeId>) {
         let now_us = self.micros(now);
         self.history.sent(now_us, sequence, bytes, probe);
+        self.rivals.sent(bytes);
+        self.backlog.add(now_us, bytes, self.pace_bps());
         self.unreported_packets = self.unreported_packets.saturating_add(1);
         if self.silent_since_us.is_none() && self.reported_to.is_some() {
             self.silent_since_us = Some(now_us);
@@ -177,9 +196,15 @@ impl Estimator {
     /// is no long one somewhat more. What is given up for a moment of delay (jitter, a keyframe) makes less arrive, and the
     /// next fall deeper, until nothing is left; what is really too much makes a long queue.
     pub fn sustained_bps(&self) -> u64 {
-        let full_bps = self.draining.map_or(self.estimate_bps, |(_, full_bps)| full_bps.max(self.estimate_bps));
+        let full_bps = self.full_bps();
         let ratio = if self.delay.standing_us() > LONG_US { 1.0 } else { KEPT_RATIO };
         (full_bps * ratio) as u64
+    }
+
+    /// How fast the link should be sent to, and what stands in it by our own account.
+    pub fn pace(&self, now: Instant) -> Pace {
+        let bps = self.pace_bps();
+        Pace { backlog_us: self.backlog.wait_us(self.micros(now), bps), bps }
     }
 
     /// Share of the packets of about the last second that were lost on the way, 0 to 1; without those of probes.
@@ -263,7 +288,12 @@ impl Estimator {
     fn update(&mut self, now_us: i64) {
         let elapsed_us = (now_us - self.updated_us).clamp(0, GROWTH_US_MAX);
         self.updated_us = now_us;
-        let is_growing = self.delay.evaluate();
+        if let Some(shared_bps) = self.rivals.conclude(now_us, self.rtt_us, self.delay.standing_us()) {
+            self.estimate_bps = self.estimate_bps.max(shared_bps);
+            self.draining = None;
+        }
+        let has_rivals = self.rivals.are_there(now_us, self.delay.standing_us());
+        let is_growing = self.delay.evaluate(if has_rivals { RIVALS_SLOPE_MIN } else { 0.0 });
         let verdict = self.loss.evaluate(now_us);
         let may_fall = self.fell_us.is_none_or(|fell_us| now_us - fell_us >= self.rtt_us + FALL_GAP_US);
 
@@ -271,11 +301,11 @@ impl Estimator {
             if may_fall {
                 self.fall_by_delay(now_us);
             }
-        } else if let Some(capacity_bps) = self.overfull(now_us) {
+        } else if let Some(capacity_bps) = self.overfull(now_us).filter(|_| !has_rivals) {
             if may_fall {
                 self.drain_from(capacity_bps, now_us);
             }
-        } else if self.drained(now_us) && verdict == Verdict::Rise && !self.is_full() {
+        } else if self.drained(now_us) && verdict == Verdict::Rise && (has_rivals || !self.is_full()) {
             self.grow(now_us, elapsed_us as f64 / 1e6);
         }
         if let Verdict::Fall(ratio) = verdict {
@@ -306,6 +336,9 @@ impl Estimator {
     /// Falls so far below what the link carries that the queue empties, and says what comes afterwards.
     fn drain_from(&mut self, capacity_bps: f64, now_us: i64) {
         self.draining = Some((now_us, capacity_bps * FULL_RATIO));
+        let standing_us = self.delay.standing_us();
+        self.rivals.try_less(now_us, capacity_bps, standing_us);
+        self.backlog.raise_to(now_us, standing_us, capacity_bps);
         self.fall_to((capacity_bps * FALL_RATIO).max(self.estimate_bps * FALL_RATIO_MIN), now_us);
     }
 
@@ -317,9 +350,19 @@ impl Estimator {
         (known && self.estimate_bps > capacity_bps * NEAR_RATIO).then_some(capacity_bps)
     }
 
-    /// A queue stands in a link whose capacity is known: it must not get longer.
+    /// A queue stands in the link: it must not get longer.
     fn is_full(&self) -> bool {
-        self.capacity.is_some() && self.delay.standing_us() > LONG_US
+        self.delay.standing_us() > FULL_US
+    }
+
+    /// What the way carries once a queue that stands in it is gone.
+    fn full_bps(&self) -> f64 {
+        self.draining.map_or(self.estimate_bps, |(_, full_bps)| full_bps.max(self.estimate_bps))
+    }
+
+    /// The rate at which bursts are sent.
+    fn pace_bps(&self) -> f64 {
+        self.full_bps() * if self.capacity.is_some() { PACE_RATIO } else { PACE_RATIO_UNKNOWN }
     }
 
     fn fall_to(&mut self, bps: f64, now_us: i64) {
@@ -347,8 +390,10 @@ impl Estimator {
             now_us - known_us < CAPACITY_US && self.estimate_bps < capacity_bps * BEYOND_RATIO
         });
         let near = self.capacity.is_some_and(|(_, capacity_bps)| self.estimate_bps > capacity_bps * NEAR_RATIO);
-        let growth = if near { GROWTH_NEAR } else { GROWTH };
-        let grown_bps = self.estimate_bps * (1.0 + growth * seconds);
+        let most_bps = self.estimate_bps * GROWTH;
+        let growth_bps =
+            if near { (self.estimate_bps * GROWTH_NEAR).max(GROWTH_NEAR_BPS).min(most_bps) } else { most_bps };
+        let grown_bps = self.estimate_bps + growth_bps * seconds;
         let limit_bps = (acked_bps * ACKED_RATIO_MAX).max(self.estimate_bps).min(ESTIMATE_BPS_MAX);
         self.estimate_bps = grown_bps.min(limit_bps);
     }
@@ -360,128 +405,4 @@ impl Estimator {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::feedback::FeedbackReport;
-    use super::*;
-
-    fn report(arrivals: &[Option<i64>], base_sequence: u16) -> Vec<u8> {
-        FeedbackReport { base_sequence, ..FeedbackReport::default() }.write(arrivals).0
-    }
-
-    /// Sends a hundred packets and reports that the even ones arrived.
-    fn half_lost(now: Instant) -> Estimator {
-        let mut estimator = Estimator::new(now, 1_000_000);
-        let mut arrivals = Vec::new();
-        for packet in 0..100 {
-            let sent = Duration::from_millis(packet * 10);
-            estimator.sent(now + sent, packet, 1200, None);
-            arrivals.push((packet % 2 == 0).then(|| 1_000_000 + sent.as_micros() as i64));
-        }
-        estimator.handle_feedback(now + Duration::from_secs(1), &report(&arrivals, 0)).unwrap();
-        estimator
-    }
-
-    #[test]
-    fn what_is_malformed_or_unknown_changes_nothing() {
-        let now = Instant::now();
-        let mut estimator = half_lost(now);
-        let before = format!("{estimator:?}");
-        let mut packet = report(&[Some(0); 10], 0);
-        packet.truncate(21);
-        assert_eq!(estimator.handle_feedback(now, &packet), Err(FeedbackError::Truncated));
-        assert_eq!(format!("{estimator:?}"), before);
-
-        estimator.handle_feedback(now + Duration::from_secs(1), &report(&[Some(9_000_000); 50], 5_000)).unwrap();
-        assert_eq!(estimator.loss_ratio(), 0.5);
-        assert_eq!(estimator.rate.bps(), half_lost(now).rate.bps());
-    }
-
-    #[test]
-    fn what_was_late_is_no_loss_and_counts_once() {
-        let now = Instant::now();
-        let mut estimator = half_lost(now);
-        assert_eq!(estimator.loss_ratio(), 0.5);
-        let once = estimator.rate.bps().unwrap();
-        let all: Vec<_> = (0..100).map(|packet| Some(1_000_000 + packet * 10_000)).collect();
-        for _ in 0..3 {
-            estimator.handle_feedback(now + Duration::from_secs(1), &report(&all, 0)).unwrap();
-        }
-        assert_eq!(estimator.loss_ratio(), 0.0);
-        assert_eq!(estimator.rate.bps(), Some(once * 2.0));
-    }
-
-    /// Sends 300 kb/s for so long, with a report each tenth of a second, on a way whose delay and losses are given for
-    /// each packet of 10 ms.
-    fn drive(estimator: &mut Estimator, now: Instant, packets: u64, arrival: impl Fn(i64) -> Option<i64>) {
-        let mut arrivals = Vec::new();
-        for packet in 0..packets {
-            let sent_us = packet as i64 * 10_000;
-            let at = now + Duration::from_micros(sent_us as u64);
-            estimator.sent(at, packet, 375, None);
-            arrivals.push(arrival(packet as i64).map(|delay_us| sent_us + delay_us));
-            if packet % 10 == 9 {
-                estimator.handle_feedback(at, &report(&arrivals, packet as u16 - 9)).unwrap();
-                arrivals.clear();
-            }
-        }
-    }
-
-    #[test]
-    fn a_small_queue_where_little_is_sent_costs_little() {
-        let now = Instant::now();
-        let fallen_to = |rise_us: i64| {
-            let mut estimator = Estimator::new(now, 4_000_000);
-            drive(&mut estimator, now, 300, |packet| Some((packet - 200).clamp(0, 30) * rise_us));
-            estimator.estimate_bps()
-        };
-        assert_eq!(fallen_to(500), 4_000_000, "15 ms are jitter");
-        assert_eq!(fallen_to(1_000), 3_400_000, "30 ms are doubtful");
-        assert!(fallen_to(8_000) <= 2_000_000, "240 ms are a full link");
-    }
-
-    #[test]
-    fn once_the_queue_is_empty_nearly_all_is_used_again() {
-        let now = Instant::now();
-        let estimate_bps = |packets: u64| {
-            let mut estimator = Estimator::new(now, 330_000);
-            drive(&mut estimator, now, packets, |packet| match packet {
-                ..200 => Some(0),
-                200..240 => Some((packet - 200) * 3_000),
-                _ => Some((600_000 - (packet - 200) * 12_000).max(0)),
-            });
-            estimator.estimate_bps()
-        };
-        let (full_bps, empty_bps) = (estimate_bps(240), estimate_bps(280));
-        assert!(full_bps < 265_000 && empty_bps as f64 > full_bps as f64 * 1.1, "{full_bps} {empty_bps}");
-    }
-
-    #[test]
-    fn grows_with_what_arrives_and_not_under_loss() {
-        let now = Instant::now();
-        let grown_to = |lost_of_twenty: i64| {
-            let mut estimator = Estimator::new(now, 300_000);
-            drive(&mut estimator, now, 2_000, |packet| (packet % 20 >= lost_of_twenty).then_some(0));
-            estimator.estimate_bps()
-        };
-        assert_eq!(grown_to(0), 450_000, "half more than what arrives");
-        assert!(grown_to(1) < 310_000, "{}", grown_to(1));
-        assert!(grown_to(4) > 200_000, "what arrives is not given up: {}", grown_to(4));
-    }
-
-    #[test]
-    fn a_connection_that_wants_nothing_sleeps() {
-        let now = Instant::now();
-        let mut estimator = Estimator::new(now, 1_000_000);
-        assert_eq!(estimator.poll_timeout(), None);
-        estimator.sent(now, 0, 100, None);
-        assert_eq!(estimator.poll_timeout(), None, "nobody reports yet");
-        assert_eq!(estimator.poll_probe(now), None);
-        let estimator = half_lost(now);
-        assert_eq!(estimator.poll_timeout(), None, "all is reported");
-    }
-
-    #[test]
-    fn a_connection_takes_little_memory() {
-        assert!(size_of::<Estimator>() <= 1024, "{}", size_of::<Estimator>());
-    }
-}
+mod tests;

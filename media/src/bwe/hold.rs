@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// rise turns out to have been too much, twice as long as before, ...
 const HOLD: Duration = Duration::from_secs(3);
 /// ... up to this.
-const HOLD_MAX: Duration = Duration::from_secs(24);
+const HOLD_MAX: Duration = Duration::from_secs(10);
 /// More frames of the same picture are tried sooner: they need no keyframe, and nobody sees them come and go.
 const HOLD_FRAMES: Duration = Duration::from_secs(1);
 /// A layer that is given up within this time after a rise was too much.
@@ -76,7 +76,7 @@ mod tests {
             }
             holds.push((now - fell_at).as_secs());
         }
-        assert_eq!(holds, [3, 6, 12, 24, 24, 24]);
+        assert_eq!(holds, [3, 6, 10, 10, 10, 10]);
         hold.rose(now);
         now += PROBATION;
         hold.fell(now, 1_000);

@@ -10,7 +10,7 @@ use super::path::{Path, Via};
 use super::rtcp::{self, Feedback};
 use super::srtp::{Opener, Sealer, SrtpError};
 use super::stream::{Stream, StreamConfig};
-use crate::bwe::{Estimator, Probe};
+use crate::bwe::{Estimator, Pace, Probe};
 use crate::router::Munged;
 use crate::rtp::Packet;
 use crate::rtp::dependency::DESCRIPTOR_BYTES_MAX;
@@ -149,6 +149,11 @@ impl Sender {
     /// What the client's link carries once a queue that stands in it is gone.
     pub fn sustained_bps(&self) -> u64 {
         self.estimator.sustained_bps()
+    }
+
+    /// How fast the client's link should be sent to, and what stands in it.
+    pub fn pace(&self, now: Instant) -> Pace {
+        self.estimator.pace(now)
     }
 
     /// Says what the client's slots take in all, so that the estimator looks for that much.

@@ -64,6 +64,11 @@ impl Forwarder {
         }
     }
 
+    /// Leaves out temporal layers above this one for the moment: the link has no room for bursts just now.
+    pub fn limit_temporal(&mut self, temporal_max: u8) {
+        self.selector.limit_temporal(temporal_max);
+    }
+
     /// Forgets a track that is gone.
     pub fn forget(&mut self, track: TrackNumber) {
         self.current = self.current.filter(|source| source.track != track);

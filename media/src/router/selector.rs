@@ -8,6 +8,8 @@ use crate::rtp::{Layer, Packet, TemporalSwitch};
 #[derive(Debug)]
 pub struct Selector {
     wanted: Layer,
+    /// For the moment, temporal layers above this one are left out.
+    temporal_max: u8,
     selection: Selection,
     /// Timestamp of the newest picture.
     picture: u32,
@@ -19,7 +21,14 @@ pub struct Selector {
 impl Default for Selector {
     fn default() -> Self {
         let (wanted, selection) = (Layer::ALL, Selection::up_to(Layer::ALL));
-        Self { wanted, selection, picture: 0, spatial_tops: [0; 2], targets: Targets::default() }
+        Self {
+            wanted,
+            temporal_max: Layer::TOP,
+            selection,
+            picture: 0,
+            spatial_tops: [0; 2],
+            targets: Targets::default(),
+        }
     }
 }
 
@@ -29,9 +38,21 @@ impl Selector {
         self.wanted = wanted;
     }
 
+    /// Leaves out temporal layers above this one, whatever is wanted.
+    pub fn limit_temporal(&mut self, temporal_max: u8) {
+        self.temporal_max = temporal_max;
+    }
+
     /// Begins with a packet where a decoder can start: all of `wanted` can be decoded.
     pub fn start(&mut self, packet: &Packet, wanted: Layer) {
-        *self = Self { wanted, picture: packet.timestamp, selection: Selection::up_to(wanted), ..Self::default() };
+        let temporal_max = self.temporal_max;
+        *self = Self {
+            wanted,
+            temporal_max,
+            picture: packet.timestamp,
+            selection: Selection::up_to(wanted),
+            ..Self::default()
+        };
         if let Some(dependency) = &packet.dependency {
             self.selection = self.targets.start(dependency, wanted).unwrap_or(self.selection);
         }
@@ -63,10 +84,11 @@ impl Selector {
     /// (`P` = 0, RFC 9628, section 4.2), above one that is forwarded. With a Dependency Descriptor, [`Targets`] decides.
     pub fn advance(&mut self, packet: &Packet) -> Selection {
         let descriptor = &packet.descriptor;
+        let wanted = self.wanted.lower(Layer { spatial: Layer::TOP, temporal: self.temporal_max });
         let is_new_picture = std::mem::replace(&mut self.picture, packet.timestamp) != packet.timestamp;
         if let Some(dependency) = &packet.dependency {
             if dependency.starts_frame {
-                self.selection = self.targets.advance(dependency, self.wanted, self.selection, is_new_picture);
+                self.selection = self.targets.advance(dependency, wanted, self.selection, is_new_picture);
             }
             if self.selection.target.is_some() {
                 return self.selection;
@@ -75,12 +97,12 @@ impl Selector {
         if is_new_picture {
             let [now, _] = self.spatial_tops;
             self.spatial_tops = [0, now];
-            self.selection = Selection::up_to(self.selection.layer.lower(self.wanted));
+            self.selection = Selection::up_to(self.selection.layer.lower(wanted));
         }
         let [top, _] = &mut self.spatial_tops;
         *top = (*top).max(descriptor.layer.spatial);
-        if self.selection.layer != self.wanted && descriptor.starts_frame {
-            self.rise(packet);
+        if self.selection.layer != wanted && descriptor.starts_frame {
+            self.rise(packet, wanted);
         }
         self.selection
     }
@@ -92,12 +114,12 @@ impl Selector {
         }
     }
 
-    fn rise(&mut self, packet: &Packet) {
-        let Self { wanted, selection: Selection { layer: now, .. }, .. } = self;
+    fn rise(&mut self, packet: &Packet, wanted: Layer) {
+        let Self { selection: Selection { layer: now, .. }, .. } = self;
         let descriptor = &packet.descriptor;
         let of = descriptor.layer;
         if descriptor.keyframe_start {
-            *now = *wanted;
+            *now = wanted;
             return;
         }
         if now.temporal < wanted.temporal {

@@ -15,7 +15,8 @@ use super::resume::{ResumeError, ResumeGrant};
 use super::room::Room;
 use super::transport::{Transport, TransportError};
 use super::{ConnectionKey, ShardCore};
-use crate::egress::Sender;
+use crate::bwe::{Relief, Upcoming};
+use crate::egress::{Pacer, Sender};
 
 /// A connection that nothing was heard of for this long is suspended: its tracks are withdrawn and others are told. ICE
 /// consent checks come each 5 s (RFC 7675), so that two of them were missed.
@@ -105,7 +106,9 @@ impl ShardCore {
             deadline: None,
             estimate_bps: ESTIMATE_START_BPS,
             desired_steps: 0,
-            upgrading: None,
+            pacer: Pacer::default(),
+            relief: Relief::default(),
+            upcoming: Upcoming::default(),
             is_dirty: false,
             status_changed: true,
         });

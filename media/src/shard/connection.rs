@@ -11,8 +11,8 @@ use super::call::Call;
 use super::data::DataChannels;
 use super::demux::Reach;
 use super::transport::Transport;
-use crate::bwe::Hold;
-use crate::egress::{Path, Sender};
+use crate::bwe::{Hold, Relief, Upcoming};
+use crate::egress::{Pacer, Path, Sender};
 use crate::net::prefetch;
 use crate::router::Forwarder;
 use crate::router::slots::Wish;
@@ -62,8 +62,12 @@ pub struct Connection {
     pub estimate_bps: u64,
     /// What the estimator was told to look for, in steps.
     pub desired_steps: u64,
-    /// A slot has begun with a larger encoding; until then no other does.
-    pub upgrading: Option<Instant>,
+    /// What waits for its link.
+    pub pacer: Pacer,
+    /// What it is spared while its link has a backlog.
+    pub relief: Relief,
+    /// Keyframes that were asked for it.
+    pub upcoming: Upcoming,
     /// It has to be polled at the end of the turn.
     pub is_dirty: bool,
     /// Control has to be told of its state.

@@ -44,6 +44,8 @@ pub struct Sending {
     /// Those whose slot now plays another source. They are acted on when the track is done: that may change its
     /// subscriptions.
     switched: Vec<Subscription>,
+    /// Connections for which something waits since this turn.
+    paced: Vec<ConnectionKey>,
 }
 
 /// A packet that a receiver asked for again.
@@ -90,6 +92,14 @@ impl ShardCore {
             for subscription in std::mem::take(&mut self.sending.switched) {
                 self.slot_switched(subscription);
             }
+            for key in std::mem::take(&mut self.sending.paced) {
+                let connection = self.connections.get(key);
+                if let Some(at) =
+                    connection.and_then(|connection| connection.pacer.next(now, connection.sender.pace(now)))
+                {
+                    self.wake_by(now, key, at);
+                }
+            }
         }
     }
 
@@ -115,12 +125,27 @@ impl ShardCore {
                 continue;
             }
             let before = slot.forwarder.current();
+            let pace = slot.is_video.then(|| connection.sender.pace(now));
+            if let Some(pace) = pace {
+                slot.forwarder.limit_temporal(connection.relief.update(connection.pacer.wait_us(pace)));
+            }
             slot.choose(packets, queue, counters);
             if before != slot.forwarder.current() {
                 sending.switched.push(subscription);
             }
             if queue.is_empty() {
                 continue;
+            }
+            if let Some(pace) = pace {
+                // They are offered when it is their turn.
+                let waiting = connection.pacer.hold_back(now, pace, subscription.slot, queue, packets);
+                counters.packets_offered -= waiting as u64;
+                if waiting > 0 {
+                    sending.paced.push(subscription.connection);
+                }
+                if queue.is_empty() {
+                    continue;
+                }
             }
             let written = connection.sender.send(now, subscription.slot, queue, packets, batch);
             counters.packets_forwarded += written.packets;

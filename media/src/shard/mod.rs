@@ -27,6 +27,7 @@ mod ingress;
 mod inspecting;
 mod messages;
 mod offer;
+mod pacing;
 mod publishing;
 mod relay;
 mod resume;
@@ -320,6 +321,7 @@ impl ShardCore {
     /// Lets a connection's transport catch up, and handles what it says.
     fn poll_connection(&mut self, now: Instant, key: ConnectionKey) {
         self.speak(now, key);
+        self.send_paced(now, key);
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.is_dirty = false;
         if connection.transport.is_retired() {
@@ -330,7 +332,8 @@ impl ShardCore {
         connection.sender.handle_timeout(now);
         connection.sender.send_probes(now, &mut self.batch);
         if let Ok(next) = polled {
-            let next = connection.sender.poll_timeout().map_or(next, |timeout| timeout.min(next));
+            let own = [connection.sender.poll_timeout(), connection.pacer.next(now, connection.sender.pace(now))];
+            let next = own.into_iter().flatten().fold(next, Instant::min);
             if connection.deadline != Some(next) && next < now + TIMER_MAX {
                 connection.deadline = Some(next);
                 self.timers.set(next, key);

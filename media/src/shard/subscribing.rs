@@ -1,6 +1,6 @@
 //! What each slot carries: which track, which encoding.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use boltorezka_proto::call::{LayerReason, SlotState, TrackSource};
 use boltorezka_proto::{ParticipantId, RoomId, TrackNumber};
@@ -17,9 +17,9 @@ use crate::rtp::Layer;
 
 /// Sequence numbers begin below 2^15, so that a receiver that misses the first packets still guesses the rollover counter.
 pub const INITIAL_SEQUENCE_MASK: u32 = 0x7fff;
-/// A larger encoding begins with a keyframe, several times as large as other pictures: they begin one after the other, so that
-/// the link is not taken for full because of that.
-const UPGRADE_GAP: Duration = Duration::from_millis(700);
+/// A slot that has to give up an encoding while so much stands in the link begins with the smallest: a keyframe of another would
+/// be lost, and asked for again.
+const CROWDED_US: i64 = 250_000;
 /// What one voice takes: Opus at 32 kb/s with headers.
 const VOICE_BPS: u64 = 50_000;
 /// A slot takes this at least: a picture the size of a stamp.
@@ -224,11 +224,8 @@ impl ShardCore {
                 connection.sender.set_desired_bps(steps * DESIRED_BPS_STEP);
             }
         }
-        let rate = |allocation: &Allocation, demand: &Demand| {
-            demand.place(allocation.layer).and_then(|place| demand.ladder.get(place)).map_or(0, |rung| rung.bitrate_bps)
-        };
         let given: Vec<u64> =
-            allocations.iter().zip(&demands).map(|(allocation, demand)| rate(allocation, demand)).collect();
+            allocations.iter().zip(&demands).map(|(allocation, demand)| demand.rate(allocation.layer)).collect();
         if let Some(connection) = self.connections.get_mut(key) {
             for (&index, own_bps) in video.iter().zip(&given) {
                 let others_bps = given.iter().sum::<u64>() - own_bps;
@@ -279,7 +276,7 @@ impl ShardCore {
     ) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let estimate_bps = connection.sender.estimate_bps();
-        connection.upgrading = connection.upgrading.filter(|until| now < *until);
+        let wait_us = connection.pacer.wait_us(connection.sender.pace(now));
         let Some(slot) = connection.slots.get_mut(index) else { return };
         let before = slot.forwarder.target().filter(|source| Some(source.track) == slot.track);
         let before = before.map(|source| (source.encoding, slot.forwarder.layer()));
@@ -290,20 +287,27 @@ impl ShardCore {
         let format = slot.track.and_then(|number| self.tracks.get(&number)?.encodings.get(wanted)?.format);
         let lacks_codec = format.is_some_and(|format| slot.lacks(format));
         let places = (demand.place(before), demand.place(layer));
+        let same_picture = encoding(before) == encoding(layer);
+        let upcoming = &mut connection.upcoming;
         if before.is_some() && places.1 > places.0 {
-            let same_picture = encoding(before) == encoding(layer);
-            let is_turn = same_picture || connection.upgrading.is_none();
-            if is_turn && slot.hold.allows(now, estimate_bps, same_picture) {
-                if !same_picture {
-                    slot.hold.rose(now);
-                    connection.upgrading = Some(now + UPGRADE_GAP);
-                }
-            } else {
+            let may_rise = slot.hold.allows(now, estimate_bps, same_picture);
+            if !may_rise || (!same_picture && !upcoming.may_rise(now, demand.rate(layer), estimate_bps, wait_us)) {
                 layer = before;
                 reason = LayerReason::Bandwidth;
+            } else if !same_picture {
+                slot.hold.rose(now);
             }
-        } else if places.1 < places.0 && matches!(reason, LayerReason::Bandwidth | LayerReason::Paused) {
-            slot.hold.fell(now, estimate_bps);
+        } else {
+            let falls = places.1 < places.0 && matches!(reason, LayerReason::Bandwidth | LayerReason::Paused);
+            if falls {
+                slot.hold.fell(now, estimate_bps);
+            }
+            let begins = layer.is_some() && !same_picture && (before.is_none() || (falls && wait_us > CROWDED_US));
+            if begins && !upcoming.may_begin(now, demand.rate(layer), estimate_bps, wait_us) {
+                layer = demand.lowest(layer);
+                reason = LayerReason::Bandwidth;
+                upcoming.expect(now, demand.rate(layer));
+            }
         }
         let told = if lacks_codec { LayerReason::Codec } else { reason };
         if std::mem::replace(&mut slot.reason, told) != told {

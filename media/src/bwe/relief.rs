@@ -1,0 +1,112 @@
+//! What a link is spared while it has a backlog: frames that nothing builds on, and more keyframes.
+
+use std::time::{Duration, Instant};
+
+use crate::rtp::Layer;
+
+/// From this backlog on the highest temporal layer is left out, from this one on all but the base; and until it is below this.
+/// A keyframe that stands in the link is gone in half the time that way, and what is left out nobody misses.
+const THIN_US: i64 = 60_000;
+const THINNER_US: i64 = 120_000;
+const EMPTY_US: i64 = 25_000;
+/// A keyframe takes about as much as so much time of its encoding.
+const KEYFRAME_S: f64 = 0.35;
+/// Keyframes are asked for while they and the backlog make the link wait for no longer than this.
+const BEGIN_US_MAX: i64 = 100_000;
+/// How long one that was asked for is expected.
+const EXPECTED: Duration = Duration::from_millis(700);
+
+/// How much of what is forwarded is left out.
+#[derive(Debug, Default)]
+pub struct Relief {
+    level: u8,
+}
+
+impl Relief {
+    /// The highest temporal layer that is forwarded while a picture waits for `wait_us` microseconds.
+    pub fn update(&mut self, wait_us: i64) -> u8 {
+        self.level = match wait_us {
+            ..=EMPTY_US => 0,
+            THINNER_US.. => 2,
+            THIN_US.. => self.level.max(1),
+            _ => self.level,
+        };
+        match self.level {
+            0 => Layer::TOP,
+            1 => 1,
+            _ => 0,
+        }
+    }
+}
+
+/// Keyframes that were asked for and have not come yet, as far as is known.
+#[derive(Debug, Default)]
+pub struct Upcoming {
+    bits: f64,
+    until: Option<Instant>,
+}
+
+impl Upcoming {
+    /// Whether a slot may begin with a better encoding that takes `bitrate_bps`, over a link of `estimate_bps` in which a picture
+    /// waits for `wait_us` microseconds: when there is room for its keyframe, or it is the only one. If so, it is expected.
+    pub fn may_rise(&mut self, now: Instant, bitrate_bps: u64, estimate_bps: u64, wait_us: i64) -> bool {
+        let is_alone = self.expected(now) == 0.0 && wait_us <= EMPTY_US;
+        if is_alone {
+            self.expect(now, bitrate_bps);
+        }
+        is_alone || self.may_begin(now, bitrate_bps, estimate_bps, wait_us)
+    }
+
+    /// Whether a slot that shows nothing, or has to show less, may begin with an encoding: when there is room for its keyframe. If
+    /// so, it is expected.
+    pub fn may_begin(&mut self, now: Instant, bitrate_bps: u64, estimate_bps: u64, wait_us: i64) -> bool {
+        let bits = self.expected(now) + keyframe_bits(bitrate_bps);
+        let has_room = wait_us as f64 + bits * 1e6 / estimate_bps.max(1) as f64 <= BEGIN_US_MAX as f64;
+        if has_room {
+            self.expect(now, bitrate_bps);
+        }
+        has_room
+    }
+
+    /// Expects a keyframe of an encoding that begins in any case.
+    pub fn expect(&mut self, now: Instant, bitrate_bps: u64) {
+        self.bits = self.expected(now) + keyframe_bits(bitrate_bps);
+        self.until = Some(now + EXPECTED);
+    }
+
+    fn expected(&self, now: Instant) -> f64 {
+        if self.until.is_some_and(|until| now < until) { self.bits } else { 0.0 }
+    }
+}
+
+fn keyframe_bits(bitrate_bps: u64) -> f64 {
+    bitrate_bps as f64 * KEYFRAME_S
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_left_out_until_the_link_is_empty() {
+        let mut relief = Relief::default();
+        let caps = [0, 59, 60, 119, 120, 70, 26, 25].map(|wait| relief.update(wait * 1_000));
+        assert_eq!(caps, [Layer::TOP, Layer::TOP, 1, 1, 0, 0, 0, Layer::TOP]);
+    }
+
+    #[test]
+    fn keyframes_come_one_after_the_other_on_a_narrow_link_and_at_once_on_a_wide_one() {
+        let now = Instant::now();
+        let began = |estimate_bps: u64| {
+            let mut upcoming = Upcoming::default();
+            (0..4).filter(|_| upcoming.may_rise(now, 400_000, estimate_bps, 0)).count()
+        };
+        assert_eq!([began(300_000), began(3_000_000), began(10_000_000)], [1, 2, 4]);
+        let mut upcoming = Upcoming::default();
+        assert!(!upcoming.may_begin(now, 400_000, 1_000_000, 0), "nothing is shown yet: a smaller one comes sooner");
+        upcoming.expect(now, 100_000);
+        assert!(!upcoming.may_rise(now, 400_000, 1_000_000, 0));
+        assert!(!upcoming.may_rise(now + EXPECTED, 400_000, 1_000_000, 26_000), "the link is not empty");
+        assert!(upcoming.may_rise(now + EXPECTED, 400_000, 1_000_000, 25_000));
+    }
+}
