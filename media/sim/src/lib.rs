@@ -13,6 +13,7 @@
 )]
 
 pub mod client;
+pub mod downlink;
 pub mod dtls;
 pub mod host;
 pub mod link;

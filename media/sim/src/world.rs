@@ -10,9 +10,10 @@ use boltorezka_proto::call::{EndReason, MediaPermissions, TrackInfo, TrackSource
 
 use crate::client::view::View;
 use crate::client::{Client, Habits};
+use crate::downlink::{Downlink, Sent};
 use crate::dtls::crypto_provider;
 use crate::host;
-use crate::link::LinkConfig;
+use crate::link::{LinkConfig, OVERHEAD_BYTES};
 use crate::network::{LinkId, Network};
 use crate::node::{Node, NodeConfig};
 use crate::random::Random;
@@ -41,6 +42,8 @@ pub struct World {
     pub network: Network,
     /// The node.
     pub node: Node,
+    /// Whether what clients are sent fits their links, by client; not judged while there are none.
+    pub downlinks: Option<Vec<Downlink>>,
     /// What happened.
     pub trace: Trace,
     /// The seed's numbers.
@@ -69,7 +72,9 @@ impl World {
             clients: Vec::new(),
             paths: Vec::new(),
             network: Network::new(random.split()),
-            node: Node::new(config, began, &mut random),
+            // What comes after it does not depend on its shards.
+            node: Node::new(config, began, &mut random.split()),
+            downlinks: None,
             trace,
             began,
             now: began,
@@ -102,6 +107,9 @@ impl World {
         let crypto = crypto_provider(self.real_dtls);
         let client = Client::new(index, address, habits, crypto, self.now, &mut self.random);
         self.by_address.insert(address, index);
+        if let Some(downlinks) = &mut self.downlinks {
+            downlinks.push(Downlink::default());
+        }
         self.paths.push(Path { up: self.network.add_link(up), down: self.network.add_link(down) });
         let offer = client.offer().expect("a new client has an offer");
         self.clients.push(client);
@@ -163,7 +171,7 @@ impl World {
             let received = client.receive(arrival.at, arrival.source, &arrival.contents);
             received.map_err(|wrong| format!("client {index}: {wrong}"))?;
         }
-        self.turn(&arrivals);
+        self.turn(&arrivals)?;
         self.take_node_messages()?;
         for index in 0..self.clients.len() {
             self.poll_client(index)?;
@@ -176,12 +184,15 @@ impl World {
         Ok(())
     }
 
-    fn turn(&mut self, arrivals: &[crate::network::Arrival]) {
-        let Self { node, network, by_address, sequences, gaps, paths, trace, now, began, .. } = self;
+    fn turn(&mut self, arrivals: &[crate::network::Arrival]) -> Result<(), String> {
+        let Self { node, network, by_address, sequences, gaps, paths, trace, now, began, clients, downlinks, .. } =
+            self;
         let (now, elapsed) = (*now, *now - *began);
+        let mut judged = Ok(());
         node.turn(now, arrivals, |source, destination, contents| {
             trace.note(elapsed, format_args!("{source} > {destination} {}", contents.len()));
-            if let Some((ssrc, sequence)) = rtp_numbers(contents) {
+            let numbers = rtp_numbers(contents);
+            if let Some((ssrc, sequence)) = numbers {
                 let newest = sequences.entry((destination, ssrc)).or_insert(sequence.wrapping_sub(1));
                 let step = sequence.wrapping_sub(*newest).cast_signed();
                 if step > 0 {
@@ -189,10 +200,19 @@ impl World {
                     *gaps += u64::from(step.cast_unsigned() - 1);
                 }
             }
-            if let Some(index) = by_address.get(&destination) {
-                network.send(now, paths[*index].down, source, destination, contents);
+            let Some(&index) = by_address.get(&destination) else { return };
+            let has_room = network.send(now, paths[index].down, source, destination, contents);
+            if let Some(downlink) = downlinks.as_mut().and_then(|downlinks| downlinks.get_mut(index)) {
+                let payload_type = contents.get(1).map(|second| second & 0x7f).filter(|_| numbers.is_some());
+                let is_sound = payload_type.is_some() && payload_type == clients[index].sound_payload_type();
+                let bytes = contents.len() + OVERHEAD_BYTES;
+                let sent = Sent { at: now, bytes, is_sound, is_refused: !has_room };
+                let noted = downlink.note(network.link(paths[index].down).config.rate_bps, sent);
+                let noted = noted.map_err(|wrong| format!("client {index}: {wrong}"));
+                judged = std::mem::replace(&mut judged, Ok(())).and(noted);
             }
         });
+        judged
     }
 
     fn take_node_messages(&mut self) -> Result<(), String> {

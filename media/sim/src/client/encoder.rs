@@ -23,6 +23,8 @@ const SILENT_DBOV: i8 = -127;
 /// How long people speak, and pause.
 const SPEECH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(6));
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
+/// Longer than any seed.
+const FOR_GOOD: Duration = Duration::from_secs(3600);
 
 /// A packet to be sent.
 #[derive(Debug)]
@@ -120,6 +122,13 @@ impl Encoder {
     pub fn request_keyframe(&mut self) {
         if let Kind::Video(video) = &mut self.kind {
             video.wants_keyframe = true;
+        }
+    }
+
+    /// Has a voice speak, or be silent, from now on.
+    pub fn speak(&mut self, speaks: bool) {
+        if let (Kind::Voice { level_dbov, .. }, Some(next)) = (self.kind, self.next) {
+            self.kind = Kind::Voice { level_dbov, speaks, until: Some(next + FOR_GOOD) };
         }
     }
 

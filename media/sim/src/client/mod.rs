@@ -21,6 +21,7 @@ use boltorezka_proto::{ParticipantId, TrackNumber};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
 use str0m::crypto::CryptoProvider;
+use str0m::format::Codec;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
@@ -197,6 +198,12 @@ impl Client {
             let truth = Truth::first(publisher, 1, encoding as u8);
             self.encoders.push(Encoder::new(mid, rid, kind, truth, random.split()));
         }
+    }
+
+    /// The payload type of sound, in what it receives.
+    pub fn sound_payload_type(&self) -> Option<u8> {
+        let params = self.rtc.codec_config().find(|params| params.spec().codec == Codec::Opus);
+        params.map(|params| *params.pt())
     }
 
     /// The offer that waits for an answer.
