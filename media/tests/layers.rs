@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use boltorezka_proto::call::{ClientCallMessage, MediaPermissions, Publication, SlotMode, SlotWish, TrackSource};
 use support::client::{Heard, Wants};
-use support::layered::{Coding, assert_decodable, frames_per_second};
+use support::layered::{Coding, NOISE, assert_decodable, frames_per_second};
 use support::{Client, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -113,6 +113,15 @@ fn who_takes_no_descriptor_is_sent_the_same_frames_without() {
     assert!(heard(&world, c).iter().all(|heard| heard.descriptor.is_none()));
     assert_decodable(heard(&world, b));
     assert_decodable(heard(&world, c));
+}
+
+#[test]
+fn a_payload_beside_a_descriptor_stays_as_it_is() {
+    let (mut world, a, b) = call(1, FULL, true);
+    world.clients[a].show_layers(20, Coding::DescribedVp8, 200);
+    world.run(4 * SECOND);
+    assert_decodable(heard(&world, b));
+    assert!(heard(&world, b).iter().all(|heard| heard.payload.starts_with(&NOISE)), "it may be encrypted");
 }
 
 #[test]

@@ -13,9 +13,11 @@
 )]
 
 pub mod client;
+pub mod downlink;
 pub mod dtls;
 pub mod host;
 pub mod link;
+pub mod messages;
 pub mod network;
 pub mod node;
 pub mod parallel;
@@ -23,5 +25,6 @@ pub mod random;
 pub mod rights;
 pub mod scenario;
 pub mod scoreboard;
+pub mod tcp;
 pub mod trace;
 pub mod world;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::random::Random;
 
 /// What IPv4 and UDP add to a datagram.
-const OVERHEAD_BYTES: usize = 28;
+pub const OVERHEAD_BYTES: usize = 28;
 /// How far a packet that loses its place falls back.
 const REORDERED_BY: (Duration, Duration) = (Duration::from_millis(3), Duration::from_millis(25));
 

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         [] => (arguments.seed_start..).take(arguments.seeds as usize).collect(),
         list => list.to_vec(),
     };
-    let options = Options { shards: arguments.shards };
+    let options = Options { shards: arguments.shards, ..Options::default() };
     let failed = AtomicBool::new(false);
     let began = Instant::now();
     parallel::for_each(&seeds, |&seed| {
@@ -83,7 +83,7 @@ fn write_scoreboard(path: &str) -> ExitCode {
 fn report(seed: u64, options: Options, outcome: std::thread::Result<Outcome>, began: Instant) -> bool {
     let took = began.elapsed().as_secs_f64();
     let wrong = match outcome {
-        Ok(Outcome { digest, people, shards, time, wrong }) => {
+        Ok(Outcome { digest, people, shards, time, wrong, .. }) => {
             let time = time.as_secs_f64();
             println!("seed {seed:>6}: {people:>2} people, {shards} shards, {time:.0} s in {took:.1} s, {digest:016x}");
             wrong

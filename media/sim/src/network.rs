@@ -55,13 +55,22 @@ impl Network {
         &mut self.links[id.0]
     }
 
-    /// Sends a datagram over a link.
-    pub fn send(&mut self, now: Instant, link: LinkId, source: SocketAddr, destination: SocketAddr, contents: &[u8]) {
+    /// Sends a datagram over a link; `false` when its queue had no room.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        source: SocketAddr,
+        destination: SocketAddr,
+        contents: &[u8],
+    ) -> bool {
+        let overflowed = self.links[link.0].counters.overflowed;
         for at in self.links[link.0].send(now, contents.len()).into_iter().flatten() {
             self.order += 1;
             let (order, contents) = (self.order, contents.to_vec());
             self.on_the_way.push(Reverse(Arrival { at, order, sent_at: now, source, destination, contents }));
         }
+        self.links[link.0].counters.overflowed == overflowed
     }
 
     /// Takes the next datagram that has arrived by `now`.

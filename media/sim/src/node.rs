@@ -3,15 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use boltorezka_media::egress::Via;
+use boltorezka_media::egress::{Path, Via};
 use boltorezka_media::node::registry::{Output, Registry};
 use boltorezka_media::shard::{
     Datagram, PeerMessage, ResumeKey, ShardCommand, ShardConfig, ShardCore, TransportConfig,
 };
+use boltorezka_media::tcp::{Content, TcpId};
 use boltorezka_proto::admission::{ControlMessage, MediaMessage};
 
 use crate::dtls::crypto_provider;
-use crate::network::Arrival;
 use crate::random::Random;
 
 /// Rounds of messages between shards in one turn. What is left waits for the next.
@@ -39,6 +39,43 @@ pub struct Node {
     pub messages: Vec<MediaMessage>,
     /// When its last turn was.
     now: Instant,
+}
+
+/// A datagram that has come to the node.
+#[derive(Debug)]
+pub struct Incoming {
+    /// What carried it.
+    pub via: Via,
+    /// Where it came from.
+    pub source: SocketAddr,
+    /// The shard's address.
+    pub destination: SocketAddr,
+    /// What it holds.
+    pub contents: Vec<u8>,
+}
+
+/// A datagram that leaves the node.
+#[derive(Debug, Clone, Copy)]
+pub struct Leaving<'a> {
+    /// The shard's address.
+    pub source: SocketAddr,
+    /// Where it goes.
+    pub path: Path,
+    /// What it carries.
+    pub content: Content,
+    /// What it holds.
+    pub datagram: &'a [u8],
+}
+
+/// What becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is on its way; a network may lose it.
+    Sent,
+    /// There is no room for it in front of its TCP connection.
+    Full,
+    /// Its TCP connection is closed.
+    Closed,
 }
 
 struct Shard {
@@ -91,25 +128,32 @@ impl Node {
         self.take(output);
     }
 
-    /// One turn of every shard: takes what has arrived, and hands out what leaves.
+    /// One turn of every shard: takes what has arrived, and hands out what leaves. Says which TCP connections are of no use: those
+    /// whose first frame was no check of a client, and those that no client needs any more.
     ///
     /// # Panics
     /// When a shard's counters do not balance: a packet came or went without a trace.
-    pub fn turn(&mut self, now: Instant, arrivals: &[Arrival], mut send: impl FnMut(SocketAddr, SocketAddr, &[u8])) {
+    pub fn turn(
+        &mut self,
+        now: Instant,
+        arrivals: &[Incoming],
+        mut send: impl FnMut(Leaving<'_>) -> Fate,
+    ) -> Vec<TcpId> {
         self.now = now;
+        let mut unused = Vec::new();
         for index in 0..self.shards.len() {
             let address = shard_address(index);
             let core = &mut self.shards[index].core;
-            let mine = arrivals.iter().filter(|arrival| arrival.destination == address);
-            core.handle_datagrams(
-                now,
-                mine.map(|arrival| Datagram {
-                    via: Via::Udp,
-                    source: arrival.source,
-                    destination: address,
-                    contents: &arrival.contents,
-                }),
-            );
+            for Incoming { via, source, contents, .. } in
+                arrivals.iter().filter(|arrival| arrival.destination == address)
+            {
+                let (via, source) = (*via, *source);
+                core.handle_datagrams(now, [Datagram { via, source, destination: address, contents }]);
+                unused.extend(match via {
+                    Via::Tcp(id) if !core.knows_tcp(id, source) => Some(id),
+                    _ => None,
+                });
+            }
         }
         for _ in 0..ROUNDS_MAX {
             let mut is_quiet = true;
@@ -120,26 +164,39 @@ impl Node {
                 break;
             }
         }
+        unused.extend(self.shards.iter_mut().flat_map(|shard| shard.core.take_unused_tcp()));
+        unused
+    }
+
+    /// A TCP connection is closed.
+    pub fn close_tcp(&mut self, id: TcpId) {
+        self.shards.iter_mut().for_each(|shard| shard.core.close_tcp(id));
     }
 
     /// Lets a shard work; says whether nothing of it concerns others.
-    fn run_shard(&mut self, now: Instant, index: usize, send: &mut impl FnMut(SocketAddr, SocketAddr, &[u8])) -> bool {
+    fn run_shard(&mut self, now: Instant, index: usize, send: &mut impl FnMut(Leaving<'_>) -> Fate) -> bool {
         let Shard { core, commands, peer_messages } = &mut self.shards[index];
         let is_idle = commands.is_empty() && peer_messages.is_empty();
         commands.drain(..).for_each(|command| core.handle_command(now, command));
         peer_messages.drain(..).for_each(|(from, message)| core.handle_peer(now, from, message));
         core.handle_timeout(now);
-        let mut sent = 0;
+        let (mut sent, mut full, mut closed) = (0, 0, 0);
         while core.poll_outgoing(now) {
             for message in core.outgoing() {
                 for datagram in message.datagrams() {
-                    sent += 1;
-                    send(shard_address(index), message.path.destination, datagram);
+                    let (path, content) = (message.path, message.content);
+                    match send(Leaving { source: shard_address(index), path, content, datagram }) {
+                        Fate::Sent => sent += 1,
+                        Fate::Full => full += 1,
+                        Fate::Closed => closed += 1,
+                    }
                 }
             }
         }
-        core.counters_mut().datagrams_sent += sent;
         let counters = core.counters_mut();
+        counters.datagrams_sent += sent;
+        counters.drop_many("tcp_queue_full", full);
+        counters.drop_many("tcp_closed", closed);
         assert_eq!(counters.imbalance(), (0, 0), "what came and what became of it: {counters:?}");
         let events: Vec<_> = std::iter::from_fn(|| core.poll_event()).collect();
         let messages: Vec<_> = core.take_peer_messages().collect();

@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use boltorezka_proto::call::{EndReason, MediaPermissions};
+use str0m::format::Codec;
 
-use crate::client::Habits;
 use crate::client::coding::Coding;
 use crate::client::decoder::PictureDecoder;
+use crate::client::described::Described;
 use crate::client::sound::SoundDecoder;
+use crate::client::{Extras, Habits};
+use crate::downlink::Downlink;
 use crate::link::{LinkConfig, Loss};
-use crate::node::NodeConfig;
+use crate::node::{Node, NodeConfig};
 use crate::random::Random;
 use crate::trace::Trace;
 use crate::world::World;
@@ -29,6 +32,8 @@ const SETTLING: Duration = Duration::from_secs(5);
 const FORGETTING: Duration = Duration::from_secs(6);
 /// A picture that is shown was renewed within this time.
 const FRESH: Duration = Duration::from_secs(2);
+/// Sounds a second of somebody who speaks, at least; who is silent makes two or three.
+const VOICED: usize = 40;
 
 /// Bits per second of a camera's encodings: small enough for rooms of 60, with packets of full size.
 const SIMULCAST_BPS: &[u64] = &[60_000, 200_000, 600_000];
@@ -44,7 +49,15 @@ const CODINGS: &[Coding] = &[
     Coding::Vp9 { spatial: 3, temporal: 3, only_key: false },
     Coding::Vp9 { spatial: 3, temporal: 2, only_key: true },
     Coding::Vp9 { spatial: 2, temporal: 1, only_key: false },
+    Coding::Described(Described { codec: Codec::Av1, spatial: 1, only_key: false }),
+    Coding::Described(Described { codec: Codec::Av1, spatial: 3, only_key: false }),
+    Coding::Described(Described { codec: Codec::Av1, spatial: 3, only_key: true }),
+    Coding::Described(Described { codec: Codec::Vp8, spatial: 1, only_key: false }),
 ];
+/// Of those who speak the protocol so many send data messages.
+const DATA: f64 = 0.4;
+/// For so many UDP is blocked.
+const TCP: f64 = 0.15;
 /// Of the frames of a camera's best layers so many are shown, when all is well.
 const FRAMES_RATIO: f64 = 0.8;
 
@@ -56,6 +69,9 @@ pub const REAL_DTLS_EACH: u64 = 16;
 pub struct Options {
     /// Shards of the node; the seed decides when absent.
     pub shards: Option<u8>,
+    /// At the end a few people speak and all others are silent, and it is noted what everybody sees and hears then: what
+    /// does not depend on the moment can be compared.
+    pub notes_the_end: bool,
 }
 
 /// What a run came to.
@@ -69,35 +85,78 @@ pub struct Outcome {
     pub shards: u8,
     /// Time of the simulation.
     pub time: Duration,
+    /// What everybody who was there at the end saw and heard, where that was to be noted.
+    pub seen: Vec<Seen>,
     /// What was wrong.
     pub wrong: Option<String>,
 }
 
+/// What somebody sees and hears.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Who.
+    pub client: usize,
+    /// Whose cameras, each with its encoding and spatial layer; only their number where there is no room for all.
+    pub cameras: Result<Vec<(u16, (u8, u8))>, usize>,
+    /// Whose voices.
+    pub voices: Vec<u16>,
+}
+
 /// Runs a seed on this thread, which must be a simulated one.
 pub fn run(seed: u64, options: Options, trace: Trace) -> Outcome {
-    let mut random = Random::new(seed ^ 0x5ce9_a210);
-    let shards = options.shards.unwrap_or(random.below(1, 4) as u8);
-    let heard_max = *random.pick(&[3, 3, 3, 1, 5]).unwrap_or(&3);
-    let real_dtls = seed % REAL_DTLS_EACH == REAL_DTLS_EACH - 1;
-    let world = World::new(seed, NodeConfig { shards, heard_max, real_dtls }, trace);
-    let mut story = Story { world, random, heard_max, present: Vec::new() };
+    let mut story = Story::new(seed, options, trace);
     let wrong = story.play().err();
-    let Story { world, .. } = story;
-    Outcome { digest: world.trace.digest(), people: world.clients.len(), shards, time: world.elapsed(), wrong }
+    let Story { world, shards, seen, .. } = story;
+    let (digest, people, time) = (world.trace.digest(), world.clients.len(), world.elapsed());
+    Outcome { digest, people, shards, time, seen, wrong }
+}
+
+/// Plays the story of a seed so many times on one node, each time with newcomers that are like those before them; hands
+/// out the node, of which nobody else knows then, and the people of each time.
+///
+/// # Errors
+/// What was wrong.
+pub fn repeat(seed: u64, options: Options, times: usize) -> Result<(Node, usize), String> {
+    let mut story = Story::new(seed, options, Trace::default());
+    let random = story.random;
+    for _ in 0..times {
+        story.random = random;
+        story.play()?;
+    }
+    let people = story.world.clients.len() / times.max(1);
+    Ok((story.world.node, people))
 }
 
 struct Story {
     world: World,
     random: Random,
+    options: Options,
+    shards: u8,
     heard_max: usize,
     present: Vec<usize>,
+    seen: Vec<Seen>,
 }
 
 impl Story {
+    fn new(seed: u64, options: Options, trace: Trace) -> Self {
+        let mut random = Random::new(seed ^ 0x5ce9_a210);
+        // Drawn in any case: the story is the same on any number of shards.
+        let shards = random.below(1, 4) as u8;
+        let shards = options.shards.unwrap_or(shards);
+        let heard_max = *random.pick(&[3, 3, 3, 1, 5]).unwrap_or(&3);
+        let real_dtls = seed % REAL_DTLS_EACH == REAL_DTLS_EACH - 1;
+        let mut world = World::new(seed, NodeConfig { shards, heard_max, real_dtls }, trace);
+        world.downlinks = Some(Vec::new());
+        Self { world, random, options, shards, heard_max, present: Vec::new(), seen: Vec::new() }
+    }
+
     fn play(&mut self) -> Result<(), String> {
         self.arrive()?;
         self.suffer()?;
         self.recover()?;
+        if self.options.notes_the_end {
+            self.note_the_end()?;
+        }
         self.part()
     }
 
@@ -133,7 +192,8 @@ impl Story {
             voice_dbov: random.chance(0.9).then(|| -(random.below(15, 50) as i8)),
         };
         let (up, down) = (link(random, false), link(random, true));
-        let client = self.world.join(habits, MediaPermissions::ALL, up, down);
+        let extras = Extras { data: habits.channel && random.chance(DATA), tcp: random.chance(TCP) };
+        let client = self.world.join_with(habits, extras, MediaPermissions::ALL, up, down);
         self.present.push(client);
     }
 
@@ -201,6 +261,7 @@ impl Story {
         }
         self.world.run(SETTLING)?;
         self.world.take_gaps();
+        let settled = self.world.now();
         let lost = self.sounds_lost();
         self.world.run(CALM - SETTLING)?;
         let (gaps, lost) = (self.world.take_gaps(), self.sounds_lost().saturating_sub(lost));
@@ -209,6 +270,8 @@ impl Story {
                 "nothing was lost, and the node left out {gaps} numbers, listeners missed {lost} sounds"
             ));
         }
+        self.world.judge_messages(settled, &self.present)?;
+        self.world.downlinks.iter().flatten().try_for_each(Downlink::judge_sounds)?;
         self.present.iter().try_for_each(|client| self.check_view(*client))
     }
 
@@ -254,6 +317,38 @@ impl Story {
             ));
         }
         Ok(())
+    }
+
+    /// A few speak, all others are silent, and what everybody sees and hears is noted.
+    fn note_the_end(&mut self) -> Result<(), String> {
+        let has_voice = |client: &&usize| self.world.clients[**client].habits.voice_dbov.is_some();
+        let speakers: Vec<usize> = self.present.iter().filter(has_voice).take(self.heard_max).copied().collect();
+        for client in &self.present {
+            self.world.clients[*client]
+                .encoders
+                .iter_mut()
+                .for_each(|encoder| encoder.speak(speakers.contains(client)));
+        }
+        self.world.run(SETTLING)?;
+        let since = self.world.now() - Duration::from_secs(1);
+        self.seen = self.present.iter().map(|client| self.seen_by(*client, since)).collect();
+        Ok(())
+    }
+
+    fn seen_by(&self, client: usize, since: Instant) -> Seen {
+        let me = &self.world.clients[client];
+        let of = |wanted: u8, least: usize| {
+            let views = me.views.iter().filter(move |((_, section), _)| *section == wanted);
+            views.filter(move |(_, view)| view.pictures_since(since) >= least)
+        };
+        let voices = of(0, VOICED).map(|((publisher, _), _)| *publisher).collect();
+        let cameras: Vec<_> = of(1, 1).map(|((publisher, _), view)| (*publisher, view.whole_level())).collect();
+        let sent = self
+            .present
+            .iter()
+            .filter(|other| **other != client && !self.world.clients[**other].habits.camera_bps.is_empty());
+        let cameras = if sent.count() > me.habits.video_slots { Err(cameras.len()) } else { Ok(cameras) };
+        Seen { client, cameras, voices }
     }
 
     fn part(&mut self) -> Result<(), String> {

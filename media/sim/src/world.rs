@@ -4,20 +4,26 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use boltorezka_media::egress::Via;
+use boltorezka_media::tcp::TcpId;
 use boltorezka_proto::RoomId;
 use boltorezka_proto::admission::{Admitted, ControlMessage, MediaMessage};
 use boltorezka_proto::call::{EndReason, MediaPermissions, TrackInfo, TrackSource};
 
 use crate::client::view::View;
-use crate::client::{Client, Habits};
+use crate::client::{Client, Extras, Habits};
+use crate::downlink::{Downlink, Sent};
 use crate::dtls::crypto_provider;
 use crate::host;
-use crate::link::LinkConfig;
+use crate::link::{LinkConfig, OVERHEAD_BYTES};
+use crate::messages::Messages;
 use crate::network::{LinkId, Network};
-use crate::node::{Node, NodeConfig};
+use crate::node::{Fate, Incoming, Leaving, Node, NodeConfig};
 use crate::random::Random;
 use crate::rights::Rights;
+use crate::tcp::Connections;
 use crate::trace::Trace;
+use str0m::net::Protocol;
 
 /// How far time moves at once: a shard's turn.
 const STEP: Duration = Duration::from_millis(1);
@@ -41,6 +47,8 @@ pub struct World {
     pub network: Network,
     /// The node.
     pub node: Node,
+    /// Whether what clients are sent fits their links, by client; not judged while there are none.
+    pub downlinks: Option<Vec<Downlink>>,
     /// What happened.
     pub trace: Trace,
     /// The seed's numbers.
@@ -55,6 +63,8 @@ pub struct World {
     gaps: u64,
     rev: u64,
     rights: Rights,
+    messages: Messages,
+    tcp: Connections,
     /// What each client may, by the latest order.
     permissions: Vec<MediaPermissions>,
     real_dtls: bool,
@@ -69,7 +79,9 @@ impl World {
             clients: Vec::new(),
             paths: Vec::new(),
             network: Network::new(random.split()),
-            node: Node::new(config, began, &mut random),
+            // What comes after it does not depend on its shards.
+            node: Node::new(config, began, &mut random.split()),
+            downlinks: None,
             trace,
             began,
             now: began,
@@ -79,6 +91,8 @@ impl World {
             gaps: 0,
             rev: 1,
             rights: Rights::default(),
+            messages: Messages::new(random.split()),
+            tcp: Connections::default(),
             permissions: Vec::new(),
             real_dtls: config.real_dtls,
             random,
@@ -97,11 +111,26 @@ impl World {
 
     /// Brings a client in; it will be connected when the handshake is through.
     pub fn join(&mut self, habits: Habits, permissions: MediaPermissions, up: LinkConfig, down: LinkConfig) -> usize {
+        self.join_with(habits, Extras::default(), permissions, up, down)
+    }
+
+    /// The same for one that has more than others.
+    pub fn join_with(
+        &mut self,
+        habits: Habits,
+        extras: Extras,
+        permissions: MediaPermissions,
+        up: LinkConfig,
+        down: LinkConfig,
+    ) -> usize {
         let index = self.clients.len();
         let address = SocketAddr::from(([198, 51, (100 + index / 250) as u8, (index % 250) as u8 + 1], 40_000));
         let crypto = crypto_provider(self.real_dtls);
-        let client = Client::new(index, address, habits, crypto, self.now, &mut self.random);
+        let client = Client::new(index, address, habits, extras, crypto, self.now, &mut self.random);
         self.by_address.insert(address, index);
+        if let Some(downlinks) = &mut self.downlinks {
+            downlinks.push(Downlink::default());
+        }
         self.paths.push(Path { up: self.network.add_link(up), down: self.network.add_link(down) });
         let offer = client.offer().expect("a new client has an offer");
         self.clients.push(client);
@@ -154,16 +183,24 @@ impl World {
         host::set_elapsed(self.elapsed());
         let mut arrivals = Vec::new();
         while let Some(arrival) = self.network.receive(self.now) {
-            let Some(&index) = self.by_address.get(&arrival.destination) else {
-                arrivals.push(arrival);
-                continue;
-            };
-            let client = &mut self.clients[index];
-            client.left_at = arrival.sent_at;
-            let received = client.receive(arrival.at, arrival.source, &arrival.contents);
-            received.map_err(|wrong| format!("client {index}: {wrong}"))?;
+            let crate::network::Arrival { at, sent_at, source, destination, contents, .. } = arrival;
+            match self.by_address.get(&destination) {
+                Some(&index) => self.hand_over(index, sent_at, at, source, &contents)?,
+                None => arrivals.push(Incoming { via: Via::Udp, source, destination, contents }),
+            }
         }
-        self.turn(&arrivals);
+        let (frames, stalled) = self.tcp.poll(self.now, &mut self.network, &self.paths, &mut arrivals);
+        for frame in frames {
+            self.hand_over(frame.client, frame.left_at, self.now, frame.source, &frame.contents)?;
+        }
+        let unused = self.turn(&arrivals)?;
+        for id in unused.into_iter().chain(stalled) {
+            self.node.close_tcp(id);
+            if let Some(client) = self.tcp.close(id) {
+                self.note(format_args!("the node closes a TCP connection of client {client}"));
+                self.clients[client].connect_again();
+            }
+        }
         self.take_node_messages()?;
         for index in 0..self.clients.len() {
             self.poll_client(index)?;
@@ -176,12 +213,31 @@ impl World {
         Ok(())
     }
 
-    fn turn(&mut self, arrivals: &[crate::network::Arrival]) {
-        let Self { node, network, by_address, sequences, gaps, paths, trace, now, began, .. } = self;
+    /// Gives a client what has arrived.
+    fn hand_over(
+        &mut self,
+        index: usize,
+        left_at: Instant,
+        at: Instant,
+        source: SocketAddr,
+        contents: &[u8],
+    ) -> Result<(), String> {
+        let client = &mut self.clients[index];
+        client.left_at = left_at;
+        client.receive(at, source, contents).map_err(|wrong| format!("client {index}: {wrong}"))
+    }
+
+    fn turn(&mut self, arrivals: &[Incoming]) -> Result<Vec<TcpId>, String> {
+        let Self {
+            node, network, by_address, sequences, gaps, paths, trace, now, began, clients, downlinks, tcp, ..
+        } = self;
         let (now, elapsed) = (*now, *now - *began);
-        node.turn(now, arrivals, |source, destination, contents| {
-            trace.note(elapsed, format_args!("{source} > {destination} {}", contents.len()));
-            if let Some((ssrc, sequence)) = rtp_numbers(contents) {
+        let mut judged = Ok(());
+        let unused = node.turn(now, arrivals, |Leaving { source, path, content, datagram }| {
+            let destination = path.destination;
+            trace.note(elapsed, format_args!("{source} > {destination} {}", datagram.len()));
+            let numbers = rtp_numbers(datagram);
+            if let Some((ssrc, sequence)) = numbers {
                 let newest = sequences.entry((destination, ssrc)).or_insert(sequence.wrapping_sub(1));
                 let step = sequence.wrapping_sub(*newest).cast_signed();
                 if step > 0 {
@@ -189,10 +245,27 @@ impl World {
                     *gaps += u64::from(step.cast_unsigned() - 1);
                 }
             }
-            if let Some(index) = by_address.get(&destination) {
-                network.send(now, paths[*index].down, source, destination, contents);
+            let (index, has_room, fate) = match path.via {
+                Via::Udp => {
+                    let Some(&index) = by_address.get(&destination) else { return Fate::Sent };
+                    (index, network.send(now, paths[index].down, source, destination, datagram), Fate::Sent)
+                }
+                Via::Tcp(id) => match tcp.push(now, id, content, datagram) {
+                    Some((index, has_room)) => (index, has_room, if has_room { Fate::Sent } else { Fate::Full }),
+                    None => return Fate::Closed,
+                },
+            };
+            if let Some(downlink) = downlinks.as_mut().and_then(|downlinks| downlinks.get_mut(index)) {
+                let payload_type = datagram.get(1).map(|second| second & 0x7f).filter(|_| numbers.is_some());
+                let is_sound = payload_type.is_some() && payload_type == clients[index].sound_payload_type();
+                let sent = Sent { at: now, bytes: datagram.len() + OVERHEAD_BYTES, is_sound, is_refused: !has_room };
+                let noted = downlink.note(network.link(paths[index].down).config.rate_bps, sent);
+                let noted = noted.map_err(|wrong| format!("client {index}: {wrong}"));
+                judged = std::mem::replace(&mut judged, Ok(())).and(noted);
             }
+            fate
         });
+        judged.map(|()| unused)
     }
 
     fn take_node_messages(&mut self) -> Result<(), String> {
@@ -216,15 +289,27 @@ impl World {
 
     fn poll_client(&mut self, index: usize) -> Result<(), String> {
         let (now, elapsed) = (self.now, self.elapsed());
+        self.messages.produce(now, index, &mut self.clients);
         let client = &mut self.clients[index];
         let address = client.external;
         let sent = client.poll(now, elapsed).map_err(|wrong| format!("client {index}: {wrong}"))?;
+        let over_tcp = (client.protocol == Protocol::Tcp).then_some(client.address);
         for (destination, contents) in sent {
-            self.network.send(now, self.paths[index].up, address, destination, &contents);
+            match over_tcp {
+                Some(source) => self.tcp.send(now, index, source, destination, &contents),
+                None => drop(self.network.send(now, self.paths[index].up, address, destination, &contents)),
+            }
         }
         let client = &mut self.clients[index];
         for message in client.heard.drain(..) {
+            self.messages.hear(&message)?;
             self.trace.note(elapsed, format_args!("client {index} heard {message:?}"));
+        }
+        for message in std::mem::take(&mut self.clients[index].data.arrived) {
+            let bytes = message.1.len();
+            self.trace.note(elapsed, format_args!("client {index} takes a data message of {bytes} bytes"));
+            let received = self.messages.receive(index, message, &self.clients, &self.rights);
+            received.map_err(|wrong| format!("client {index}: {wrong}"))?;
         }
         for arrived in std::mem::take(&mut self.clients[index].arrived) {
             self.rights.check(index, arrived)?;
@@ -263,6 +348,14 @@ impl World {
         Ok(())
     }
 
+    /// Whether all data messages since `since`, when all links were good, have reached those who are present.
+    ///
+    /// # Errors
+    /// What has not arrived.
+    pub fn judge_messages(&self, since: Instant, present: &[usize]) -> Result<(), String> {
+        self.messages.judge(since, self.now, present, &self.rights)
+    }
+
     /// Numbers that were left out of what the node sent since the last call.
     pub fn take_gaps(&mut self) -> u64 {
         std::mem::take(&mut self.gaps)
@@ -270,6 +363,11 @@ impl World {
 
     /// A client's NAT forgets it: from now on it is seen under another address, and the old one leads nowhere.
     pub fn rebind(&mut self, client: usize) {
+        if self.clients[client].protocol == Protocol::Tcp {
+            self.note(format_args!("client {client} connects again"));
+            self.tcp.cut(client);
+            return self.clients[client].connect_again();
+        }
         let before = self.clients[client].external;
         let after = SocketAddr::new(before.ip(), before.port() + 1);
         self.clients[client].external = after;

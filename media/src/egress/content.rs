@@ -5,9 +5,11 @@ use super::sender::Queued;
 use crate::rtp::dependency::DESCRIPTOR_BYTES_MAX;
 use crate::rtp::{Codec, Packet, red, vp8, vp9};
 
-/// Writes the receiver's numbers into a copy of the payload.
-pub fn rewrite_payload(packet: &Packet, queued: &Queued, payload: &mut [u8]) {
+/// Writes the receiver's numbers into a copy of the payload. Who is sent a Dependency Descriptor needs none of them there, and
+/// the payload may be encrypted: it stays as it is.
+pub fn rewrite_payload(packet: &Packet, queued: &Queued, is_described: bool, payload: &mut [u8]) {
     match packet.format.codec {
+        _ if is_described => {}
         Codec::Vp8 => vp8::rewrite(payload, queued.munged.rewrite),
         Codec::Vp9 => vp9::rewrite(payload, queued.munged.rewrite),
         _ => {}

@@ -356,7 +356,8 @@ impl Sender {
         let Some(stream) = streams.get_mut(slot) else { return false };
         let Munged { sequence, timestamp, .. } = queued.munged;
         let mut room;
-        let dependency = match is_described(packet, &stream.config().extensions) {
+        let is_described = is_described(packet, &stream.config().extensions);
+        let dependency = match is_described {
             true => {
                 room = [0; DESCRIPTOR_BYTES_MAX];
                 descriptor(packet, queued, &mut room)
@@ -389,7 +390,7 @@ impl Sender {
         let payload_at = arena.len();
         arena.extend_from_slice(payload_of(packet, queued));
         let payload = arena.get_mut(payload_at..).unwrap_or_default();
-        rewrite_payload(packet, queued, payload);
+        rewrite_payload(packet, queued, is_described, payload);
         pad(arena, padding_bytes);
         if let Err(error) = sealer.seal_rtp(arena, start, header_bytes, ssrc, index) {
             tracing::warn!(%error, "a packet could not be sealed");

@@ -16,7 +16,8 @@ use str0m::net::{Protocol, Receive, TcpType};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
 use super::data::{self, DataLog};
-use super::layered::{Coding, Encoder, RawDescriptor, descriptor_extension};
+use super::descriptor::{RawDescriptor, descriptor_extension};
+use super::layered::{Coding, Encoder};
 use super::source::Source;
 
 /// What a client offers.

@@ -6,7 +6,6 @@
 use std::collections::HashSet;
 
 use str0m::format::Codec;
-use str0m::rtp::{Extension, ExtensionSerializer, ExtensionValues};
 
 use super::client::Heard;
 #[path = "../../src/rtp/dependency/testing.rs"]
@@ -22,9 +21,14 @@ pub enum Coding {
     Vp9,
     /// Three temporal layers, told by a Dependency Descriptor only: the payload is noise, as if it were encrypted.
     DescribedTemporal,
-    /// The same with three spatial layers.
+    /// The same as VP8, with [`NOISE`] where its descriptor would be.
+    DescribedVp8,
+    /// Three temporal layers of each of three spatial ones.
     Described,
 }
+
+/// Looks like a descriptor of VP8, with a picture number.
+pub const NOISE: [u8; 6] = [0x90, 0xe0, 0x81, 0x23, 7, 0x20];
 
 /// One encoder.
 pub struct Encoder {
@@ -57,7 +61,7 @@ impl Encoder {
 
     pub fn codec(&self) -> Codec {
         match self.coding {
-            Coding::Vp8 => Codec::Vp8,
+            Coding::Vp8 | Coding::DescribedVp8 => Codec::Vp8,
             Coding::Vp9 => Codec::Vp9,
             Coding::DescribedTemporal | Coding::Described => Codec::Av1,
         }
@@ -107,6 +111,7 @@ impl Encoder {
                 let layer = (temporal << 5) | switching | (spatial << 1) | u8::from(spatial > 0);
                 vec![0xac | inter, high, low, layer, self.tl0]
             }
+            Coding::DescribedVp8 => NOISE.to_vec(),
             // `N` of the aggregation header must not be believed.
             Coding::DescribedTemporal | Coding::Described => vec![0xff; 3],
         }
@@ -115,7 +120,7 @@ impl Encoder {
     fn descriptor(&self, is_key: bool, place: usize, spatial: u8, number: u16) -> Option<Vec<u8>> {
         let base = 4 * u32::from(spatial);
         let (template, mode) = match self.coding {
-            Coding::DescribedTemporal => (if is_key { 0 } else { [1, 3, 2, 4][place] }, &L1T3),
+            Coding::DescribedTemporal | Coding::DescribedVp8 => (if is_key { 0 } else { [1, 3, 2, 4][place] }, &L1T3),
             Coding::Described => (base + if is_key { 0 } else { [1, 3, 2, 3][place] }, &L3T3),
             _ => return None,
         };
@@ -168,43 +173,4 @@ pub fn frames_per_second(heard: &[Heard], mark: u8, now: std::time::Instant, sec
     let mut pictures: Vec<u32> = recent.map(|heard| heard.timestamp).collect();
     pictures.dedup();
     pictures.len() as u32 / seconds
-}
-
-/// The Dependency Descriptor as it is on the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawDescriptor(pub Vec<u8>);
-
-#[derive(Debug)]
-struct Raw;
-
-/// The extension as a client knows it.
-pub fn descriptor_extension() -> Extension {
-    let uri = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
-    Extension::with_serializer(uri, Raw)
-}
-
-impl ExtensionSerializer for Raw {
-    fn write_to(&self, buffer: &mut [u8], values: &ExtensionValues) -> usize {
-        let Some(RawDescriptor(bytes)) = values.user_values.get() else { return 0 };
-        buffer[..bytes.len()].copy_from_slice(bytes);
-        bytes.len()
-    }
-
-    fn parse_value(&self, buffer: &[u8], values: &mut ExtensionValues) -> bool {
-        values.user_values.set(RawDescriptor(buffer.to_vec()));
-        true
-    }
-
-    fn is_video(&self) -> bool {
-        true
-    }
-
-    fn is_audio(&self) -> bool {
-        false
-    }
-
-    fn requires_two_byte_form(&self, values: &ExtensionValues) -> bool {
-        // Also where there is none: the one-byte form has no empty elements.
-        values.user_values.get::<RawDescriptor>().is_none_or(|RawDescriptor(bytes)| bytes.len() > 16)
-    }
 }

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod data;
+pub mod descriptor;
 pub mod layered;
 pub mod source;
 

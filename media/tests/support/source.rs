@@ -6,7 +6,8 @@ use str0m::Rtc;
 use str0m::media::{Mid, Pt, Rid};
 use str0m::rtp::{ExtensionValues, RtpWrite};
 
-use super::layered::{Encoder, RawDescriptor};
+use super::descriptor::RawDescriptor;
+use super::layered::Encoder;
 
 /// What a client sends now.
 pub struct Source {

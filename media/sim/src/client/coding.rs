@@ -2,6 +2,8 @@
 
 use str0m::format::Codec;
 
+use super::described::Described;
+
 /// Pictures between two of the base layer, by the number of temporal layers: the usual dyadic patterns.
 const PATTERNS: [&[u8]; 3] = [&[0], &[0, 1], &[0, 2, 1, 2]];
 /// Each spatial layer takes so many times what the one below it takes; what temporal layers take follows from their number.
@@ -26,6 +28,8 @@ pub enum Coding {
     },
     /// H264 without layers: each frame builds on the one before.
     H264,
+    /// Any codec, told by a Dependency Descriptor.
+    Described(Described),
 }
 
 /// A frame that is to be coded: one spatial layer of a picture.
@@ -52,6 +56,7 @@ impl Coding {
             Self::Vp8 { .. } => Codec::Vp8,
             Self::Vp9 { .. } => Codec::Vp9,
             Self::H264 => Codec::H264,
+            Self::Described(Described { codec, .. }) => codec,
         }
     }
 
@@ -61,6 +66,7 @@ impl Coding {
             Self::Vp8 { temporal } => (1, temporal),
             Self::Vp9 { spatial, temporal, .. } => (spatial, temporal),
             Self::H264 => (1, 1),
+            Self::Described(Described { spatial, .. }) => (spatial, 3),
         }
     }
 
@@ -74,7 +80,8 @@ impl Coding {
         let back = (1..=length).find(|back| pattern[((place + length - back) % length) as usize] < temporal.max(1));
         let distance = back.filter(|_| since_keyframe > 0);
         let used = distance.map(|distance| pattern[((place + length - distance) % length) as usize]);
-        let only_key = matches!(self, Self::Vp9 { only_key: true, .. });
+        let only_key =
+            matches!(self, Self::Vp9 { only_key: true, .. } | Self::Described(Described { only_key: true, .. }));
         let all: u64 = (0..u32::from(layers)).map(|spatial| SPATIAL_RATIO.pow(spatial)).sum();
         let plan = |spatial: u8| Plan {
             spatial,

@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use boltorezka_media::rtp::dependency::{Dependency, DependencyState};
 use str0m::format::Codec;
 
+use super::described::{self, NOISE_BYTES, Promises};
 use super::descriptor::Descriptor;
 use super::references::References;
 use super::truth::Truth;
@@ -37,8 +39,32 @@ pub struct Received {
     pub at: Instant,
     /// Later ones came before it.
     pub overtaken: bool,
+    /// Its Dependency Descriptor.
+    pub dependency: Option<Vec<u8>>,
     /// What it holds.
     pub payload: Vec<u8>,
+}
+
+impl Received {
+    /// What it says of itself, by its Dependency Descriptor where it has one.
+    fn describe(&self, state: &mut DependencyState) -> Option<(Descriptor, Option<Dependency>)> {
+        match &self.dependency {
+            Some(bytes) => described::read(state, bytes).map(|(descriptor, dependency)| (descriptor, Some(dependency))),
+            None => Descriptor::read(self.codec, &self.payload).map(|(descriptor, _)| (descriptor, None)),
+        }
+    }
+
+    /// What its encoder says of it.
+    pub fn truth(&self) -> Option<Truth> {
+        if self.codec.is_audio() {
+            return Truth::read(&self.payload);
+        }
+        if self.dependency.is_none() {
+            return Truth::read(Descriptor::read(self.codec, &self.payload)?.1);
+        }
+        let (noise, contents) = self.payload.split_at_checked(NOISE_BYTES)?;
+        Truth::read(contents).filter(|truth| described::noise(truth) == noise)
+    }
 }
 
 /// A frame or a sound that was shown or played.
@@ -61,6 +87,9 @@ pub struct PictureDecoder {
     /// The sequence number after the frame that was shown last.
     next: Option<u64>,
     references: References,
+    /// What is known of the descriptors up to there.
+    dependencies: DependencyState,
+    promises: Promises,
     last: Option<Shown>,
     /// The frame that was shown last ended its picture; or some of it came late: the rest may have been left out by then.
     ended: bool,
@@ -83,6 +112,7 @@ struct Whole {
     first: u64,
     last: u64,
     descriptor: Descriptor,
+    dependency: Option<Dependency>,
     /// When its last packet came.
     at: Instant,
     /// Nothing is missing between the frame that was shown last and this one.
@@ -139,10 +169,13 @@ impl PictureDecoder {
         while let Some(frame) = self.next_frame(now) {
             let rest = self.packets.split_off(&(frame.last + 1));
             let before = std::mem::replace(&mut self.packets, rest);
-            self.look_for_broken_layers(before.range(..frame.first).map(|(_, packet)| packet), &frame.descriptor);
+            self.look_for_broken_layers(&before, &frame);
             let packets: Vec<_> = before.range(frame.first..).map(|(_, packet)| packet).collect();
             let assembled = assemble(&packets)?;
             self.check(&frame, &assembled)?;
+            if let Some(dependency) = &frame.dependency {
+                self.promises.check(dependency, &assembled.truth, self.next == Some(frame.first))?;
+            }
             self.references.note(&frame.descriptor);
             self.next = Some(frame.last + 1);
             let is_late = packets.iter().any(|packet| packet.overtaken);
@@ -159,12 +192,17 @@ impl PictureDecoder {
     }
 
     /// Pictures are shown without their higher spatial layers: what of their base is passed over is missed by all later ones.
-    fn look_for_broken_layers<'a>(&mut self, passed_over: impl Iterator<Item = &'a Received>, shown: &Descriptor) {
+    fn look_for_broken_layers(&mut self, packets: &BTreeMap<u64, Received>, frame: &Whole) {
+        let mut descriptors = Vec::new();
+        for (sequence, packet) in packets {
+            let described = packet.describe(&mut self.dependencies);
+            descriptors.extend(described.filter(|_| *sequence < frame.first).map(|(descriptor, _)| descriptor));
+        }
+        let shown = &frame.descriptor;
         if shown.is_keyframe || self.broken.is_some_and(|broken| broken <= shown.spatial) {
             self.broken = None;
         }
-        let descriptors = passed_over.filter_map(|packet| Descriptor::read(packet.codec, &packet.payload));
-        let missed = descriptors.map(|(descriptor, _)| descriptor).filter(|of| of.spatial > 0 && of.temporal == 0);
+        let missed = descriptors.iter().filter(|of| of.spatial > 0 && of.temporal == 0);
         self.broken = self.broken.into_iter().chain(missed.map(|of| of.spatial)).min().filter(|_| !shown.is_keyframe);
     }
 
@@ -174,6 +212,7 @@ impl PictureDecoder {
         let mut follows = true;
         let mut begun: Option<Whole> = None;
         let mut timestamp = 0;
+        let mut dependencies = self.dependencies.clone();
         for (&sequence, packet) in &self.packets {
             follows &= expected == Some(sequence);
             if expected != Some(sequence) || packet.timestamp != timestamp {
@@ -181,10 +220,11 @@ impl PictureDecoder {
             }
             expected = Some(sequence + 1);
             timestamp = packet.timestamp;
-            let Some((descriptor, _)) = Descriptor::read(packet.codec, &packet.payload) else { continue };
+            let Some((descriptor, dependency)) = packet.describe(&mut dependencies) else { continue };
             let ends = descriptor.ends || packet.marker;
             if descriptor.starts {
-                begun = Some(Whole { first: sequence, last: sequence, descriptor, at: packet.at, follows });
+                let (first, last, at) = (sequence, sequence, packet.at);
+                begun = Some(Whole { first, last, descriptor, dependency, at, follows });
             }
             let Some(frame) = &mut begun else { continue };
             frame.last = sequence;
@@ -232,11 +272,7 @@ impl PictureDecoder {
 
 fn assemble(packets: &[&Received]) -> Result<Shown, String> {
     let (Some(first), Some(last)) = (packets.first(), packets.last()) else { return Err("an empty picture".into()) };
-    let truths = packets.iter().map(|packet| {
-        let (_, rest) = Descriptor::read(packet.codec, &packet.payload)?;
-        Truth::read(rest)
-    });
-    let truths: Option<Vec<Truth>> = truths.collect();
+    let truths: Option<Vec<Truth>> = packets.iter().map(|packet| packet.truth()).collect();
     let Some(truths) = truths else { return Err("a payload that nobody made".into()) };
     let Some(&truth) = truths.first() else { return Err("an empty picture".into()) };
     for (place, other) in truths.iter().enumerate() {
@@ -277,7 +313,17 @@ mod tests {
             truth.write(&mut payload, 40);
             let (sequence, timestamp) = (sequence + u64::from(packet), 3_000 * frame);
             let (track, codec, at) = (1, coding.codec(), Instant::now());
-            Received { sequence, timestamp, marker: ends, track, codec, at, overtaken: false, payload }
+            Received {
+                sequence,
+                timestamp,
+                marker: ends,
+                track,
+                codec,
+                at,
+                overtaken: false,
+                dependency: None,
+                payload,
+            }
         };
         (0..packets).map(packet).collect()
     }

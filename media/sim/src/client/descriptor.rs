@@ -14,7 +14,7 @@ pub struct Descriptor {
     pub ends: bool,
     /// The frame needs nothing.
     pub is_keyframe: bool,
-    /// The picture, with 15 bits; 0 with H264.
+    /// The picture, with 15 bits; 0 with H264; the frame's number, with 16 bits, in a Dependency Descriptor.
     pub picture: u16,
     /// The spatial layer.
     pub spatial: u8,
@@ -43,6 +43,13 @@ pub enum Needs {
         distances: Vec<u16>,
         /// `D`.
         uses_below: bool,
+    },
+    /// A Dependency Descriptor: the frames of these numbers.
+    Numbered {
+        /// Bit `n` for the frame `n + 1` before.
+        near: u64,
+        /// One is further back than that.
+        is_far: bool,
     },
 }
 
@@ -92,6 +99,7 @@ impl Writes {
             Coding::H264 => {
                 vec![0x7c, bit(starts, 7) | bit(ends, 6) | if is_keyframe { 5 } else { 1 }]
             }
+            Coding::Described(_) => Vec::new(),
         }
     }
 }
@@ -175,6 +183,7 @@ mod tests {
                 let (read, rest) = Descriptor::read(coding.codec(), &payload).unwrap();
                 assert_eq!((read.starts, read.spatial, rest), (starts, plan.spatial, &[9][..]), "{coding:?}");
                 match read.needs {
+                    Needs::Numbered { .. } => panic!("only a Dependency Descriptor has that"),
                     Needs::Previous => assert_eq!((read.ends, read.is_keyframe), (ends, is_keyframe)),
                     Needs::Base { index, is_sync } => {
                         assert_eq!((index, read.temporal, is_sync), (44, plan.temporal, plan.is_sync));

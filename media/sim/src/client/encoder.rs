@@ -6,6 +6,7 @@ use str0m::format::Codec;
 use str0m::media::{Mid, Rid};
 
 use super::coding::{Coding, Plan};
+use super::described::noise;
 use super::descriptor::Writes;
 use super::truth::Truth;
 use crate::random::Random;
@@ -23,6 +24,8 @@ const SILENT_DBOV: i8 = -127;
 /// How long people speak, and pause.
 const SPEECH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(6));
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
+/// Longer than any seed.
+const FOR_GOOD: Duration = Duration::from_secs(3600);
 
 /// A packet to be sent.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub struct Made {
     pub marker: bool,
     /// Loudness, for voices.
     pub level_dbov: Option<i8>,
+    /// The Dependency Descriptor, where the encoder writes one.
+    pub dependency: Option<Vec<u8>>,
 }
 
 /// One encoding of a section.
@@ -123,6 +128,13 @@ impl Encoder {
         }
     }
 
+    /// Has a voice speak, or be silent, from now on.
+    pub fn speak(&mut self, speaks: bool) {
+        if let (Kind::Voice { level_dbov, .. }, Some(next)) = (self.kind, self.next) {
+            self.kind = Kind::Voice { level_dbov, speaks, until: Some(next + FOR_GOOD) };
+        }
+    }
+
     /// When the next picture or sound is due.
     pub fn next(&self) -> Option<Instant> {
         self.next
@@ -153,7 +165,8 @@ impl Encoder {
         let truth = Truth { builds_on: [self.truth.frame; 2], packet: 0, packets: 1, ..self.truth };
         let mut payload = Vec::new();
         truth.write(&mut payload, bytes);
-        let made = Made { payload, timestamp: self.timestamp, marker: speaks && is_over, level_dbov: Some(level) };
+        let (timestamp, marker) = (self.timestamp, speaks && is_over);
+        let made = Made { payload, timestamp, marker, level_dbov: Some(level), dependency: None };
         self.timestamp = self.timestamp.wrapping_add((period.as_micros() * 48 / 1_000) as u32);
         self.truth.frame += 1;
         self.next = Some(now + period);
@@ -202,8 +215,15 @@ impl Encoder {
             let (packet, packets_of) = (packet as u8, packets as u8);
             let builds_on = [earlier, below];
             let truth = Truth { frame, builds_on, spatial, temporal, packet, packets: packets_of, ..self.truth };
+            let dependency = match video.coding {
+                Coding::Described(described) => {
+                    payload.extend(noise(&truth));
+                    Some(described.write(plan, frame, is_keyframe, starts, ends))
+                }
+                _ => None,
+            };
             truth.write(&mut payload, (bytes / packets).min(PAYLOAD_BYTES_MAX));
-            made.push(Made { payload, timestamp: self.timestamp, marker: false, level_dbov: None });
+            made.push(Made { payload, timestamp: self.timestamp, marker: false, level_dbov: None, dependency });
         }
     }
 }

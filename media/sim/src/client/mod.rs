@@ -1,9 +1,15 @@
 //! A participant: a real str0m peer that publishes simulated media and looks closely at what it gets.
 
+mod carrier;
+mod channels;
 pub mod coding;
 pub mod decoder;
+pub mod described;
 mod descriptor;
 pub mod encoder;
+#[path = "../../../tests/support/descriptor.rs"]
+#[allow(missing_docs, reason = "it is written for the tests of the media plane")]
+mod extension;
 mod references;
 pub mod sound;
 pub mod truth;
@@ -15,23 +21,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use boltorezka_proto::call::{
-    ClientCallMessage, EndReason, Publication, ServerCallMessage, ServerStateKind, SlotState, TrackInfo, TrackSource,
+    CHANNEL_LABEL, ClientCallMessage, EndReason, Publication, ServerCallMessage, ServerStateKind, SlotState, TrackInfo,
+    TrackSource,
 };
 use boltorezka_proto::{ParticipantId, TrackNumber};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
 use str0m::crypto::CryptoProvider;
+use str0m::format::Codec;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Rid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite};
-use str0m::{Candidate, Event, Input, Output, Rtc, RtcError};
+use str0m::{Event, Input, Output, Rtc, RtcError};
 
 use crate::random::Random;
 use crate::rights::Arrived;
+use carrier::add_candidate;
+use channels::DataChannels;
 use coding::Coding;
 use decoder::{PictureDecoder, Received, Shown};
-use descriptor::Descriptor;
 use encoder::{Encoder, Kind};
+use extension::{RawDescriptor, descriptor_extension};
 use sound::SoundDecoder;
 use truth::Truth;
 use view::View;
@@ -55,7 +65,18 @@ pub struct Habits {
     pub voice_dbov: Option<i8>,
 }
 
+/// What only some participants have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extras {
+    /// It sends and takes data messages.
+    pub data: bool,
+    /// UDP is blocked for it: it comes over TCP.
+    pub tcp: bool,
+}
+
 const RIDS: [&str; 3] = ["q", "h", "f"];
+/// The number of the Dependency Descriptor among this client's header extensions.
+const DEPENDENCY_ID: u8 = 9;
 /// What a packet has besides its payload: IPv4, UDP, RTP with a CSRC and extensions, and the SRTP tag.
 const HEADER_BYTES: usize = 28 + 16 + 20 + 16;
 
@@ -67,6 +88,8 @@ pub struct Client {
     pub participant_id: ParticipantId,
     /// Where it sends from.
     pub address: SocketAddr,
+    /// What carries what it sends and receives.
+    pub protocol: Protocol,
     /// What that looks like from outside.
     pub external: SocketAddr,
     /// What it is like.
@@ -101,6 +124,8 @@ pub struct Client {
     pub views: BTreeMap<(u16, u8), View>,
     /// Bytes of pictures and sounds that it received, each once, with their headers.
     pub media_bytes: u64,
+    /// Data messages.
+    pub data: DataChannels,
     rtc: Rtc,
     pending: Option<(String, SdpPendingOffer)>,
     channel: Option<ChannelId>,
@@ -123,12 +148,15 @@ impl Client {
         index: usize,
         address: SocketAddr,
         habits: Habits,
+        extras: Extras,
         crypto: Arc<CryptoProvider>,
         now: Instant,
         random: &mut Random,
     ) -> Self {
-        let mut rtc = Rtc::builder().set_rtp_mode(true).set_crypto_provider(crypto).build(now);
-        add_candidate(&mut rtc, address);
+        let config = Rtc::builder().set_rtp_mode(true).set_crypto_provider(crypto);
+        let mut rtc = config.set_extension(DEPENDENCY_ID, descriptor_extension()).build(now);
+        let protocol = if extras.tcp { Protocol::Tcp } else { Protocol::Udp };
+        add_candidate(&mut rtc, protocol, address);
         let mut api = rtc.sdp_api();
         let microphone =
             habits.voice_dbov.map(|_| api.add_media(MediaKind::Audio, Direction::SendOnly, None, None, None));
@@ -144,13 +172,17 @@ impl Client {
         let sounds = slots(MediaKind::Audio, habits.audio_slots);
         let pictures = slots(MediaKind::Video, habits.video_slots);
         if habits.channel {
-            api.add_channel(boltorezka_proto::call::CHANNEL_LABEL.to_owned());
+            api.add_channel(CHANNEL_LABEL.to_owned());
+        }
+        if extras.data {
+            channels::offer(&mut api);
         }
         let (offer, pending) = api.apply().expect("something to offer");
         let mut client = Self {
             index,
             participant_id: ParticipantId(random.uuid()),
             address,
+            protocol,
             external: address,
             habits,
             encoders: Vec::new(),
@@ -168,6 +200,7 @@ impl Client {
             left_at: now,
             views: BTreeMap::new(),
             media_bytes: 0,
+            data: DataChannels::default(),
             rtc,
             pending: Some((offer.to_sdp_string(), pending)),
             channel: None,
@@ -197,6 +230,12 @@ impl Client {
             let truth = Truth::first(publisher, 1, encoding as u8);
             self.encoders.push(Encoder::new(mid, rid, kind, truth, random.split()));
         }
+    }
+
+    /// The payload type of sound, in what it receives.
+    pub fn sound_payload_type(&self) -> Option<u8> {
+        let params = self.rtc.codec_config().find(|params| params.spec().codec == Codec::Opus);
+        params.map(|params| *params.pt())
     }
 
     /// The offer that waits for an answer.
@@ -247,7 +286,7 @@ impl Client {
         if self.is_closed {
             return Ok(());
         }
-        let receive = Receive::new(Protocol::Udp, source, self.address, contents).map_err(|error| error.to_string())?;
+        let receive = Receive::new(self.protocol, source, self.address, contents).map_err(|error| error.to_string())?;
         match self.rtc.handle_input(Input::Receive(at, receive)) {
             Ok(()) => self.drain(),
             Err(error) => self.fail(&error),
@@ -282,6 +321,9 @@ impl Client {
     }
 
     fn speak(&mut self, now: Instant) {
+        if self.data.write(&mut self.rtc) {
+            self.wake_at = self.wake_at.min(now);
+        }
         let Some(channel) = self.channel else { return };
         for message in std::mem::take(&mut self.unsent) {
             self.wake_at = self.wake_at.min(now);
@@ -306,11 +348,14 @@ impl Client {
                 let mut direct = self.rtc.direct_api();
                 let Some(stream) = direct.stream_tx_by_mid(encoder.mid, encoder.rid) else { continue };
                 encoder.sequence += 1;
-                let extensions = ExtensionValues {
+                let mut extensions = ExtensionValues {
                     audio_level: made.level_dbov,
                     voice_activity: made.level_dbov.map(|level| level > -127),
                     ..ExtensionValues::default()
                 };
+                if let Some(dependency) = made.dependency {
+                    extensions.user_values.set(RawDescriptor(dependency));
+                }
                 let is_video = made.level_dbov.is_none();
                 let write = RtpWrite::new(pt, encoder.sequence.into(), made.timestamp, now, made.payload);
                 stream.write_rtp(write.marker(made.marker).ext_vals(extensions).nackable(is_video));
@@ -352,6 +397,8 @@ impl Client {
                     self.wake_at = at;
                     return Ok(());
                 }
+                // What str0m still has for an address that it has left goes nowhere.
+                Output::Transmit(transmit) if transmit.source != self.address => {}
                 Output::Transmit(transmit) => self.out.push((transmit.destination, transmit.contents.to_vec())),
                 Output::Event(event) => self.note(event)?,
             }
@@ -366,10 +413,12 @@ impl Client {
             }
             // str0m wants a closed association to be closed once more, and fails over it.
             Event::Closed => self.is_closed = true,
+            Event::ChannelOpen(channel, label) if label != CHANNEL_LABEL => self.data.opened(channel, &label),
             Event::ChannelOpen(channel, _) => {
                 self.channel = Some(channel);
                 self.publish(false, false);
             }
+            Event::ChannelData(data) if Some(data.id) != self.channel => self.data.receive(data)?,
             Event::ChannelData(data) => {
                 let message = serde_json::from_slice(&data.data).map_err(|error| error.to_string())?;
                 self.hear(message);
@@ -422,12 +471,10 @@ impl Client {
             codec,
             at: packet.timestamp,
             overtaken: false,
+            dependency: packet.header.ext_vals.user_values.get().map(|RawDescriptor(bytes)| bytes.clone()),
             payload: packet.payload.to_vec(),
         };
-        let payload = received.payload.as_slice();
-        let contents =
-            if codec.is_audio() { Some(payload) } else { Descriptor::read(codec, payload).map(|(_, rest)| rest) };
-        if let Some(truth) = contents.and_then(Truth::read) {
+        if let Some(truth) = received.truth() {
             let Truth { publisher, section, .. } = truth;
             self.arrived.push(Arrived { publisher, section, left_at: self.left_at });
         }
@@ -441,11 +488,5 @@ impl Client {
             self.shown.extend(shown.into_iter().map(|shown| (mid, shown)));
         }
         Ok(())
-    }
-}
-
-fn add_candidate(rtc: &mut Rtc, address: SocketAddr) {
-    if let Ok(candidate) = Candidate::host(address, Protocol::Udp) {
-        rtc.add_local_candidate(candidate);
     }
 }

@@ -32,6 +32,11 @@ impl References {
         let has = |picture: u16, spatial: u8| self.frames.contains(&(picture & PICTURE_MASK, spatial));
         match &frame.needs {
             Needs::Previous => is_next,
+            Needs::Numbered { near, is_far } => {
+                let has = |number: u16| self.frames.iter().any(|(known, _)| *known == number);
+                let mut used = (0..u64::BITS as u16).filter(|back| near >> back & 1 == 1);
+                !is_far && used.all(|back| has(frame.picture.wrapping_sub(back + 1)))
+            }
             Needs::Named { distances, uses_below } => {
                 let same = distances.iter().all(|back| has(frame.picture.wrapping_sub(*back), frame.spatial));
                 same && (!uses_below || frame.spatial.checked_sub(1).is_some_and(|below| has(frame.picture, below)))

@@ -79,6 +79,7 @@ mod tests {
                 codec: Codec::Opus,
                 at: Instant::now(),
                 overtaken: false,
+                dependency: None,
                 payload,
             }
         };
