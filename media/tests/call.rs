@@ -98,8 +98,20 @@ fn a_client_names_what_it_publishes_and_mutes_it() {
     let publish = |rev, muted| ClientCallMessage::Publish {
         rev,
         tracks: vec![
-            Publication { mid: camera.clone(), source: TrackSource::Screen, muted: false, height: Some(1080) },
-            Publication { mid: microphone.clone(), source: TrackSource::Microphone, muted, height: None },
+            Publication {
+                mid: camera.clone(),
+                source: TrackSource::Screen,
+                muted: false,
+                height: Some(1080),
+                heights: Vec::new(),
+            },
+            Publication {
+                mid: microphone.clone(),
+                source: TrackSource::Microphone,
+                muted,
+                height: None,
+                heights: Vec::new(),
+            },
         ],
     };
     world.clients[a].say(publish(1, false));
@@ -141,7 +153,8 @@ fn what_is_not_allowed_is_refused_with_a_reason() {
     let a = world.join(0, permissions, client);
     let b = join(&mut world, 0, FULL);
     let camera = world.clients[a].camera.to_string();
-    let publication = Publication { mid: camera, source: TrackSource::Camera, muted: false, height: None };
+    let publication =
+        Publication { mid: camera, source: TrackSource::Camera, muted: false, height: None, heights: Vec::new() };
     world.clients[a].say(ClientCallMessage::Publish { rev: 1, tracks: vec![publication] });
     world.clients[a].show(20);
     world.run(2 * SECOND);
@@ -388,7 +401,7 @@ fn rights_of_a_suspended_participant_do_not_bring_its_tracks_back() {
     let mut world = World::new(1);
     let (a, b) = (join(&mut world, 0, FULL), join(&mut world, 0, FULL));
     let mid = world.clients[a].camera.to_string();
-    let publication = Publication { mid, source: TrackSource::Camera, muted: false, height: None };
+    let publication = Publication { mid, source: TrackSource::Camera, muted: false, height: None, heights: Vec::new() };
     world.clients[a].say(ClientCallMessage::Publish { rev: 1, tracks: vec![publication] });
     world.clients[a].show(20);
     world.run(2 * SECOND);

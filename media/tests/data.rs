@@ -183,7 +183,7 @@ fn bulk_data_does_not_delay_the_call() {
         }
         let muted = second % 2 == 0;
         let mid = microphone.clone();
-        let track = Publication { mid, source: TrackSource::Microphone, muted, height: None };
+        let track = Publication { mid, source: TrackSource::Microphone, muted, height: None, heights: Vec::new() };
         world.clients[bob].say(ClientCallMessage::Publish { rev: second + 1, tracks: vec![track] });
         let said = world.now;
         let limit = SECOND * 20;
@@ -222,7 +222,13 @@ fn who_is_hidden_receives_and_is_not_told_to_others() {
         world.clients[ann].speak(1, -20);
         let eve = join(&mut world, usize::from(shard_count) - 1, MediaPermissions { hidden: true, ..ALL });
         let microphone = world.clients[eve].microphone.to_string();
-        let track = Publication { mid: microphone, source: TrackSource::Microphone, muted: false, height: None };
+        let track = Publication {
+            mid: microphone,
+            source: TrackSource::Microphone,
+            muted: false,
+            height: None,
+            heights: Vec::new(),
+        };
         world.clients[eve].say(ClientCallMessage::Publish { rev: 1, tracks: vec![track] });
         world.clients[eve].speak(2, -10);
         world.clients[eve].show(3);

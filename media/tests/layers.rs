@@ -88,7 +88,8 @@ fn on_a_narrow_link_a_screen_loses_frames_and_never_its_resolution() {
     let simulcast = Wants { rids: &["h", "f"], ..FULL };
     let (mut world, a, b) = call(1, simulcast, false);
     let mid = world.clients[a].camera.to_string();
-    let tracks = vec![Publication { mid, source: TrackSource::Screen, muted: false, height: Some(1080) }];
+    let tracks =
+        vec![Publication { mid, source: TrackSource::Screen, muted: false, height: Some(1080), heights: Vec::new() }];
     world.clients[a].say(ClientCallMessage::Publish { rev: 1, tracks });
     world.run(SECOND);
     world.clients[a].show_layers(20, Coding::Vp8, 300);
@@ -100,6 +101,22 @@ fn on_a_narrow_link_a_screen_loses_frames_and_never_its_resolution() {
     assert!((3..=8).contains(&large), "{large} frames in a second: the base layer");
     let small = heard(&world, b).iter().filter(|heard| heard.payload.last() == Some(&20)).count();
     assert_eq!(small, 0);
+}
+
+#[test]
+fn a_publisher_says_which_encoding_is_the_larger_whatever_their_rates() {
+    for (heights, best) in [(vec![1080, 1080], 21), (vec![1080, 540], 20)] {
+        let simulcast = Wants { rids: &["l", "f"], ..FULL };
+        // Publisher and subscriber on two shards.
+        let (mut world, a, b) = call(2, simulcast, false);
+        let mid = world.clients[a].camera.to_string();
+        let source = TrackSource::Screen;
+        let tracks = vec![Publication { mid, source, muted: false, height: None, heights: heights.clone() }];
+        world.clients[a].say(ClientCallMessage::Publish { rev: 1, tracks });
+        world.clients[a].show_layers(20, Coding::Vp8, 300);
+        world.run(6 * SECOND);
+        assert_eq!(frames_per_second(heard(&world, b), best, world.now, 1), 25, "{heights:?}");
+    }
 }
 
 #[test]

@@ -66,6 +66,7 @@ fn a_client_without_udp_sends_receives_and_speaks_over_tcp() {
         source: TrackSource::Camera,
         muted: false,
         height: None,
+        heights: Vec::new(),
     };
     world.clients[client].say(ClientCallMessage::Publish { rev: 1, tracks: vec![publish] });
     world.clients[publisher].heard.clear();

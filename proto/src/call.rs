@@ -87,6 +87,11 @@ pub struct Publication {
     /// of the next. [`HEIGHT_ASSUMED`] when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
+    /// Heights in pixels of all encodings, in the order of the offer, instead of `height`. Of two with the same height the
+    /// later one is the better.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<u32>>")]
+    pub heights: Vec<u32>,
 }
 
 /// What a client wants in one of its receiving sections (a slot).

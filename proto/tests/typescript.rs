@@ -62,6 +62,8 @@ fn typescript_is_up_to_date() {
         CallState,
         MuteRequest,
         PromoteRequest,
+        ResumeRequest,
+        ResumeResponse,
         // socket
         ClientMessage,
         Answer,

@@ -204,6 +204,7 @@ fn peer_message(world: &mut World, reader: &mut Reader<'_>) {
                 source: SOURCES[reader.below(SOURCES.len())],
                 muted: reader.byte() & 3 == 0,
                 height: reader.word(),
+                heights: Vec::new(),
                 rids: (0..reader.below(9)).map(|rid| rid.to_string()).collect(),
                 bitrates_bps: (0..reader.below(9)).map(|_| Some(LayerRates::single(reader.word().into()))).collect(),
                 since: world.now,
@@ -214,6 +215,7 @@ fn peer_message(world: &mut World, reader: &mut Reader<'_>) {
             let format = Format::plain(CODECS[announcement.height as usize % CODECS.len()]);
             if announcement.height & 1 == 1 {
                 announcement.chosen = Some(format);
+                announcement.heights = vec![announcement.height; announcement.bitrates_bps.len()];
                 announcement.formats = vec![Some(format); announcement.bitrates_bps.len()];
             }
             PeerMessage::Track(announcement)

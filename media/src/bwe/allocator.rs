@@ -109,7 +109,7 @@ pub fn allocate(budget: Budget, demands: &[Demand]) -> Vec<Allocation> {
 
     let allocation = |(((demand, ladder), step), short): (((&Demand, &Vec<LayerRate>), &usize), &bool)| {
         let chosen = step.checked_sub(1).and_then(|top| ladder.get(top));
-        let is_smaller = ladder.last().map(|rung| rung.height) < demand.ladder.last().map(|rung| rung.height);
+        let is_smaller = ladder.last().map(|rung| rung.level) < demand.ladder.last().map(|rung| rung.level);
         let reason = match chosen {
             None if demand.ladder.is_empty() => LayerReason::Best,
             None => LayerReason::Paused,
@@ -160,13 +160,16 @@ impl Demand {
         self::place(ladder, self.current).is_some_and(|current| place <= current)
     }
 
-    /// The ladder up to the first resolution that is as high as what is shown; where the resolution is kept, only that one.
+    /// The ladder up to the first resolution that is as high as what is shown; where the resolution is kept, only that one, and
+    /// of several encodings of it the cheapest for what is shown at half of it or smaller.
     /// What takes as much as something better is left out.
     fn useful(&self) -> Vec<LayerRate> {
         let enough = self.height_max.and_then(|max| self.ladder.iter().find(|rung| rung.height >= max));
         let height = enough.or(self.ladder.last()).map_or(0, |rung| rung.height);
+        let cheapest = self.ladder.iter().find(|rung| rung.height == height).map(|rung| rung.encoding);
+        let is_thumbnail = self.height_max.is_some_and(|max| max <= height / 2);
         let is_useful = |rung: &&LayerRate| match self.keeps_resolution {
-            true => rung.height == height,
+            true => rung.height == height && (!is_thumbnail || Some(rung.encoding) == cheapest),
             false => rung.height <= height,
         };
         let mut useful: Vec<LayerRate> = Vec::new();
@@ -303,7 +306,10 @@ mod tests {
     fn a_screen_falls_back_to_an_encoding_of_the_same_size() {
         let same_size = vec![whole(0, 300_000, 1080), whole(1, 2_000_000, 1080)];
         let screen = Demand { keeps_resolution: true, ladder: same_size, ..three(0, None) };
-        assert_eq!(encodings(&share(800_000, 0, &[screen])), [Some(0)]);
+        assert_eq!(encodings(&share(800_000, 0, std::slice::from_ref(&screen))), [Some(0)]);
+        let at = |height_max| share(10_000_000, 0, &[Demand { height_max: Some(height_max), ..screen.clone() }])[0];
+        assert_eq!(at(541), Allocation { layer: Some((1, Layer::ALL)), reason: LayerReason::Best });
+        assert_eq!(at(540), Allocation { layer: Some((0, Layer::ALL)), reason: LayerReason::Size }, "a thumbnail");
     }
 
     #[test]

@@ -199,6 +199,8 @@ pub struct TrackAnnouncement {
     pub muted: bool,
     /// Height in pixels of its largest encoding.
     pub height: u32,
+    /// Those of all its encodings, where its publisher says them.
+    pub heights: Vec<u32>,
     /// `a=rid` of each encoding, empty without simulcast.
     pub rids: Vec<String>,
     /// The format that its publisher chose, once known.

@@ -106,12 +106,13 @@ impl ShardCore {
             }
             return;
         }
-        let height = publication.height.unwrap_or(HEIGHT_ASSUMED);
-        if (track.muted, track.height) == (publication.muted, height) {
+        let (height, heights) = heights(publication, track.encodings.len());
+        if (track.muted, track.height, &track.heights) == (publication.muted, height, &heights) {
             return;
         }
         track.muted = publication.muted;
         track.height = height;
+        track.heights = heights;
         let (room, is_muted) = (track.room, track.muted);
         if is_muted {
             self.silence(number, room);
@@ -154,15 +155,18 @@ impl ShardCore {
         section.track = Some(number);
         connection.status_changed = true;
         connection.call.wanted_restarted();
+        let encoding_count = section.rids.len().max(1);
+        let (height, heights) = heights(publication, encoding_count);
         let track = Track {
             number,
             room: connection.room,
             participant_id: connection.participant_id,
             source,
             muted: publication.muted,
-            height: publication.height.unwrap_or(HEIGHT_ASSUMED),
+            height,
+            heights,
             rids: section.rids.iter().map(|rid| rid.to_string()).collect(),
-            encodings: vec![Encoding::default(); section.rids.len().max(1)],
+            encodings: vec![Encoding::default(); encoding_count],
             since: now,
             origin: Origin::Local {
                 connection: key,
@@ -305,8 +309,15 @@ impl Connection {
             (true, 1) => TrackSource::Screen,
             _ => return None,
         };
-        Some(Publication { mid: section.mid.to_string(), source, muted: false, height: None })
+        Some(Publication { mid: section.mid.to_string(), source, muted: false, height: None, heights: Vec::new() })
     }
+}
+
+/// How high the largest encoding is, and all of them where the publisher says so of each.
+fn heights(publication: &Publication, encodings: usize) -> (u32, Vec<u32>) {
+    let told = Some(&publication.heights).filter(|heights| heights.len() == encodings);
+    let largest = told.and_then(|heights| heights.iter().max().copied());
+    (largest.or(publication.height).unwrap_or(HEIGHT_ASSUMED), told.cloned().unwrap_or_default())
 }
 
 /// The next free number of a shard. Counters skip zero, which no packet may carry.

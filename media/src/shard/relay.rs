@@ -90,8 +90,19 @@ impl ShardCore {
         let encodings: Vec<_> = announcement.bitrates_bps.iter().zip(&announcement.formats).map(encoding).collect();
         let number = announcement.track;
         let Some(track) = self.tracks.get_mut(&number) else {
-            let TrackAnnouncement { track, room, participant_id, source, muted, height, rids, since, chosen, .. } =
-                announcement;
+            let TrackAnnouncement {
+                track,
+                room,
+                participant_id,
+                source,
+                muted,
+                height,
+                heights,
+                rids,
+                since,
+                chosen,
+                ..
+            } = announcement;
             let origin = Origin::Remote { shard: from };
             let (number, subscriptions) = (track, Vec::new());
             let track = Track {
@@ -101,6 +112,7 @@ impl ShardCore {
                 source,
                 muted,
                 height,
+                heights,
                 rids,
                 encodings,
                 histories: Vec::new(),
@@ -118,6 +130,7 @@ impl ShardCore {
         }
         let was_muted = std::mem::replace(&mut track.muted, announcement.muted);
         track.height = announcement.height;
+        track.heights = announcement.heights;
         track.chosen = announcement.chosen;
         let recoded = track.recoded(&encodings);
         let is_active = |encoding: &Encoding| encoding.last_packet.is_some();

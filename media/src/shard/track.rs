@@ -41,6 +41,8 @@ pub struct Track {
     pub muted: bool,
     /// Height in pixels of the largest encoding.
     pub height: u32,
+    /// Those of all its encodings, where its publisher says them; else each is taken to be half as high as the next.
+    pub heights: Vec<u32>,
     /// Names of its encodings; empty without simulcast.
     pub rids: Vec<String>,
     /// What its encodings send.
@@ -168,6 +170,7 @@ impl Track {
             source: self.source,
             muted: self.muted,
             height: self.height,
+            heights: self.heights.clone(),
             rids: self.rids.clone(),
             chosen: self.chosen,
             formats: self.encodings.iter().map(|encoding| encoding.format).collect(),
@@ -252,6 +255,11 @@ impl Track {
                     continue;
                 }
             }
+            // A camera always has pictures: an encoding of it that pauses is about to be silent, and keeps its rate and with that
+            // its place on the ladder until then.
+            if measured_bps.total() == 0 && self.source == TrackSource::Camera && !is_quiet {
+                continue;
+            }
             let before = encoding.bitrates_bps.unwrap_or(measured_bps);
             encoding.bitrates_bps = Some(before.towards(&measured_bps, RATE_SMOOTHING));
             if is_quiet && self.source.is_video() {
@@ -268,7 +276,8 @@ impl Track {
         sent.filter_map(|encoding| encoding.bitrates_bps).map(|rates| rates.total()).sum()
     }
 
-    /// The encodings that are sent now, or would be for who asks, by rising rate, each with its layers.
+    /// The encodings that are sent now, or would be for who asks, by rising height, or rate where heights are not known, each
+    /// with its layers.
     pub fn ladder(&self) -> Vec<LayerRate> {
         let known = self.encodings.iter().enumerate().map(|(index, encoding)| {
             let assumed_bps = BITRATE_ASSUMED_BPS << (2 * index.min(8));
@@ -276,13 +285,18 @@ impl Track {
             (index, measured.unwrap_or(LayerRates::single(assumed_bps)))
         });
         let mut known: Vec<_> = known.collect();
-        known.sort_by_key(|(_, rates)| rates.total());
+        // Rates alone are misleading while an encoding begins or ends.
+        let told = |index: usize| self.heights.get(index).copied();
+        known.sort_by_key(|(index, rates)| match told(*index) {
+            Some(height) => (u64::from(height), *index as u64),
+            None => (rates.total(), 0),
+        });
         // The silent count for the heights: the middle of three stays half as high as the largest.
         let largest = known.len().saturating_sub(1);
         let is_sent = |index: usize| self.encodings.get(index).is_some_and(Encoding::is_offered);
         let mut ladder = Vec::new();
         for (place, (index, rates)) in known.into_iter().enumerate().filter(|(_, (index, _))| is_sent(*index)) {
-            let height = self.height >> (largest - place).min(31);
+            let height = told(index).unwrap_or(self.height >> (largest - place).min(31));
             add_layers(&mut ladder, index as u8, height, &rates);
         }
         ladder
@@ -322,6 +336,7 @@ mod tests {
             source: TrackSource::Camera,
             muted: false,
             height: 720,
+            heights: Vec::new(),
             rids: rids.iter().map(|rid| (*rid).to_owned()).collect(),
             encodings: vec![Encoding::default(); rids.len().max(1)],
             histories: Vec::new(),
@@ -360,6 +375,38 @@ mod tests {
         assert!(track.measure(later, Duration::from_secs(1)));
         assert_eq!(track.ladder().len(), 1);
         assert!(!track.measure(later, Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn an_encoding_that_pauses_keeps_its_place_on_the_ladder() {
+        let mut track = track(&["h", "f"]);
+        let start = Instant::now();
+        let half = Duration::from_millis(500);
+        track.count(1, BASE, 20_000, start);
+        for step in 0..5 {
+            track.count(0, BASE, 5_000, start + half * step);
+            track.measure(start + half * step, half);
+            let rungs: Vec<_> = track.ladder().iter().map(|rung| (rung.encoding, rung.height)).collect();
+            assert_eq!(rungs, [(0, 360), (1, 720)], "after {step} intervals");
+        }
+    }
+
+    #[test]
+    fn what_the_publisher_says_of_heights_goes_before_rates() {
+        let ladder = |heights: [u32; 3]| {
+            let mut track = Track { heights: heights.to_vec(), ..track(&["q", "h", "f"]) };
+            let start = Instant::now();
+            // The last one just begins.
+            for (encoding, length) in [(0, 8_000), (1, 30_000), (2, 1_000)] {
+                track.count(encoding, BASE, length, start);
+            }
+            track.measure(start, Duration::from_secs(1));
+            let rungs = track.ladder();
+            rungs.iter().map(|rung| (rung.encoding, rung.level, rung.height)).collect::<Vec<_>>()
+        };
+        assert_eq!(ladder([180, 360, 720]), [(0, 0, 180), (1, 1, 360), (2, 2, 720)]);
+        assert_eq!(ladder([720, 360, 180]), [(2, 0, 180), (1, 1, 360), (0, 2, 720)]);
+        assert_eq!(ladder([720; 3]), [(0, 0, 720), (1, 1, 720), (2, 2, 720)], "rates alone differ");
     }
 
     #[test]

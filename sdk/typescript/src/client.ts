@@ -9,6 +9,8 @@ import type {
   Participant,
   Problem,
   RegisterRequest,
+  ResumeRequest,
+  ResumeResponse,
   Role,
   Room,
   RoomRole,
@@ -141,6 +143,12 @@ export class Client {
   async promote(userId: string, role: Role): Promise<User> {
     const path = `/admin/users/${encodeURIComponent(userId)}/promote`;
     return (await this.#send<UserEnvelope>('POST', path, { role })).user;
+  }
+
+  /** Restarts ICE of a call's connection by its resume token, which says who and where; gives the answer. */
+  async resume(token: string, sdp: string): Promise<string> {
+    const request: ResumeRequest = { token, sdp };
+    return (await this.#send<ResumeResponse>('POST', '/calls/resume', request)).sdp;
   }
 
   /** Address of the realtime gateway for a ticket. */

@@ -408,6 +408,28 @@ export type PromoteRequest = {
 role: Role, };
 
 /**
+ * `POST /v1/calls/resume`: restarts ICE without a session, a socket or a seat that control knows of.
+ */
+export type ResumeRequest = { 
+/**
+ * The token of the last `resume` message on the data channel.
+ */
+token: string, 
+/**
+ * An offer of the same session, with new ICE credentials.
+ */
+sdp: string, };
+
+/**
+ * The node's answer.
+ */
+export type ResumeResponse = { 
+/**
+ * Its session description.
+ */
+sdp: string, };
+
+/**
  * What a client asks for.
  */
 export type ClientMessage = { "type": "ping", "payload": Record<symbol, never> } | { "type": "pong", "payload": Record<symbol, never> } | { "type": "room.join", "payload": { 
@@ -719,7 +741,12 @@ muted: boolean,
  * Height in pixels of the largest encoding, for pictures. Each smaller encoding is taken to have half the height
  * of the next. [`HEIGHT_ASSUMED`] when absent.
  */
-height?: number, };
+height?: number, 
+/**
+ * Heights in pixels of all encodings, in the order of the offer, instead of `height`. Of two with the same height the
+ * later one is the better.
+ */
+heights?: Array<number>, };
 
 /**
  * What a client wants in one of its receiving sections (a slot).

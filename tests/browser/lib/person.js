@@ -11,9 +11,16 @@ const AUDIBLE = 0.005;
 /** Two cores encode and decode it beside everything else. */
 const CAMERA = { width: 640, height: 360, frameRate: 15 };
 
+/** Parts of a picture that move: of a lively camera half, of a screen a line of text that scrolls. */
+const CAMERA_BUSY_RATIO = 0.5;
+const SCREEN = { width: 1280, height: 720, frameRate: 15, busyRatio: 0.04 };
+
 let accounts = 0;
 
 export class Person {
+  /** What was received last, for those who ask why. */
+  received = [];
+
   constructor(name, driver, origin) {
     this.name = name;
     this.email = `${name.toLowerCase().replaceAll(' ', '.')}.${++accounts}@example.org`;
@@ -176,14 +183,14 @@ export class Person {
     );
   }
 
-  /** Goes into the room and its call over a network of its own; the camera is a small one. */
+  /** Goes into the room and its call over a network of its own; the camera is a small one, and the screen too. */
   async joinThrough(relay, slug, { isCameraBusy = false, ...devices } = {}) {
+    const camera = { ...CAMERA, busyRatio: isCameraBusy ? CAMERA_BUSY_RATIO : 0 };
     await this.driver.evaluate(
-      ([ports, camera]) => {
-        sessionStorage.setItem('relay', ports);
-        sessionStorage.setItem('camera', camera);
+      (kept) => {
+        for (const [name, value] of Object.entries(kept)) sessionStorage.setItem(name, JSON.stringify(value));
       },
-      [JSON.stringify(relay.ports), JSON.stringify({ ...CAMERA, isBusy: isCameraBusy })],
+      { relay: relay.ports, camera, screen: SCREEN },
     );
     await this.arrive(slug, { microphone: true, ...devices });
     await this.join();
@@ -194,7 +201,8 @@ export class Person {
     const samples = async () => JSON.parse(await this.driver.evaluate(() => window.probe.samples()));
     await samples();
     await (typeof play === 'number' ? sleep(play) : play());
-    return samples();
+    this.received = await samples();
+    return this.received;
   }
 
   async close() {

@@ -50,6 +50,18 @@ export function installProbe() {
     return isUdp && !ip.includes(':') && stead !== undefined ? [`${head} ${stead}${rest}`] : [];
   };
 
+  /** The way to the control plane: while it is cut the socket is gone and none opens. */
+  let isCut = false;
+  const sockets = [];
+  const NativeSocket = window.WebSocket;
+  window.WebSocket = class extends NativeSocket {
+    constructor(...settings) {
+      super(...settings);
+      sockets.push(this);
+      if (isCut) this.close();
+    }
+  };
+
   const offers = [];
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (data) {
@@ -91,16 +103,16 @@ export function installProbe() {
   };
 
   /**
-   * A camera whose picture is worth its bitrate: its upper half changes with each frame. The browsers' own ones show so little
-   * that no narrow link troubles them.
+   * A picture that is worth its bitrate: `busyRatio` of its height changes with each frame. The browsers' own ones show so
+   * little that no narrow link troubles them.
    */
-  const busyCamera = ({ width, height, frameRate }) => {
+  const busyPicture = ({ width, height, frameRate, busyRatio }) => {
     const blank = () => Object.assign(document.createElement('canvas'), { width, height });
     const noise = Array.from({ length: 16 }, () => {
       const canvas = blank();
       const context = canvas.getContext('2d');
       for (let x = 0; x < width; x += 10) {
-        for (let y = 0; y < height / 2; y += 10) {
+        for (let y = 0; y < height * busyRatio; y += 10) {
           context.fillStyle = `hsl(${360 * Math.random()} 30% 50%)`;
           context.fillRect(x, y, 10, 10);
         }
@@ -117,13 +129,30 @@ export function installProbe() {
   };
   // A page without a secure origin, such as an empty one, has no devices.
   const { prototype: devices } = window.MediaDevices ?? { prototype: {} };
-  const { getUserMedia } = devices;
+  const { getUserMedia, getDisplayMedia } = devices;
+  devices.getDisplayMedia = function (constraints) {
+    const screen = JSON.parse(sessionStorage.getItem('screen'));
+    return screen === null ? getDisplayMedia.call(this, constraints) : Promise.resolve(busyPicture(screen));
+  };
   devices.getUserMedia = function (constraints) {
     const camera = JSON.parse(sessionStorage.getItem('camera'));
     if (camera === null || !constraints.video) return getUserMedia.call(this, constraints);
-    const { isBusy, ...size } = camera;
-    if (isBusy) return Promise.resolve(busyCamera(size));
+    const { busyRatio, ...size } = camera;
+    if (busyRatio > 0) return Promise.resolve(busyPicture(camera));
     return getUserMedia.call(this, { ...constraints, video: { ...constraints.video, ...size } });
+  };
+
+  /** What is sent of each picture; and what holds it back, as the browser sees it. */
+  const sent = async () => {
+    const pictures = (await reports('outbound-rtp')).filter(
+      ({ kind, framesSent }) => kind === 'video' && framesSent > 0,
+    );
+    return pictures.map(({ rid, framesSent, frameHeight = 0, qualityLimitationReason = 'unknown' }) => ({
+      rid,
+      framesSent,
+      height: frameHeight,
+      limitedBy: qualityLimitationReason,
+    }));
   };
 
   let isSampling = false;
@@ -142,6 +171,7 @@ export function installProbe() {
     samples.push({
       ...told,
       at: performance.now(),
+      sent: await sent(),
       tiles: Object.fromEntries(tiles),
       sounds: Object.fromEntries(sounds),
     });
@@ -194,9 +224,18 @@ export function installProbe() {
       return JSON.stringify(samples.splice(0));
     },
 
+    /** The encodings that the server says it sends, with its reasons. */
+    layers: () => told.layers,
+
     /** The height of the largest picture that is there to be sent. */
     async capturedHeight() {
       return Math.max(0, ...(await reports('media-source')).map((report) => report.height ?? 0));
+    },
+
+    /** Takes the socket away, and any that follows, until `isOn` again. */
+    signalling(isOn) {
+      isCut = !isOn;
+      if (isCut) for (const socket of sockets.splice(0)) socket.close();
     },
 
     /** How many connections the page has made so far. */

@@ -2,35 +2,60 @@
 
 /** How long the picture in the tile `name` stood still at most, in milliseconds; from the first sample to the last. */
 export function longestStop(samples, name) {
-  let longest = 0;
-  let movedAt = samples[0].at;
-  let frames = framesOf(samples[0], name);
-  for (const sample of samples) {
-    longest = Math.max(longest, sample.at - movedAt);
-    // A reconnect begins to count anew.
-    if (framesOf(sample, name) !== frames) movedAt = sample.at;
-    frames = framesOf(sample, name);
-  }
-  return longest;
+  return longestGap(samples, (sample) => framesOf(sample, name));
 }
 
 /** The longest time in which no sound came at all, in milliseconds. */
 export function longestSilence(samples) {
+  return longestGap(samples, packetsOf);
+}
+
+/**
+ * The longest time in which `count` stayed what it was. A page that has no processor takes no samples: what was counted
+ * meanwhile is taken to have come evenly.
+ */
+function longestGap(samples, count) {
   let longest = 0;
-  let heardAt = samples[0].at;
-  let packets = packetsOf(samples[0]);
-  for (const sample of samples) {
-    longest = Math.max(longest, sample.at - heardAt);
-    if (packetsOf(sample) !== packets) heardAt = sample.at;
-    packets = packetsOf(sample);
+  let movedAt = samples[0].at;
+  for (const [index, sample] of samples.slice(1).entries()) {
+    const before = samples[index];
+    // A reconnect begins to count anew.
+    const came = Math.abs(count(sample) - count(before));
+    const passedMs = sample.at - before.at;
+    longest = Math.max(longest, before.at - movedAt + (came > 0 ? passedMs / came : passedMs));
+    if (came > 0) movedAt = sample.at;
   }
   return longest;
+}
+
+/** How much sound came in the worst stretch of `stretchMs`, as a part of what came on average. */
+export function leastSound(samples, stretchMs) {
+  const rate = (first, last) => (packetsOf(last) - packetsOf(first)) / (last.at - first.at);
+  const average = rate(samples[0], samples.at(-1));
+  let least = 1;
+  for (const [index, first] of samples.entries()) {
+    const last = samples.slice(index).find((sample) => sample.at - first.at >= stretchMs);
+    if (last === undefined) break;
+    least = Math.min(least, rate(first, last) / average);
+  }
+  return least;
 }
 
 /** The encodings that the server said it sends, with its reasons, each once, in order. */
 export function layers(samples) {
   const all = samples.map((sample) => sample.layers.join(', '));
   return all.filter((layer, index) => layer !== all[index - 1]);
+}
+
+/** What was sent of each picture: its encoding, height and what held it back, each once, in order. */
+export function sent(samples) {
+  const running = samples.slice(1).map((sample, index) => {
+    const before = new Map(samples[index].sent.map(({ rid, framesSent }) => [rid, framesSent]));
+    const moving = sample.sent.filter(({ rid, framesSent }) => framesSent !== (before.get(rid) ?? 0));
+    return moving.map(({ rid, height, limitedBy }) => `${rid} ${height} ${limitedBy}`).join(', ');
+  });
+  const told = running.filter((encodings) => encodings !== '');
+  return told.filter((encodings, index) => encodings !== told[index - 1]);
 }
 
 /** Frames of the tile `name` in a second, on average. */

@@ -1,6 +1,10 @@
 // A bad network between one browser and the server: a UDP relay that loses, delays, narrows, and can move to other ports.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { setPriority } from 'node:os';
+
+/** Above all that decodes and encodes. */
+const HURRY = -10;
 
 /** A perfect link. A scene changes what it needs; both directions are told apart. */
 const PERFECT = {
@@ -65,6 +69,18 @@ export class Relay {
       relay.#fronts.push([serverPort, front]);
     }
     return relay;
+  }
+
+  /**
+   * A network does not slow down with the machine: what all relays carry goes before other work, where that may be asked for.
+   * What is started meanwhile would do so too.
+   */
+  static hurry(isHurrying = true) {
+    try {
+      setPriority(isHurrying ? HURRY : 0);
+    } catch {
+      // Only root may.
+    }
   }
 
   /** Pairs of a port of the server and the one that stands for it. */

@@ -6,15 +6,18 @@ import { ChromiumDriver, launchChromium } from './chromium.js';
 import { FirefoxDriver, launchFirefox } from './firefox.js';
 import { Person } from './person.js';
 import { Server } from './server.js';
+import { sleep } from './wait.js';
 
 const ARTIFACTS = fileURLToPath(new URL('../artifacts/', import.meta.url));
+
+const INSPECTED_EACH_MS = 500;
 
 /** Longest scene in milliseconds, unless it says more. */
 const SCENE_MS = 90_000;
 
 /** Prepares what the scenes of a file share. The owner exists when the first scene begins. */
 export function world() {
-  const shared = { people: [], rooms: 0 };
+  const shared = { people: [], rooms: 0, inspections: [] };
 
   before(async () => {
     shared.server = await Server.start();
@@ -47,6 +50,20 @@ export function world() {
     },
     get owner() {
       return shared.owner;
+    },
+
+    /** Notes some times a second, while `played` is not done, what the media node decides and why. */
+    async inspects(played) {
+      let isPlaying = true;
+      const end = () => {
+        isPlaying = false;
+      };
+      played.then(end, end);
+      while (isPlaying) {
+        const inspection = await shared.owner.api('GET', '/v1/admin/media/inspection');
+        shared.inspections.push({ at: new Date().toISOString(), ...inspection });
+        await sleep(INSPECTED_EACH_MS);
+      }
     },
 
     /** Somebody new, with an account made in the page. */
@@ -88,11 +105,13 @@ export function world() {
         await Promise.race([play(scene, t), late]);
         const errors = shared.people.flatMap((person) => person.driver.errors);
         if (errors.length > 0) throw new Error(`errors in pages:\n${errors.join('\n')}`);
+        if (process.env.KEEP !== undefined) await keep(name, shared);
       } catch (error) {
         await keep(name, shared);
         throw error;
       } finally {
         clearTimeout(timer);
+        shared.inspections = [];
         const guests = shared.people.filter((person) => person !== shared.owner);
         shared.people = [shared.owner];
         await Promise.allSettled(guests.map((person) => person.close()));
@@ -102,16 +121,19 @@ export function world() {
     });
 }
 
-/** Pictures, consoles and the server's log of a failed scene. */
-async function keep(name, { people, server }) {
+/** Pictures, consoles and the server's log of a failed scene; with `KEEP=1` of each. */
+async function keep(name, { people, server, inspections }) {
   const folder = `${ARTIFACTS}${name.replaceAll(/[^a-z0-9]+/gi, '-')}/`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}server.log`, server.log);
+  writeFileSync(`${folder}inspections.jsonl`, inspections.map((each) => `${JSON.stringify(each)}\n`).join(''));
   for (const person of people) {
     const file = `${folder}${person.name.replaceAll(' ', '-')}`;
     await person.driver.screenshot(`${file}.png`).catch(() => {});
     const stats = await person.tiles().catch((error) => String(error));
     const brief = Array.isArray(stats) ? stats.map(({ picture, ...tile }) => tile) : stats;
     writeFileSync(`${file}.log`, `${person.driver.console.join('\n')}\n${JSON.stringify(brief, null, 2)}\n`);
+    const received = person.received.map((sample) => `${JSON.stringify(sample)}\n`);
+    if (received.length > 0) writeFileSync(`${file}.received.jsonl`, received.join(''));
   }
 }

@@ -271,7 +271,13 @@ impl Client {
     /// Mutes or unmutes what it publishes, and says so where it speaks the protocol.
     pub fn publish(&mut self, microphone_muted: bool, camera_muted: bool) {
         self.publish_rev += 1;
-        let track = |mid: Mid, source, muted| Publication { mid: mid.to_string(), source, muted, height: Some(720) };
+        let track = |mid: Mid, source, muted| Publication {
+            mid: mid.to_string(),
+            source,
+            muted,
+            height: Some(720),
+            heights: Vec::new(),
+        };
         let microphone = self.microphone.map(|mid| track(mid, TrackSource::Microphone, microphone_muted));
         let camera = self.camera.map(|mid| track(mid, TrackSource::Camera, camera_muted));
         let tracks = microphone.into_iter().chain(camera).collect();

@@ -143,6 +143,7 @@ impl Sending {
                 source: section.source,
                 muted: section.muted,
                 height: if section.source.is_video() { playback.height() } else { None },
+                heights: Vec::new(),
             })
         });
         published.collect()

@@ -9,6 +9,8 @@ export interface CallSignalling {
   readonly kind: RoomKind;
   offer(sdp: string): Promise<void>;
   candidate(candidate: string): void;
+  /** Restarts ICE by a resume token alone, when nothing else is left; gives the answer. */
+  resume(token: string, sdp: string): Promise<string>;
   leave(): void;
   /** Resolves when requests can be made again. */
   whenJoined(): Promise<void>;

@@ -121,7 +121,7 @@ describe('publications', () => {
   const states = new Map<TrackSource, SourceState>([
     ['microphone', { live: true, muted: true }],
     ['camera', { live: false, muted: false }],
-    ['screen', { live: true, muted: false, height: 1080 }],
+    ['screen', { live: true, muted: false, heights: [1080, 1080] }],
   ]);
   const mids = new Map<TrackSource, string>([
     ['microphone', '0'],
@@ -133,7 +133,7 @@ describe('publications', () => {
     const permissions = { subscribe: true, microphone: true, camera: true, screen: true, data: true, hidden: false };
     expect(publications(states, mids, permissions)).toEqual([
       { mid: '0', source: 'microphone', muted: true },
-      { mid: '2', source: 'screen', muted: false, height: 1080 },
+      { mid: '2', source: 'screen', muted: false, heights: [1080, 1080] },
     ]);
   });
 

@@ -12,6 +12,7 @@ import { LossMeter } from './loss-meter.ts';
 import { Outgoing } from './outgoing.ts';
 import { publications, type SourceState } from './publications.ts';
 import type { CallQuality } from './quality.ts';
+import { resume } from './resume.ts';
 import type { OfferShape } from './sections.ts';
 import { ShownTiles } from './shown-tiles.ts';
 import type { Track } from './track.ts';
@@ -239,7 +240,9 @@ export class Call extends Observable<CallEvents> {
     });
     const opened = new Promise<void>((resolve, reject) => {
       connection.on('open', resolve);
-      connection.on('lost', () => reject(new BoltorezkaError('connection_lost', NO_MEDIA)));
+      const lost = () => reject(new BoltorezkaError('connection_lost', NO_MEDIA));
+      connection.on('lost', lost);
+      connection.on('interrupted', lost);
     });
     opened.catch(() => undefined);
     try {
@@ -252,6 +255,7 @@ export class Call extends Observable<CallEvents> {
       throw error;
     }
     connection.on('lost', () => this.#connectionLost(connection));
+    connection.on('interrupted', () => void this.#resume(connection, generation));
     this.output.play(connection.audioTracks);
     this.#backoff.reset();
     this.#wasJoined = true;
@@ -288,8 +292,23 @@ export class Call extends Observable<CallEvents> {
     }
   }
 
-  #connectionLost(connection: CallConnection | undefined): void {
+  /** The way to the server is gone: look for another, else make a new connection. */
+  async #resume(connection: CallConnection, generation: number): Promise<void> {
     if (connection !== this.#connection || this.#state !== 'connected') return;
+    this.#setState('reconnecting');
+    const isWanted = () => generation === this.#generation && connection === this.#connection;
+    const exchange = (sdp: string) => this.#signalling.resume(this.#inCall.resumeToken ?? '', sdp);
+    const isBack = this.#inCall.resumeToken !== undefined && (await resume(connection, exchange, isWanted));
+    if (!isWanted()) return;
+    if (isBack) this.#setState('connected');
+    else this.#replace(connection);
+  }
+
+  #connectionLost(connection: CallConnection | undefined): void {
+    if (connection === this.#connection && this.#state === 'connected') this.#replace(connection);
+  }
+
+  #replace(connection: CallConnection | undefined): void {
     connection?.close();
     this.#setState('reconnecting');
     void this.#reconnectLoop(this.#generation);
@@ -376,7 +395,7 @@ export class Call extends Observable<CallEvents> {
       void connection.send(source, track && on ? track : null);
       const state: SourceState = { live: track !== undefined, muted: !on };
       const height = track?.kind === 'video' ? pictureHeight(track) : undefined;
-      if (height !== undefined) state.height = height;
+      if (height !== undefined) state.heights = connection.heights(source, height);
       states.set(source, state);
     }
     const { participantId, permissions } = this.#inCall;

@@ -19,11 +19,13 @@ export interface ConnectionEvents {
   message: ServerCallMessage;
   /** A data message, or word of some that were missed. */
   data: DataMessage | DataMissed;
-  /** Media no longer flows. A new connection is needed. */
+  /** Nothing comes in any more. The way to the server is gone, and may be found again by `restart`. */
+  interrupted: undefined;
+  /** The connection is over. A new one is needed. */
   lost: undefined;
 }
 
-/** One RTCPeerConnection with its sections and its data channel. It is used once: what is lost is replaced. */
+/** One RTCPeerConnection with its sections and its data channel. It may be interrupted; once lost it is replaced. */
 export class CallConnection extends Emitter<ConnectionEvents> {
   readonly #peer: RTCPeerConnection;
   readonly #channel: RTCDataChannel;
@@ -88,6 +90,30 @@ export class CallConnection extends Emitter<ConnectionEvents> {
     return this.#peer.localDescription?.sdp ?? '';
   }
 
+  /** Makes an offer that looks for a way to the server anew. */
+  restart(): Promise<string> {
+    this.#peer.restartIce();
+    return this.offer();
+  }
+
+  /** Waits until the server is reached; false when that takes too long. */
+  connected(timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#peer.connectionState !== 'connected') return;
+        clearTimeout(timer);
+        this.#peer.removeEventListener('connectionstatechange', look);
+        resolve(true);
+      };
+      const timer = setTimeout(() => {
+        this.#peer.removeEventListener('connectionstatechange', look);
+        resolve(false);
+      }, timeoutMs);
+      this.#peer.addEventListener('connectionstatechange', look);
+      look();
+    });
+  }
+
   async answer(sdp: string): Promise<void> {
     await this.#peer.setRemoteDescription({ type: 'answer', sdp });
   }
@@ -97,6 +123,12 @@ export class CallConnection extends Emitter<ConnectionEvents> {
     for (let i = 0; i < count; i += 1) {
       this.#sections.videoSlots.push(this.#peer.addTransceiver('video', { direction: 'recvonly' }));
     }
+  }
+
+  /** How high the encodings of a picture of `height` pixels are. */
+  heights(source: TrackSource, height: number): number[] {
+    const encodings = this.#sections.encodings.get(source) ?? [];
+    return encodings.map(({ scaleResolutionDownBy = 1 }) => Math.round(height / scaleResolutionDownBy));
   }
 
   /** Sends `track`, or nothing, from a source's section. Costs no negotiation. */
@@ -141,7 +173,7 @@ export class CallConnection extends Emitter<ConnectionEvents> {
   #watch(): void {
     clearTimeout(this.#silenceTimer);
     const state = this.#peer.connectionState;
-    if (state === 'failed') this.#lose();
+    if (state === 'failed') this.#interrupt();
     if (state === 'disconnected') void this.#loseWhenSilent();
   }
 
@@ -153,7 +185,7 @@ export class CallConnection extends Emitter<ConnectionEvents> {
     this.#silenceTimer = setTimeout(async () => {
       const now = await this.#bytesReceived();
       if (this.#peer.connectionState !== 'disconnected') return;
-      if (now === before) this.#lose();
+      if (now === before) this.#interrupt();
       else void this.#loseWhenSilent();
     }, SILENT_MAX_MS);
   }
@@ -164,6 +196,10 @@ export class CallConnection extends Emitter<ConnectionEvents> {
       if (report.type === 'candidate-pair') bytes += report.bytesReceived ?? 0;
     }
     return bytes;
+  }
+
+  #interrupt(): void {
+    if (!this.#closed) this.emit('interrupted', undefined);
   }
 
   #lose(): void {

@@ -24,6 +24,9 @@ export class InCallState {
   tracks: readonly Track[] = [];
   quality: CallQuality | undefined;
 
+  /** With this the connection comes back when its way to the server is gone. */
+  resumeToken: string | undefined;
+
   #wantedRev = -1;
 
   /** Whether a `wanted` is newer than the one before. */
@@ -40,6 +43,9 @@ export class InCallState {
         this.participantId = message.participantId;
         this.permissions = message.permissions;
         return true;
+      case 'resume':
+        this.resumeToken = message.token;
+        return false;
       case 'tracks':
       case 'slots':
         if (!this.slotMap.apply(message)) return false;

@@ -6,8 +6,8 @@ export interface SourceState {
   live: boolean;
   /** Muted sources stay published. */
   muted: boolean;
-  /** Height of a picture in pixels. */
-  height?: number;
+  /** Heights in pixels of a picture's encodings, in the order of the offer. */
+  heights?: readonly number[];
 }
 
 /** Whether a source may be published. Rights fail closed. */
@@ -27,7 +27,7 @@ export function publications(
     const mid = mids.get(source);
     if (!state.live || mid === undefined || !mayPublish(permissions, source)) continue;
     const entry: Publication = { mid, source, muted: state.muted };
-    if (state.height !== undefined) entry.height = state.height;
+    if (state.heights !== undefined) entry.heights = [...state.heights];
     list.push(entry);
   }
   return list;

@@ -10,7 +10,8 @@ export interface OfferShape {
 
 /** A screen changes little: its sharpness counts more than its rate. */
 const SCREEN_BITRATE_BPS_MAX = 2_500_000;
-const SCREEN_SMALL_BITRATE_BPS_MAX = 500_000;
+/** What is left for pictures on a link of 500 kb/s, beside voices. */
+const SCREEN_LOW_BITRATE_BPS_MAX = 300_000;
 
 /** `scaleResolutionDownTo` is newer than the types that come with TypeScript (webrtc-extensions). */
 type Encoding = RTCRtpEncodingParameters & { scaleResolutionDownTo?: { maxWidth: number; maxHeight: number } };
@@ -25,8 +26,12 @@ const CAMERA_ENCODINGS: Encoding[] = [
   encoding('f', 1, 1280, 720, 1_700_000),
 ];
 
+/**
+ * Both at full size: whatever is short, a link or our own processor, a browser drops the last encoding, and
+ * of what is left text must still be readable.
+ */
 const SCREEN_ENCODINGS: Encoding[] = [
-  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: SCREEN_SMALL_BITRATE_BPS_MAX },
+  { rid: 'l', scaleResolutionDownBy: 1, maxBitrate: SCREEN_LOW_BITRATE_BPS_MAX },
   { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: SCREEN_BITRATE_BPS_MAX },
 ];
 

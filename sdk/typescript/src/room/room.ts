@@ -121,6 +121,7 @@ export class Room extends Observable<RoomEvents> {
         await this.gateway.request('call.offer', { room: slug, sdp }, { triesMax: 1 });
       },
       candidate: (candidate) => quietly(this.gateway.request('call.ice', { room: slug, candidate }, { triesMax: 1 })),
+      resume: (token, sdp) => this.gateway.client.resume(token, sdp),
       leave: () => {
         // Leaving gives us another seat; an offer that follows at once is for that one.
         this.#leavingCall = this.gateway
