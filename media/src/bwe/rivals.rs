@@ -8,7 +8,7 @@ const TRIED_RATIO: f64 = 0.93;
 /// A queue of ours is shorter by this share of what was not sent, at least, ...
 const SHRUNK_RATIO: f64 = 0.5;
 /// ... or this short.
-const SHORT_US: i64 = 30_000;
+const SHORT_US: f64 = 30_000.0;
 /// For how long others are then taken to fill it, unless it gets so much longer: a link may have become narrower meanwhile. The
 /// next fall tries again.
 const FOREIGN_US: i64 = 15_000_000;
@@ -48,10 +48,10 @@ impl Rivals {
     pub fn conclude(&mut self, now_us: i64, rtt_us: i64, standing_us: i64) -> Option<f64> {
         let trial = self.trial.take_if(|trial| now_us - trial.since_us >= rtt_us + TRIAL_US)?;
         let elapsed_us = (now_us - trial.since_us) as f64;
-        let share = (trial.sent_bytes * 8) as f64 * 1e6 / elapsed_us / trial.capacity_bps;
+        let share = (trial.sent_bytes * 8) as f64 * 1e6 / elapsed_us / trial.capacity_bps.max(1.0);
         let spared_us = (1.0 - share) * (elapsed_us - rtt_us as f64);
-        let shorter_us = trial.standing_us - (spared_us * SHRUNK_RATIO) as i64;
-        if share > TRIED_RATIO || standing_us <= shorter_us.max(SHORT_US) {
+        let shorter_us = trial.standing_us as f64 - spared_us * SHRUNK_RATIO;
+        if share > TRIED_RATIO || standing_us as f64 <= shorter_us.max(SHORT_US) {
             return None;
         }
         self.foreign = Some((now_us + FOREIGN_US, standing_us + LONGER_US));
@@ -85,6 +85,7 @@ mod tests {
         assert_eq!(after(0.8, 190_000), (Some(1e6), true));
         assert_eq!(after(0.8, 100_000), (None, false), "180 ms less were sent into it");
         assert_eq!(after(0.95, 190_000), (None, false), "that is not less");
+        assert_eq!(after(1e9, 190_000), (None, false), "nothing got through when it began");
     }
 
     #[test]
