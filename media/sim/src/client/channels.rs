@@ -10,24 +10,34 @@ use str0m::channel::{ChannelConfig, ChannelData, ChannelId, Reliability};
 /// What waits to be sent, and what has arrived.
 #[derive(Debug, Default)]
 pub struct DataChannels {
+    /// Which channel is which: what comes may overtake the word that it is open (RFC 8832, section 6).
+    offered: Vec<(DataKind, ChannelId)>,
     open: Vec<(DataKind, ChannelId)>,
     unsent: VecDeque<(DataKind, Vec<u8>)>,
     /// Messages since the world took them.
     pub arrived: Vec<(DataKind, Vec<u8>)>,
 }
 
-/// Offers both channels.
-pub fn offer(api: &mut SdpApi<'_>) {
+/// Offers both channels; which is which.
+pub fn offer(api: &mut SdpApi<'_>) -> Vec<(DataKind, ChannelId)> {
+    let mut offered = Vec::new();
     for (kind, ordered, reliability) in [
         (DataKind::Reliable, true, Reliability::Reliable),
         (DataKind::Lossy, false, Reliability::MaxRetransmits { retransmits: 0 }),
     ] {
         let label = kind.label().to_owned();
-        api.add_channel_with_config(ChannelConfig { label, ordered, reliability, ..ChannelConfig::default() });
+        let config = ChannelConfig { label, ordered, reliability, ..ChannelConfig::default() };
+        offered.push((kind, api.add_channel_with_config(config)));
     }
+    offered
 }
 
 impl DataChannels {
+    /// Those that were offered.
+    pub fn offered(offered: Vec<(DataKind, ChannelId)>) -> Self {
+        Self { offered, ..Self::default() }
+    }
+
     /// Whether both channels are open.
     pub fn is_open(&self) -> bool {
         self.open.len() == 2
@@ -43,8 +53,8 @@ impl DataChannels {
     /// # Errors
     /// It is no data message.
     pub fn receive(&mut self, data: ChannelData) -> Result<(), String> {
-        let Some((kind, _)) = self.open.iter().find(|(_, channel)| *channel == data.id) else {
-            return Err("a message on a channel that is not open".into());
+        let Some((kind, _)) = self.offered.iter().find(|(_, channel)| *channel == data.id) else {
+            return Err("a message on a channel that was not offered".into());
         };
         if !data.binary {
             return Err("a data message that is text".into());

@@ -174,9 +174,7 @@ impl Client {
         if habits.channel {
             api.add_channel(CHANNEL_LABEL.to_owned());
         }
-        if extras.data {
-            channels::offer(&mut api);
-        }
+        let data = if extras.data { channels::offer(&mut api) } else { Vec::new() };
         let (offer, pending) = api.apply().expect("something to offer");
         let mut client = Self {
             index,
@@ -200,7 +198,7 @@ impl Client {
             left_at: now,
             views: BTreeMap::new(),
             media_bytes: 0,
-            data: DataChannels::default(),
+            data: DataChannels::offered(data),
             rtc,
             pending: Some((offer.to_sdp_string(), pending)),
             channel: None,

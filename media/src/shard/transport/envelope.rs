@@ -21,13 +21,17 @@ pub(super) struct Stream {
 }
 
 impl Transport {
-    /// The envelope of a packet; `None` for a stream or a codec that was not agreed on.
+    /// The envelope of a packet; `None` for a stream or a codec that was not agreed on, and where a Dependency Descriptor speaks of
+    /// something that has not come: its payload may be encrypted, and must not be asked instead.
     pub(super) fn envelope(&mut self, packet: RtpPacket) -> Option<TransportEvent> {
         let (format, primary) = self.format(packet.header.payload_type)?;
         let place = self.stream(packet.header.ssrc)?;
         let Self { streams, received, .. } = self;
         let Stream { mid, rid, dependency, .. } = streams.get_mut(place)?;
-        let dependency = received.descriptor().and_then(|bytes| dependency.read(bytes));
+        let dependency = match received.descriptor() {
+            Some(bytes) => Some(dependency.read(bytes)?),
+            None => None,
+        };
         let mut descriptor = Descriptor::parse(format.codec, &packet.payload);
         if format.is_redundant {
             descriptor.redundancy = Some(red::parse(&packet.payload, primary?)?);
