@@ -1,9 +1,11 @@
 //! The story of a seed: who comes, over which links, what happens to them, and what must be true at the end.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use boltorezka_proto::call::{EndReason, MediaPermissions};
 use str0m::format::Codec;
+use str0m::net::Protocol;
 
 use crate::client::coding::Coding;
 use crate::client::decoder::PictureDecoder;
@@ -91,13 +93,16 @@ pub struct Outcome {
     pub wrong: Option<String>,
 }
 
+/// Encoding and spatial layer.
+pub type Level = (u8, u8);
+
 /// What somebody sees and hears.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Who.
     pub client: usize,
     /// Whose cameras, each with its encoding and spatial layer; only their number where there is no room for all.
-    pub cameras: Result<Vec<(u16, (u8, u8))>, usize>,
+    pub cameras: Result<Vec<(u16, Level)>, usize>,
     /// Whose voices.
     pub voices: Vec<u16>,
 }
@@ -134,6 +139,9 @@ struct Story {
     shards: u8,
     heard_max: usize,
     present: Vec<usize>,
+    /// Those whose links were cut. SCTP waits twice as long after each loss: once a link is back, data messages may stand
+    /// still for as long again as it was away.
+    cut: BTreeSet<usize>,
     seen: Vec<Seen>,
 }
 
@@ -147,7 +155,7 @@ impl Story {
         let real_dtls = seed % REAL_DTLS_EACH == REAL_DTLS_EACH - 1;
         let mut world = World::new(seed, NodeConfig { shards, heard_max, real_dtls }, trace);
         world.downlinks = Some(Vec::new());
-        Self { world, random, options, shards, heard_max, present: Vec::new(), seen: Vec::new() }
+        Self { world, random, options, shards, heard_max, present: Vec::new(), cut: BTreeSet::new(), seen: Vec::new() }
     }
 
     fn play(&mut self) -> Result<(), String> {
@@ -230,6 +238,7 @@ impl Story {
             6 => self.world.rebind(client),
             7 => {
                 let cut = LinkConfig { loss: Loss::Random(1.0), ..LinkConfig::default() };
+                self.cut.insert(client);
                 self.change_links(client, cut, cut);
             }
             _ => {
@@ -270,9 +279,17 @@ impl Story {
                 "nothing was lost, and the node left out {gaps} numbers, listeners missed {lost} sounds"
             ));
         }
-        self.world.judge_messages(settled, &self.present)?;
+        let reached: Vec<usize> = self.present.iter().filter(|client| !self.cut.contains(client)).copied().collect();
+        self.world.judge_messages(settled, &reached)?;
         self.world.downlinks.iter().flatten().try_for_each(Downlink::judge_sounds)?;
-        self.present.iter().try_for_each(|client| self.check_view(*client))
+        let (over_tcp, others): (Vec<usize>, Vec<usize>) =
+            self.present.iter().partition(|client| self.world.clients[**client].protocol == Protocol::Tcp);
+        others.iter().try_for_each(|client| self.check_view(*client))?;
+        if over_tcp.iter().any(|client| self.check_view(*client).is_err()) {
+            // The estimate of a TCP connection that was slow rises slowly (seed 326: 9 s). The aim is the same as for others.
+            self.world.run(CALM)?;
+        }
+        over_tcp.iter().try_for_each(|client| self.check_view(*client))
     }
 
     fn sounds_lost(&self) -> u64 {

@@ -258,7 +258,9 @@ impl World {
             if let Some(downlink) = downlinks.as_mut().and_then(|downlinks| downlinks.get_mut(index)) {
                 let payload_type = datagram.get(1).map(|second| second & 0x7f).filter(|_| numbers.is_some());
                 let is_sound = payload_type.is_some() && payload_type == clients[index].sound_payload_type();
-                let sent = Sent { at: now, bytes: datagram.len() + OVERHEAD_BYTES, is_sound, is_refused: !has_room };
+                let is_over_tcp = path.via != Via::Udp;
+                let bytes = datagram.len() + OVERHEAD_BYTES;
+                let sent = Sent { at: now, bytes, is_sound, is_over_tcp, is_refused: !has_room };
                 let noted = downlink.note(network.link(paths[index].down).config.rate_bps, sent);
                 let noted = noted.map_err(|wrong| format!("client {index}: {wrong}"));
                 judged = std::mem::replace(&mut judged, Ok(())).and(noted);

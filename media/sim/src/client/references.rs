@@ -13,7 +13,8 @@ const PICTURE_MASK: u16 = 0x7fff;
 /// The frames that were shown.
 #[derive(Debug, Default)]
 pub struct References {
-    has_begun: bool,
+    /// How the keyframe's encoder numbers its frames: numbers of another kind mean nothing beside its own.
+    begun: Option<std::mem::Discriminant<Needs>>,
     /// Picture and spatial layer, as far as later frames may name them.
     frames: VecDeque<(u16, u8)>,
     /// The newest base layer picture with its index.
@@ -26,7 +27,7 @@ impl References {
         if frame.is_keyframe {
             return true;
         }
-        if !self.has_begun {
+        if self.begun != Some(std::mem::discriminant(&frame.needs)) {
             return false;
         }
         let has = |picture: u16, spatial: u8| self.frames.contains(&(picture & PICTURE_MASK, spatial));
@@ -56,7 +57,7 @@ impl References {
     /// A frame is shown.
     pub fn note(&mut self, frame: &Descriptor) {
         if frame.is_keyframe {
-            *self = Self { has_begun: true, ..Self::default() };
+            *self = Self { begun: Some(std::mem::discriminant(&frame.needs)), ..Self::default() };
         }
         self.frames.push_back((frame.picture, frame.spatial));
         if self.frames.len() > FRAMES_MAX {
