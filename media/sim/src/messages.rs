@@ -56,6 +56,12 @@ struct Heard {
     missed: u32,
 }
 
+impl Heard {
+    fn nothing(since: Instant) -> Self {
+        Self { since, messages: BTreeSet::new(), latest: BTreeMap::new(), told: 0, missed: 0 }
+    }
+}
+
 impl Messages {
     /// Nobody has said anything.
     pub fn new(random: Random) -> Self {
@@ -67,8 +73,7 @@ impl Messages {
         if !clients[index].data.is_open() || clients[index].is_closed {
             return;
         }
-        let nothing = || Heard { since: now, messages: BTreeSet::new(), latest: BTreeMap::new(), told: 0, missed: 0 };
-        self.heard.entry(index).or_insert_with(nothing);
+        self.heard.entry(index).or_insert_with(|| Heard::nothing(now));
         let random = &mut self.random;
         let next = self.next.entry(index).or_insert_with(|| now + random.duration(PAUSE.0, PAUSE.1));
         if *next > now {
@@ -96,15 +101,15 @@ impl Messages {
     /// What is wrong with it.
     pub fn receive(
         &mut self,
+        now: Instant,
         index: usize,
         (kind, message): (DataKind, Vec<u8>),
         clients: &[Client],
         rights: &Rights,
     ) -> Result<(), String> {
         let (header, payload) = data::read::<DataFrom>(&message).map_err(|error| error.to_string())?;
-        let Some(heard) = self.heard.get_mut(&index) else {
-            return Err("a message before the channels are open".into());
-        };
+        // It may overtake the word that the channel is open.
+        let heard = self.heard.entry(index).or_insert_with(|| Heard::nothing(now));
         let from = match header {
             DataFrom::Missed { missed } => {
                 heard.told += missed;

@@ -93,8 +93,8 @@ pub struct Outcome {
     pub wrong: Option<String>,
 }
 
-/// A camera that is shown: whose it is, the encoding and the spatial layer.
-pub type ShownCamera = (u16, (u8, u8));
+/// Encoding and spatial layer.
+pub type Level = (u8, u8);
 
 /// What somebody sees and hears.
 #[derive(Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub struct Seen {
     /// Who.
     pub client: usize,
     /// Whose cameras, each with its encoding and spatial layer; only their number where there is no room for all.
-    pub cameras: Result<Vec<ShownCamera>, usize>,
+    pub cameras: Result<Vec<(u16, Level)>, usize>,
     /// Whose voices.
     pub voices: Vec<u16>,
 }

@@ -310,7 +310,7 @@ impl World {
         for message in std::mem::take(&mut self.clients[index].data.arrived) {
             let bytes = message.1.len();
             self.trace.note(elapsed, format_args!("client {index} takes a data message of {bytes} bytes"));
-            let received = self.messages.receive(index, message, &self.clients, &self.rights);
+            let received = self.messages.receive(self.now, index, message, &self.clients, &self.rights);
             received.map_err(|wrong| format!("client {index}: {wrong}"))?;
         }
         for arrived in std::mem::take(&mut self.clients[index].arrived) {
