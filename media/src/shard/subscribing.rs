@@ -183,6 +183,7 @@ impl ShardCore {
     /// Encodings of a track came or went: its subscribers choose again.
     pub(super) fn encodings_changed(&mut self, now: Instant, number: TrackNumber) {
         self.announce(number);
+        self.choose_tapped(number);
         let Some(track) = self.tracks.get(&number) else { return };
         if !track.source.is_video() {
             return;

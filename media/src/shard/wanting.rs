@@ -73,6 +73,9 @@ impl ShardCore {
     /// An encoding's pictures are coded with something else now: its decoders begin anew, with a keyframe.
     pub(super) fn begin_anew(&mut self, source: Source) {
         let Some(track) = self.tracks.get(&source.track) else { return };
+        if let Some(room) = self.rooms.get_mut(&track.room) {
+            room.taps.iter_mut().for_each(|tap| tap.restart(source.track));
+        }
         for subscription in &track.subscriptions {
             let connection = self.connections.get_mut(subscription.connection);
             if let Some(slot) = connection.and_then(|connection| connection.slots.get_mut(subscription.slot))
@@ -92,7 +95,7 @@ impl ShardCore {
 
     /// What the slots of this shard need of a track.
     fn needs_here(&self, track: &Track) -> Needs {
-        let mut needs = Needs::default();
+        let mut needs = self.tap_needs(track);
         for subscription in &track.subscriptions {
             let connection = self.connections.get(subscription.connection);
             let Some(slot) = connection.and_then(|connection| connection.slots.get(subscription.slot)) else {
