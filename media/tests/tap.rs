@@ -194,8 +194,7 @@ fn nothing_of_somebody_revoked_comes_after_the_order() {
     // A right that is lost ends its track alone.
     let listener = MediaPermissions { microphone: false, ..ALL };
     let participant_id = world.clients[b].participant_id;
-    let command =
-        boltorezka_media::shard::ShardCommand::SetPermissions { participant_id, permissions: listener };
+    let command = boltorezka_media::shard::ShardCommand::SetPermissions { participant_id, permissions: listener };
     world.command(1, command);
     taken(&mut tap);
     let all = listen(&mut world, &mut tap, SECOND);
@@ -238,7 +237,8 @@ fn who_watches_is_served_as_without_a_tap() {
     let client = Client::new(2, world.now, wants);
     let viewer = world.join(1, ALL, client);
     let mid = world.clients[viewer].video_slots[0];
-    let small = SlotWish { mid: mid.to_string(), mode: SlotMode::Auto, track: None, height_max: Some(180), priority: None };
+    let small =
+        SlotWish { mid: mid.to_string(), mode: SlotMode::Auto, track: None, height_max: Some(180), priority: None };
     world.clients[viewer].say(ClientCallMessage::Subscribe { rev: 1, slots: vec![small] });
     let wish = wish(&world);
     let (_registry, mut tap) = open(&mut world, wish);

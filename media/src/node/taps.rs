@@ -104,6 +104,9 @@ mod tests {
         open.close(RoomId::generate(), 2, &mut output);
         assert!(output.commands.is_empty(), "another room");
         open.close(room, 2, &mut output);
-        assert!(matches!(output.commands[..], [(0, ShardCommand::CloseTaps { .. }), (1, ShardCommand::CloseTaps { .. })]));
+        assert!(matches!(
+            output.commands[..],
+            [(0, ShardCommand::CloseTaps { .. }), (1, ShardCommand::CloseTaps { .. })]
+        ));
     }
 }

@@ -200,7 +200,7 @@ impl ShardCore {
     /// A new estimate of the bandwidth towards a client.
     pub(super) fn estimated(&mut self, now: Instant, key: ConnectionKey, bitrate_bps: u64) {
         if let Some(connection) = self.connections.get_mut(key) {
-            connection.estimate_bps = bitrate_bps;
+            connection.chosen_for_bps = bitrate_bps;
             self.allocate_layers(now, key);
         }
     }

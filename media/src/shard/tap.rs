@@ -289,8 +289,6 @@ impl ShardCore {
     pub(super) fn awaited_by_taps(&self, now: Instant) -> Vec<Source> {
         let taps = self.rooms.values().flat_map(|room| &room.taps).filter(|tap| tap.link.has_room());
         let tapped = taps.flat_map(|tap| &tap.tracks);
-        tapped
-            .filter_map(|(&track, tapped)| Some(Source { track, encoding: tapped.awaited(now)? }))
-            .collect()
+        tapped.filter_map(|(&track, tapped)| Some(Source { track, encoding: tapped.awaited(now)? })).collect()
     }
 }
