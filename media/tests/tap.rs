@@ -119,14 +119,17 @@ fn a_tap_hears_and_sees_what_is_published_from_a_keyframe_on() {
 #[test]
 fn publishers_of_all_shards_come_heard_or_not_and_tracks_can_be_named() {
     let mut world = World::with_heard(2, 1);
-    let [a, b] = [0, 1].map(|shard| publisher(&mut world, shard));
-    world.clients[b].speak(VOICE, -60);
+    let publishers = [0, 1, 1].map(|shard| publisher(&mut world, shard));
+    // The loudest is heard, and by that one the second.
+    world.clients[publishers[2]].speak(VOICE, -60);
     let everything = wish(&world);
     let (_registry, mut tap) = open(&mut world, everything.clone());
     world.run(SECOND);
     taken(&mut tap);
     let all = listen(&mut world, &mut tap, SECOND);
-    for client in [a, b] {
+    let not_heard = world.shards[1].counters_mut().packets_dropped.get("not_loudest").copied();
+    assert!(not_heard.is_some_and(|count| count >= 50), "{not_heard:?}: the third is heard by nobody else");
+    for client in publishers {
         let id = world.clients[client].participant_id;
         let own: Vec<_> = all.iter().filter(|given| given.participant_id == id).cloned().collect();
         let counts = [TrackSource::Microphone, TrackSource::Camera].map(|source| of(&own, source).len());

@@ -81,7 +81,32 @@ impl OpenTaps {
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::{MediaLimits, Node, NodeConfig};
     use super::*;
+
+    #[tokio::test]
+    async fn a_node_opens_taps_while_it_is_served_and_ends_them_with_itself() {
+        let udp_port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (public_ips, bind_ip) = (Vec::new(), Some([127, 0, 0, 1].into()));
+        let config = NodeConfig { udp_port, shards: 1, public_ips, bind_ip, limits: MediaLimits::default() };
+        let node = Node::start(config).unwrap();
+        let path = std::env::temp_dir().join(format!("taps-{}.sock", RoomId::generate()));
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let (taps, shutdown) = (node.taps(), CancellationToken::new());
+        let served = tokio::spawn(node.serve(listener, shutdown.clone()));
+        let wish = TapWish { room: RoomId::generate(), tracks: None, height: None, queue_packets: 1 };
+        let mut tap = taps.open(wish.clone()).await.unwrap();
+        assert!(!tap.has_ended());
+        shutdown.cancel();
+        assert!(tap.next().await.is_none());
+        served.await.unwrap().unwrap();
+        assert_eq!(taps.open(wish).await.unwrap_err(), TapError::Ended);
+        std::fs::remove_file(path).unwrap();
+    }
 
     #[test]
     fn taps_are_few_and_make_room_when_they_are_dropped() {

@@ -190,7 +190,7 @@ impl ShardCore {
         packet.track = number;
         packet.encoding = encoding;
         let room = track.room;
-        let source = track.source;
+        let (source, is_tapped) = (track.source, track.is_tapped);
         let began = track.count(encoding, packet.descriptor.layer, packet.payload.len(), now);
         let recoded = track.note_format(encoding, packet.format);
         if recoded {
@@ -200,7 +200,9 @@ impl ShardCore {
             self.encodings_changed(now, number);
         }
         let is_heard = source != TrackSource::Microphone || self.is_heard(now, room, number, &packet);
-        self.relay(number, &packet, is_heard);
+        if is_heard || is_tapped {
+            self.relay(number, &packet, is_heard);
+        }
         if !is_heard {
             return self.counters.drop("not_loudest");
         }
@@ -236,7 +238,7 @@ impl ShardCore {
         let Some(track) = tracks.get(&number) else { return };
         let Origin::Local { connection, mid, wanted_by, .. } = &track.origin else { return };
         let Some(room) = rooms.get_mut(&track.room) else { return };
-        if !room.taps.is_empty() {
+        if track.is_tapped {
             let rid = track.rids.get(usize::from(packet.encoding)).map(String::as_str);
             let clock = connections.get(*connection).and_then(|publisher| publisher.transport.sender_clock(*mid, rid));
             room.taps.iter_mut().for_each(|tap| tap.take(track, packet, clock, counters));

@@ -177,6 +177,7 @@ impl ShardCore {
             subscriptions: Vec::new(),
             chosen: None,
             needs: Needs::default(),
+            is_tapped: false,
         };
         let room = track.room;
         self.add_track(now, track);

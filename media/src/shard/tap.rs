@@ -240,9 +240,7 @@ impl ShardCore {
         let (heard_max, room_id) = (self.config.heard_max, link.wish.room);
         let room = self.rooms.entry(room_id).or_insert_with(|| Room::new(heard_max));
         room.taps.push(RoomTap { link, tracks: HashMap::new() });
-        for number in room.tracks.clone() {
-            self.choose_tapped(number);
-        }
+        self.retain_taps(room_id, |_| true);
     }
 
     /// Ends all taps of a room that is closed.
@@ -255,23 +253,24 @@ impl ShardCore {
         let tapped: Vec<_> = self.rooms.iter().filter(|(_, room)| !room.taps.is_empty()).map(|(id, _)| *id).collect();
         for room_id in tapped {
             self.retain_taps(room_id, |tap| !tap.link.packets.is_closed());
-            let tracks = self.rooms.get(&room_id).map(|room| room.tracks.clone()).unwrap_or_default();
-            tracks.into_iter().for_each(|number| self.choose_tapped(number));
         }
     }
 
     fn retain_taps(&mut self, room_id: RoomId, is_kept: impl Fn(&RoomTap) -> bool) {
         let Some(room) = self.rooms.get_mut(&room_id) else { return };
         room.taps.retain(is_kept);
+        let tracks = room.tracks.clone();
         if room.is_empty() {
             self.rooms.remove(&room_id);
         }
+        tracks.into_iter().for_each(|number| self.choose_tapped(number));
     }
 
-    /// Encodings of a track came or went: its taps choose again.
+    /// Taps, or the encodings of a track, came or went: its taps choose again.
     pub(super) fn choose_tapped(&mut self, number: TrackNumber) {
-        let Some(track) = self.tracks.get(&number).filter(|track| track.is_local()) else { return };
+        let Some(track) = self.tracks.get_mut(&number).filter(|track| track.is_local()) else { return };
         let Some(room) = self.rooms.get_mut(&track.room) else { return };
+        track.is_tapped = room.taps.iter().any(|tap| tap.listens_to(number));
         if room.taps.iter_mut().fold(false, |changed, tap| tap.choose(track) || changed) {
             self.update_wanted(number);
         }
