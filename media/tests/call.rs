@@ -9,7 +9,8 @@ use boltorezka_media::egress::Via;
 use boltorezka_media::shard::{Datagram, ShardCommand, ShardEvent};
 use boltorezka_proto::admission::ConnectionState;
 use boltorezka_proto::call::{
-    ClientCallMessage, EndReason, MediaPermissions, Publication, ServerCallMessage, SlotMode, SlotWish, TrackSource,
+    ClientCallMessage, ClientStateKind, EndReason, MediaPermissions, Publication, ServerCallMessage, SlotMode,
+    SlotWish, TrackSource,
 };
 use support::client::{Heard, Wants};
 use support::{Client, World, shard_address};
@@ -161,7 +162,7 @@ fn what_is_not_allowed_is_refused_with_a_reason() {
     let refused = world.clients[a]
         .messages
         .iter()
-        .any(|message| matches!(message, ServerCallMessage::Refused { message } if message.contains("Camera")));
+        .any(|message| matches!(message, ServerCallMessage::Refused { of: Some(ClientStateKind::Publish), rev: Some(1), message } if message.contains("Camera")));
     assert!(refused, "{:?}", world.clients[a].messages);
     assert_eq!(world.clients[b].heard_count(), 0);
 }

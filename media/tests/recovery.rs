@@ -178,3 +178,20 @@ fn those_inside_are_told_of_a_drain_and_of_its_end() {
     world.run(SECOND);
     assert!(world.clients[a].messages.contains(&ServerCallMessage::Ended { reason: EndReason::Drain }));
 }
+
+#[test]
+fn a_loss_that_cannot_be_made_good_any_more_brings_a_keyframe() {
+    let (mut world, a, b) = a_call();
+    let asked = |world: &World| world.clients[a].keyframe_requests.len();
+    // What is missed is asked for again when the client is heard again. Of half a second all is kept, of more it is not.
+    for (missed, requests) in [(SECOND / 2, 0..=0), (SECOND * 3 / 2, 1..=2)] {
+        let before = asked(&world);
+        world.clients[b].is_mute_to_the_network = true;
+        world.run(missed);
+        world.clients[b].is_mute_to_the_network = false;
+        world.run(SECOND * 5);
+        let new = asked(&world) - before;
+        assert!(requests.contains(&new), "{new} requests after {missed:?}");
+        assert!(sees(&mut world, b));
+    }
+}

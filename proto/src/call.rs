@@ -68,6 +68,17 @@ pub enum ClientCallMessage {
     },
 }
 
+impl ClientCallMessage {
+    /// The state that it holds, with its revision.
+    pub fn state(&self) -> Option<(ClientStateKind, u32)> {
+        match self {
+            Self::Publish { rev, .. } => Some((ClientStateKind::Publish, *rev)),
+            Self::Subscribe { rev, .. } => Some((ClientStateKind::Subscribe, *rev)),
+            Self::Ack { .. } => None,
+        }
+    }
+}
+
 /// One sending section of the client's offer, and what it carries.
 ///
 /// Until a client has sent `publish`, a section that media arrives on is published by its place: the first audio
@@ -198,6 +209,12 @@ pub enum ServerCallMessage {
     },
     /// A client's message was refused; what was in force stays.
     Refused {
+        /// `publish` or `subscribe`; absent for what was not understood.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<ClientStateKind>,
+        /// Its revision.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rev: Option<u32>,
         /// What was wrong, and the cure.
         message: String,
     },

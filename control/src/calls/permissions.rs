@@ -15,6 +15,9 @@ const DATA: i64 = 16;
 const HIDDEN: i64 = 32;
 
 impl PermissionBits {
+    /// Whoever has it is not told to others.
+    pub const HIDDEN: Self = Self(HIDDEN);
+
     /// The bit that publishing `source` needs.
     pub fn of_source(source: TrackSource) -> Self {
         Self(match source {

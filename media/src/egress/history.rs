@@ -37,6 +37,11 @@ impl History {
         self.packets.get(place)
     }
 
+    /// Whether the packet with this number was kept, or would have been, and is not any more.
+    pub fn is_past(&self, sequence: u64) -> bool {
+        self.packets.front().is_none_or(|oldest| sequence < oldest.sequence)
+    }
+
     /// Lets go of what is too old, as when nothing comes any more.
     pub fn expire(&mut self, now: Instant) {
         while self.packets.front().is_some_and(|oldest| now.saturating_duration_since(oldest.arrival) > AGE_MAX) {
@@ -66,6 +71,7 @@ mod tests {
         );
         assert_eq!(history.get(70_001).unwrap().sequence, 70_001);
         assert!(history.get(70_003).is_none());
+        assert!(history.is_past(69_999) && !history.is_past(70_003), "it may still come");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod inspections;
 mod load;
 pub mod registry;
 mod serve;
+mod taps;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,8 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use thiserror::Error;
+
+pub use taps::{TAPS_MAX, TapError, Taps};
 
 use crate::net::{TcpListener, UdpSocket, host_addresses};
 use crate::shard::thread::{EVENT_QUEUE, PeerHandle, ShardEnded, ShardHandle, ShardInbox, ShardLoop};
@@ -103,6 +106,8 @@ pub struct Node {
     events: tokio::sync::mpsc::Receiver<(u8, ShardEvent)>,
     resume: ResumeKey,
     limits: MediaLimits,
+    taps: Taps,
+    tap_requests: tokio::sync::mpsc::Receiver<taps::TapRequest>,
 }
 
 impl Node {
@@ -165,7 +170,14 @@ impl Node {
             threads.push(thread.spawn(move || shard_loop.run()).map_err(NodeError::Start)?);
         }
         tracing::info!(shards = shard_count, udp_port, addresses = ?ips, "media node started");
-        Ok(Self { shards: handles, threads, events: receiver, resume, limits })
+        let (requests, tap_requests) = tokio::sync::mpsc::channel(taps::REQUEST_QUEUE);
+        let taps = Taps { requests };
+        Ok(Self { shards: handles, threads, events: receiver, resume, limits, taps, tap_requests })
+    }
+
+    /// What opens taps on this node, once it is served.
+    pub fn taps(&self) -> Taps {
+        self.taps.clone()
     }
 }
 

@@ -11,9 +11,10 @@ use boltorezka_proto::{ErrorCode, ParticipantId, RoomId};
 
 use super::inspections::Inspections;
 use super::load::{self, busy_ratio};
+use super::taps::{OpenTaps, TapError};
 use crate::router::Revoked;
 use crate::router::placement::{NoPlace, Placement};
-use crate::shard::{Counters, Offer, ResumeKey, ShardCommand, ShardEvent};
+use crate::shard::{Counters, Offer, ResumeKey, ShardCommand, ShardEvent, TapLink};
 
 /// The participants of a node. Pure: messages go in, commands and messages come out.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Registry {
     applied_rev: u64,
     counters: BTreeMap<u8, Counters>,
     inspections: Inspections,
+    taps: OpenTaps,
 }
 
 /// What comes out.
@@ -104,6 +106,7 @@ impl Registry {
             applied_rev: 0,
             counters: BTreeMap::new(),
             inspections: Inspections::default(),
+            taps: OpenTaps::default(),
         }
     }
 
@@ -151,6 +154,7 @@ impl Registry {
                 self.barrier(rev, output);
             }
             ControlMessage::CloseRoom { rev, room, reason } => {
+                self.taps.close(room, self.shard_count, output);
                 self.revoke_where(|status| status.room == room, reason, output);
                 self.barrier(rev, output);
             }
@@ -205,6 +209,14 @@ impl Registry {
                 self.counters.insert(shard, counters);
             }
         }
+    }
+
+    /// Opens a tap on all shards.
+    ///
+    /// # Errors
+    /// [`TapError::TooMany`].
+    pub fn open_tap(&mut self, link: &TapLink, output: &mut Output) -> Result<(), TapError> {
+        self.taps.open(link, self.shard_count, output)
     }
 
     /// Ends everybody on the node.

@@ -12,6 +12,7 @@ use tokio_util::codec::{Framed, LinesCodec};
 use tokio_util::sync::CancellationToken;
 
 use super::registry::{Output, Registry};
+use super::taps::TapRequest;
 use super::{Node, NodeError};
 
 /// Messages that wait for control to read them. One that does not keep up is cut off; it comes back and is told all.
@@ -81,6 +82,12 @@ impl Node {
                     }
                 },
                 Some((shard, event)) = self.events.recv() => registry.handle_shard(now(), shard, event, &mut output),
+                Some(TapRequest { link, answer }) = self.tap_requests.recv() => {
+                    let opened = registry.open_tap(&link, &mut output);
+                    if answer.send(opened).is_err() {
+                        tracing::debug!("who asked for a tap does not wait for it any more");
+                    }
+                }
                 _ = ticks.tick() => {
                     self.check_threads()?;
                     output.messages.push(MediaMessage::Load(registry.load()));

@@ -31,12 +31,14 @@ pub struct Forwarder {
     target: Option<Source>,
     /// What is wanted of the target.
     layer: Layer,
+    /// The source's number of the newest packet sent at which a decoder can start.
+    keyframe: u64,
 }
 
 impl Forwarder {
     /// A forwarder that forwards nothing yet.
     pub fn new(munger: Munger) -> Self {
-        Self { munger, selector: Selector::default(), current: None, target: None, layer: Layer::ALL }
+        Self { munger, selector: Selector::default(), current: None, target: None, layer: Layer::ALL, keyframe: 0 }
     }
 
     /// Says what the slot should carry, with the layers up to `layer`; `None` stops at once.
@@ -116,6 +118,11 @@ impl Forwarder {
         self.munger.origin(sequence).filter(|(source, _)| self.current == Some(*source))
     }
 
+    /// Whether a decoder needs what the source in force sent under a number: it does not begin anew behind that.
+    pub fn is_needed(&self, source_sequence: u64) -> bool {
+        source_sequence >= self.keyframe
+    }
+
     /// The numbers under which `packet` leaves, or `None` when it does not.
     pub fn forward(&mut self, packet: &Packet) -> Option<Munged> {
         let source = Source::of(packet);
@@ -126,11 +133,15 @@ impl Forwarder {
             self.selector.start(packet, self.layer);
             self.munger.start(packet, self.selector.selection());
             self.current = Some(source);
+            self.keyframe = packet.sequence;
         } else if self.munger.is_late(packet) {
             return self.munger.pass_late(packet).inspect(|_| self.selector.sent_late(packet));
         }
         let selection = self.selector.advance(packet);
         if selection.includes(packet) {
+            if packet.descriptor.keyframe_start {
+                self.keyframe = packet.sequence;
+            }
             return self.munger.pass(packet, selection);
         }
         self.munger.leave_out(packet, selection);

@@ -67,6 +67,8 @@ struct Stretch {
     frame_number: u16,
     /// The timestamp with which the source began.
     began: u32,
+    /// The packet that came late and ends its picture, since the rest of that was left out.
+    ends_picture: Option<u64>,
 }
 
 /// What was left out since the running stretch was interrupted.
@@ -121,6 +123,7 @@ impl Munger {
             tl0_pic_idx: last.tl0_pic_idx.wrapping_add(1).wrapping_sub(tl0_pic_idx),
             frame_number: last.frame_number.wrapping_add(1).wrapping_sub(frame_number),
             began: packet.timestamp,
+            ends_picture: None,
         };
         let ended = self.highest.saturating_add(1);
         self.replace(stretch, ended);
@@ -182,17 +185,21 @@ impl Munger {
     }
 
     /// The numbers for a packet that comes late; `None` when it was left out, or is older than what is known.
-    pub fn pass_late(&self, packet: &Packet) -> Option<Munged> {
+    pub fn pass_late(&mut self, packet: &Packet) -> Option<Munged> {
         if packet.sequence < self.source_began {
             return None;
         }
-        let mut newest_first = self.stretch.iter().chain(self.past.iter().rev());
+        let mut newest_first = self.stretch.iter_mut().chain(self.past.iter_mut().rev());
         let stretch = newest_first.find(|stretch| stretch.from <= packet.sequence)?;
-        let mut munged = stretch.holds(packet).then(|| stretch.numbers(packet))?;
+        if !stretch.holds(packet) {
+            return None;
+        }
         // The rest of its picture came first, and was left out: then this may be the end of it.
         let of_picture = self.left_out.newest.filter(|(timestamp, _)| *timestamp == packet.timestamp);
-        munged.marker |= of_picture.is_some_and(|(_, selection)| selection.ends_picture(packet));
-        Some(munged)
+        if of_picture.is_some_and(|(_, selection)| selection.ends_picture(packet)) {
+            stretch.ends_picture = Some(packet.sequence);
+        }
+        Some(stretch.numbers(packet))
     }
 
     /// Where the packet that left as `sequence` came from: its source, and its number there.
@@ -272,7 +279,7 @@ impl Stretch {
         Munged {
             sequence: packet.sequence.wrapping_add(self.sequence),
             timestamp: packet.timestamp.wrapping_add(self.timestamp),
-            marker: self.selection.ends_picture(packet),
+            marker: self.selection.ends_picture(packet) || self.ends_picture == Some(packet.sequence),
             rewrite: Rewrite { picture_id, tl0_pic_idx, dependency, strips_redundancy },
         }
     }
@@ -402,6 +409,30 @@ mod tests {
         assert_eq!(munger.origin(4), Some((Source::of(&picture(0, 0, 0)), 14)));
         assert_eq!(munger.numbers_again(4, &picture(14, 2, 52)), None, "not sent when it is asked for either");
         assert_eq!(munger.numbers_again(3, &picture(13, 0, 52)).map(|munged| munged.sequence), Some(3));
+    }
+
+    #[test]
+    fn what_ends_its_picture_since_the_rest_was_left_out_does_so_each_time() {
+        let low = Selection::up_to(Layer { spatial: 0, temporal: Layer::TOP });
+        let part = |sequence: u64, id: u16, spatial: u8| {
+            let mut packet = picture(sequence, 0, id);
+            packet.descriptor.layer.spatial = spatial;
+            (packet.descriptor.starts_frame, packet.descriptor.ends_frame) = (true, true);
+            packet
+        };
+        let mut munger = Munger::new(0, 0);
+        munger.start(&part(10, 1, 0), WHOLE);
+        assert!(!munger.take(&part(10, 1, 0), WHOLE).unwrap().marker, "the upper part comes behind it");
+        assert!(munger.take(&part(11, 1, 1), WHOLE).is_some());
+        assert_eq!(munger.take(&part(13, 2, 1), low), None, "the upper part first");
+        let late = munger.take(&part(12, 2, 0), low).unwrap();
+        assert!(late.marker);
+        assert_eq!(munger.numbers_again(late.sequence, &part(12, 2, 0)), Some(late));
+        for sequence in (14..40).step_by(2) {
+            assert!(munger.take(&part(sequence, sequence as u16, 0), low).is_some());
+            assert_eq!(munger.take(&part(sequence + 1, sequence as u16, 1), low), None);
+        }
+        assert_eq!(munger.numbers_again(late.sequence, &part(12, 2, 0)), Some(late), "also much later");
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl ShardCore {
             data: Box::default(),
             last_heard: now,
             deadline: None,
-            estimate_bps: ESTIMATE_START_BPS,
+            chosen_for_bps: ESTIMATE_START_BPS,
             desired_steps: 0,
             pacer: Pacer::default(),
             relief: Relief::default(),

@@ -34,7 +34,7 @@ impl ShardCore {
     pub(super) fn repeat_keyframe_requests(&mut self, now: Instant) {
         let slots = self.connections.values().flat_map(|connection| &connection.slots);
         let awaited: Vec<_> = slots.filter(|slot| slot.is_video).filter_map(|slot| slot.forwarder.awaited()).collect();
-        for source in awaited {
+        for source in awaited.into_iter().chain(self.awaited_by_taps(now)) {
             self.need_keyframe(now, source);
         }
     }

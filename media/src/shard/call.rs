@@ -239,7 +239,7 @@ mod tests {
         let mut call = Call::default();
         call.slots_changed();
         assert_eq!(call.due(Instant::now()).count(), 0);
-        call.say(&ServerCallMessage::Refused { message: "no".into() });
+        call.say(&ServerCallMessage::Refused { of: None, rev: None, message: "no".into() });
         assert!(!call.is_waiting());
     }
 }

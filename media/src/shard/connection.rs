@@ -58,8 +58,8 @@ pub struct Connection {
     pub last_heard: Instant,
     /// The entry in the timer wheel that counts.
     pub deadline: Option<Instant>,
-    /// Estimated bandwidth towards the client.
-    pub estimate_bps: u64,
+    /// The estimate of the bandwidth towards the client that its layers were chosen for last. The newest is the sender's.
+    pub chosen_for_bps: u64,
     /// What the estimator was told to look for, in steps.
     pub desired_steps: u64,
     /// What waits for its link.

@@ -94,13 +94,18 @@ impl ShardCore {
         if !connection.call.may_hear(now) {
             return self.counters.drop("in_call_rate");
         }
+        let mut state = None;
         let heard = match serde_json::from_slice::<ClientCallMessage>(data) {
             _ if data.len() > MESSAGE_BYTES_MAX => Err(format!("a message may have {MESSAGE_BYTES_MAX} bytes")),
-            Ok(message) => self.take_message(now, key, message),
+            Ok(message) => {
+                state = message.state();
+                self.take_message(now, key, message)
+            }
             Err(error) => Err(format!("the message is not understood: {error}")),
         };
         if let (Err(message), Some(connection)) = (heard, self.connections.get_mut(key)) {
-            connection.call.say(&ServerCallMessage::Refused { message });
+            let (of, rev) = state.unzip();
+            connection.call.say(&ServerCallMessage::Refused { of, rev, message });
         }
         self.mark_dirty(key);
     }
@@ -189,7 +194,7 @@ impl ShardCore {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let rtt = connection.sender.rtt();
         let message = ServerCallMessage::Quality {
-            downlink_bps: connection.estimate_bps,
+            downlink_bps: connection.chosen_for_bps,
             uplink_loss_ratio: uplink_loss_ratio.unwrap_or(0.0),
             rtt_ms: rtt.and_then(|rtt| u32::try_from(rtt.as_millis()).ok()),
         };

@@ -13,6 +13,7 @@ use super::messages::Counters;
 use super::track::{Subscription, Track};
 use super::{ConnectionKey, Datagram, OUTGOING_MESSAGES, ShardCore};
 use crate::egress::{Queued, Request, StreamConfig};
+use crate::router::Source;
 use crate::rtp::{Format, Packet};
 
 /// The slots are chosen anew when the estimate differs by more than one part in this of what they were chosen for.
@@ -191,7 +192,8 @@ impl ShardCore {
         }
     }
 
-    /// Has a packet sent again, where it is kept, the client may still receive, and its share for that is not used up.
+    /// Has a packet sent again, where it is kept, the client may still receive, and its share for that is not used up. Where it
+    /// is not kept any more, only a keyframe helps: not all clients ask for that by themselves.
     fn queue_resend(&mut self, now: Instant, resend: Resend) {
         let Self { tracks, connections, sending, .. } = self;
         let Some(connection) = connections.get_mut(resend.connection) else { return };
@@ -199,7 +201,12 @@ impl ShardCore {
             return;
         }
         let Some(slot) = connection.slots.get_mut(resend.slot) else { return };
-        let Some((packet, _)) = slot.sent_before(tracks, resend.sequence) else { return };
+        let Some((packet, _)) = slot.sent_before(tracks, resend.sequence) else {
+            if let Some(source) = slot.lost_for_good(tracks, resend.sequence) {
+                self.need_keyframe(now, source);
+            }
+            return;
+        };
         if connection.sender.may_resend(now, resend.slot, resend.sequence, packet.payload.len()) {
             sending.resends.push_back(resend);
         }
@@ -218,7 +225,7 @@ impl ShardCore {
     pub(super) fn look_at_estimate(&mut self, now: Instant, key: ConnectionKey) {
         let Some(connection) = self.connections.get(key) else { return };
         let estimate_bps = connection.sender.estimate_bps();
-        if estimate_bps.abs_diff(connection.estimate_bps) > connection.estimate_bps / ESTIMATE_STEP {
+        if estimate_bps.abs_diff(connection.chosen_for_bps) > connection.chosen_for_bps / ESTIMATE_STEP {
             self.estimated(now, key, estimate_bps);
         }
     }
@@ -270,6 +277,14 @@ impl Slot {
         let munged = self.forwarder.munger().numbers_again(sequence, packet)?;
         let payload_type = *self.payload_type(packet.format)?;
         Some((packet, Queued { packet: 0, payload_type, munged, block_type: None, is_retransmission: true }))
+    }
+
+    /// The source of a picture's packet that left in the slot, is needed and cannot be sent again.
+    fn lost_for_good(&self, tracks: &HashMap<TrackNumber, Track>, sequence: u64) -> Option<Source> {
+        let (source, source_sequence) = self.forwarder.origin(sequence)?;
+        let track = tracks.get(&source.track).filter(|track| track.source.is_video() && !track.muted)?;
+        let history = track.histories.get(usize::from(source.encoding))?;
+        (history.is_past(source_sequence) && self.forwarder.is_needed(source_sequence)).then_some(source)
     }
 
     /// The payload type that the receiver has for a format with redundancy.

@@ -86,6 +86,7 @@ impl ShardCore {
     }
 
     fn measure_rates(&mut self, now: Instant, interval: Duration) {
+        self.look_after_taps();
         let local = self.tracks.iter_mut().filter(|(_, track)| track.is_local());
         let measured: Vec<_> = local.map(|(number, track)| (*number, track.measure(now, interval))).collect();
         for (number, fell_silent) in measured {

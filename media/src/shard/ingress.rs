@@ -190,7 +190,7 @@ impl ShardCore {
         packet.track = number;
         packet.encoding = encoding;
         let room = track.room;
-        let source = track.source;
+        let (source, is_tapped) = (track.source, track.is_tapped);
         let began = track.count(encoding, packet.descriptor.layer, packet.payload.len(), now);
         let recoded = track.note_format(encoding, packet.format);
         if recoded {
@@ -199,10 +199,13 @@ impl ShardCore {
         if recoded || began {
             self.encodings_changed(now, number);
         }
-        if source == TrackSource::Microphone && !self.is_heard(now, room, number, &packet) {
+        let is_heard = source != TrackSource::Microphone || self.is_heard(now, room, number, &packet);
+        if is_heard || is_tapped {
+            self.relay(number, &packet, is_heard);
+        }
+        if !is_heard {
             return self.counters.drop("not_loudest");
         }
-        self.relay(number, &packet);
         self.fan_out(packet);
     }
 
@@ -228,21 +231,31 @@ impl ShardCore {
         self.rooms.get(&room).is_some_and(|room| room.speakers.is_heard(number))
     }
 
-    /// Gives a packet to the other shards that need it: of a voice that is heard all, of other tracks what they asked for.
-    fn relay(&mut self, number: TrackNumber, packet: &Packet) {
-        let Some(track) = self.tracks.get(&number) else { return };
-        let Origin::Local { wanted_by, .. } = &track.origin else { return };
-        let Some(room) = self.rooms.get(&track.room) else { return };
-        for shard in 0..self.config.shard_count {
+    /// Gives a packet to whom it may concern beside this shard's slots. Taps get what they listen to, heard or not; other shards
+    /// of a voice that is heard all, of other tracks what they asked for.
+    fn relay(&mut self, number: TrackNumber, packet: &Packet, is_heard: bool) {
+        let Self { tracks, rooms, connections, counters, peer_messages, config, .. } = self;
+        let Some(track) = tracks.get(&number) else { return };
+        let Origin::Local { connection, mid, wanted_by, .. } = &track.origin else { return };
+        let Some(room) = rooms.get_mut(&track.room) else { return };
+        if track.is_tapped {
+            let rid = track.rids.get(usize::from(packet.encoding)).map(String::as_str);
+            let clock = connections.get(*connection).and_then(|publisher| publisher.transport.sender_clock(*mid, rid));
+            room.taps.iter_mut().for_each(|tap| tap.take(track, packet, clock, counters));
+        }
+        if !is_heard {
+            return;
+        }
+        for shard in 0..config.shard_count {
             let is_wanted = match track.source {
                 TrackSource::Microphone => room.is_interesting_to(shard),
                 _ => wanted_by
                     .get(usize::from(shard))
                     .is_some_and(|needs| needs.encodings & (1 << (packet.encoding & 7)) != 0),
             };
-            if is_wanted && shard != self.config.shard {
-                self.counters.packets_relayed += 1;
-                self.peer_messages.push((shard, PeerMessage::Packet { room: track.room, packet: packet.clone() }));
+            if is_wanted && shard != config.shard {
+                counters.packets_relayed += 1;
+                peer_messages.push((shard, PeerMessage::Packet { room: track.room, packet: packet.clone() }));
             }
         }
     }

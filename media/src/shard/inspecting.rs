@@ -45,7 +45,7 @@ impl ShardCore {
                 Via::Tcp(_) => Carrier::Tcp,
             }),
             has_channel: connection.call.channel.is_some(),
-            estimate_bps: connection.estimate_bps,
+            estimate_bps: connection.chosen_for_bps,
             desired_bps: connection.desired_steps * DESIRED_BPS_STEP,
             rtt_ms: connection.sender.rtt().and_then(|rtt| u32::try_from(rtt.as_millis()).ok()),
             slots: slots.map(|slot| self.inspect_slot(now, slot)).collect(),

@@ -12,6 +12,7 @@ use boltorezka_proto::{ErrorCode, ParticipantId, RoomId, TrackNumber};
 use super::data::DataMessage;
 use super::offer::Offer;
 use super::resume::ResumeGrant;
+use super::tap::TapLink;
 use crate::router::Needs;
 use crate::rtp::{Format, LayerRates, Packet};
 
@@ -61,6 +62,13 @@ pub enum ShardCommand {
         request_id: u64,
         /// One room only.
         room: Option<RoomId>,
+    },
+    /// Opens a tap.
+    OpenTap(TapLink),
+    /// Ends all taps of a room.
+    CloseTaps {
+        /// Which.
+        room: RoomId,
     },
     /// Answered with [`ShardEvent::Applied`] when all commands before it have taken effect.
     Barrier {

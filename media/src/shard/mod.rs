@@ -6,7 +6,8 @@
 //!
 //! Its parts, by concern: `admission` (who is here), `ingress` (a packet's way in), `egress` (its way out), `publishing`
 //! (tracks), `subscribing` (slots and layers), `asking` (for keyframes), `conversation` (in-call messages), `deliver` (data
-//! messages), `wanting` (what publishers are told), `relay` (other shards), `housekeeping` (what time brings).
+//! messages), `wanting` (what publishers are told), `relay` (other shards), `tap` (recorders and their kind), `housekeeping`
+//! (what time brings).
 
 mod admission;
 mod asking;
@@ -34,6 +35,7 @@ mod resume;
 mod room;
 mod sources;
 mod subscribing;
+mod tap;
 mod tcp;
 pub mod thread;
 mod timers;
@@ -62,6 +64,7 @@ pub use dtls::{crypto_provider, export_keys, exported_keys};
 pub use messages::{Counters, PeerMessage, ShardCommand, ShardEvent, TrackAnnouncement};
 pub use offer::{Offer, OfferError};
 pub use resume::{ResumeError, ResumeGrant, ResumeKey};
+pub use tap::{QUEUE_PACKETS_MAX, QUEUE_PACKETS_MIN, SenderClock, Tap, TapLink, TapPacket, TapWatch, TapWish, tap};
 pub use tcp::TcpEndpoint;
 pub use transport::TransportConfig;
 
@@ -207,6 +210,8 @@ impl ShardCore {
                 let inspection = Box::new(self.inspect(now, room));
                 self.events.push_back(ShardEvent::Inspected { request_id, inspection });
             }
+            ShardCommand::OpenTap(link) => self.open_tap(link),
+            ShardCommand::CloseTaps { room } => self.close_taps(room),
             ShardCommand::Barrier { rev } => self.events.push_back(ShardEvent::Applied { rev }),
         }
     }

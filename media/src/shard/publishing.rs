@@ -125,6 +125,7 @@ impl ShardCore {
     pub(super) fn silence(&mut self, number: TrackNumber, room: RoomId) {
         if let Some(room) = self.rooms.get_mut(&room) {
             room.speakers.remove(number);
+            room.taps.iter_mut().for_each(|tap| tap.restart(number));
         }
         let subscriptions = self.tracks.get(&number).map(|track| track.subscriptions.clone()).unwrap_or_default();
         for subscription in subscriptions {
@@ -180,6 +181,7 @@ impl ShardCore {
             subscriptions: Vec::new(),
             chosen: None,
             needs: Needs::default(),
+            is_tapped: false,
         };
         let room = track.room;
         self.add_track(now, track);
@@ -230,6 +232,7 @@ impl ShardCore {
         if let Some(room) = self.rooms.get_mut(&track.room) {
             room.tracks.retain(|known| *known != number);
             room.speakers.remove(number);
+            room.taps.iter_mut().for_each(|tap| tap.forget(number));
         }
         self.track_changed(now, number, track.room);
     }

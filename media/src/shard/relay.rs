@@ -122,6 +122,7 @@ impl ShardCore {
                 subscriptions,
                 chosen,
                 needs: Needs::default(),
+                is_tapped: false,
             };
             return self.add_track(now, track);
         };

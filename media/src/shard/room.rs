@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use boltorezka_proto::{ParticipantId, TrackNumber};
 
 use super::ConnectionKey;
+use super::tap::RoomTap;
 use crate::router::Speakers;
 
 /// How many of the last speakers count as active when slots are filled.
@@ -25,6 +26,8 @@ pub struct Room {
     pub speaking: Vec<ParticipantId>,
     /// The other shards with participants in it, as a bit mask.
     pub interested: u64,
+    /// Recorders and their kind.
+    pub taps: Vec<RoomTap>,
 }
 
 impl Room {
@@ -37,12 +40,13 @@ impl Room {
             recent_speakers: VecDeque::new(),
             speaking: Vec::new(),
             interested: 0,
+            taps: Vec::new(),
         }
     }
 
     /// Whether nothing is left to remember.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.tracks.is_empty() && self.interested == 0
+        self.members.is_empty() && self.tracks.is_empty() && self.interested == 0 && self.taps.is_empty()
     }
 
     /// Whether `shard` has participants in it.

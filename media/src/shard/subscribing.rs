@@ -183,6 +183,7 @@ impl ShardCore {
     /// Encodings of a track came or went: its subscribers choose again.
     pub(super) fn encodings_changed(&mut self, now: Instant, number: TrackNumber) {
         self.announce(number);
+        self.choose_tapped(number);
         let Some(track) = self.tracks.get(&number) else { return };
         if !track.source.is_video() {
             return;
@@ -199,7 +200,7 @@ impl ShardCore {
     /// A new estimate of the bandwidth towards a client.
     pub(super) fn estimated(&mut self, now: Instant, key: ConnectionKey, bitrate_bps: u64) {
         if let Some(connection) = self.connections.get_mut(key) {
-            connection.estimate_bps = bitrate_bps;
+            connection.chosen_for_bps = bitrate_bps;
             self.allocate_layers(now, key);
         }
     }

@@ -61,6 +61,8 @@ pub struct Track {
     pub chosen: Option<Format>,
     /// For tracks of other shards: what was last asked for.
     pub needs: Needs,
+    /// Whether a tap listens to it.
+    pub is_tapped: bool,
 }
 
 /// Where a track's packets come from.
@@ -346,6 +348,7 @@ mod tests {
             subscriptions: Vec::new(),
             chosen: None,
             needs: Needs::default(),
+            is_tapped: false,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use boltorezka_proto::TrackNumber;
-use boltorezka_proto::call::{VideoCodec, WantedEncoding, WantedTrack};
+use boltorezka_proto::call::{TrackSource, VideoCodec, WantedEncoding, WantedTrack};
 
 use super::connection::{Connection, Slot};
 use super::formats::payload_type;
@@ -73,6 +73,9 @@ impl ShardCore {
     /// An encoding's pictures are coded with something else now: its decoders begin anew, with a keyframe.
     pub(super) fn begin_anew(&mut self, source: Source) {
         let Some(track) = self.tracks.get(&source.track) else { return };
+        if let Some(room) = self.rooms.get_mut(&track.room) {
+            room.taps.iter_mut().for_each(|tap| tap.restart(source.track));
+        }
         for subscription in &track.subscriptions {
             let connection = self.connections.get_mut(subscription.connection);
             if let Some(slot) = connection.and_then(|connection| connection.slots.get_mut(subscription.slot))
@@ -92,7 +95,7 @@ impl ShardCore {
 
     /// What the slots of this shard need of a track.
     fn needs_here(&self, track: &Track) -> Needs {
-        let mut needs = Needs::default();
+        let mut needs = self.tap_needs(track);
         for subscription in &track.subscriptions {
             let connection = self.connections.get(subscription.connection);
             let Some(slot) = connection.and_then(|connection| connection.slots.get(subscription.slot)) else {
@@ -138,8 +141,12 @@ impl Track {
     /// Notes what is needed; gives the publisher's connection when there is something new to tell it.
     fn update_wanted(&mut self, now: Instant, needs_here: Needs) -> Option<ConnectionKey> {
         let idle = self.idle_encodings();
+        let fallback = self.fallback();
         let Origin::Local { connection, wanted, wanted_by, .. } = &mut self.origin else { return None };
         let mut needs = wanted_by.iter().fold(needs_here, |needs, other| needs.merge(*other));
+        if needs.encodings != 0 {
+            needs.encodings |= fallback;
+        }
         // What the client does not send by itself costs nothing, and it may begin when it can.
         needs.encodings |= idle;
         let is_new = wanted.update(now, needs);
@@ -147,6 +154,14 @@ impl Track {
             encoding.set_wanted(now, wanted.is_wanted(index as u8));
         }
         is_new.then_some(*connection)
+    }
+
+    /// What of a camera is sent as long as anything of it is watched, as a bit mask: who falls from a high encoding since the
+    /// link has become narrow needs the lowest at once. An encoder that must be started first takes a second and more, all of
+    /// which the picture stands. A screen is sent at its full size in all encodings, which is too much for that.
+    fn fallback(&self) -> u8 {
+        let lowest = self.ladder().first().map_or(0, |rung| 1 << (rung.encoding & 7));
+        if self.source == TrackSource::Camera { lowest } else { 0 }
     }
 
     fn wanted_track(&self) -> Option<WantedTrack> {

@@ -27,7 +27,10 @@ fn both() -> CallConfig {
 }
 
 fn connect(config: &CallConfig) -> Pair {
-    let mut pair = Pair::new(config);
+    connected(Pair::new(config))
+}
+
+fn connected(mut pair: Pair) -> Pair {
     pair.run_until("the connection", |pair| pair.state.phase == Phase::Connected);
     pair.run_until("the list of tracks", |pair| pair.state.participant_id.is_some() && pair.state.tracks.len() == 2);
     pair
@@ -96,6 +99,32 @@ fn av1_comes_back_and_decodes() {
 #[test]
 fn h264_comes_back_and_decodes() {
     round_trip("h264-360.h264", Codec::H264);
+}
+
+/// The shares of the packets and of the frames of a voice that are missing after a minute on a link that loses 5 %.
+fn missing_on_a_lossy_link(is_redundant: bool) -> (f64, f64) {
+    let mut pair = connected(Pair::with(&both(), is_redundant));
+    let mut state = 1_u64;
+    pair.network = Box::new(move |_, datagram| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let is_rtp = (128..192).contains(&datagram[0]) && !(64..96).contains(&(datagram[1] & 0x7f));
+        (!is_rtp || (state >> 33) % 100 >= 5).then_some(datagram)
+    });
+    pair.core.play_files(Playback::new(TrackSource::Microphone, vec![file("voice.ogg")]), pair.now).unwrap();
+    pair.run_for(Duration::from_secs(60));
+    let steps = pair.frames.windows(2).map(|pair| pair[1].time - pair[0].time);
+    let missing: u64 = steps.map(|step| step / 960 - 1).sum();
+    let all = pair.frames.len() as u64 + missing;
+    assert!(all > 2_900 && pair.frames.windows(2).all(|pair| pair[1].time > pair[0].time), "{all} frames");
+    (pair.core.stats().loss_ratio(), missing as f64 / all as f64)
+}
+
+#[test]
+fn a_voice_is_whole_over_a_link_that_loses() {
+    let (lost, missing) = missing_on_a_lossy_link(true);
+    let (lost_plain, missing_plain) = missing_on_a_lossy_link(false);
+    assert!((0.04..0.06).contains(&lost) && missing < 0.001, "{missing} missing of {lost} lost");
+    assert!((missing_plain - lost_plain).abs() < 0.002, "who takes none is sent none: {missing_plain} of {lost_plain}");
 }
 
 /// The section that the camera was published in.

@@ -847,6 +847,14 @@ of: ClientStateKind,
  */
 rev: number, } | { "type": "refused", 
 /**
+ * `publish` or `subscribe`; absent for what was not understood.
+ */
+of?: ClientStateKind, 
+/**
+ * Its revision.
+ */
+rev?: number, 
+/**
  * What was wrong, and the cure.
  */
 message: string, } | { "type": "resume", 

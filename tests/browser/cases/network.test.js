@@ -9,6 +9,7 @@ import {
   longestSilence,
   longestStop,
   sent,
+  unseen,
 } from '../lib/received.js';
 import { Relay } from '../lib/relay.js';
 import { sleep, until } from '../lib/wait.js';
@@ -28,6 +29,8 @@ const NARROW_MS = 12_000;
 const WIDE_AGAIN_MS = 15_000;
 /** A wide link. What the browsers send is not delayed: the relay's timers waver on a busy machine, and browsers send less then. */
 const FAST = { down: { delayMs: 20 } };
+/** More than this of a scene may not go unseen: then it shows nothing. */
+const UNSEEN_RATIO_MAX = 0.3;
 /** Until the browsers themselves send all that they could: they begin carefully, on a busy machine for long. */
 const FULL_PATIENCE_MS = 45_000;
 /** Plays with relays, one for each name, and closes them. */
@@ -62,7 +65,7 @@ function tell(t, who, samples, name) {
   const concealed = `${(100 * concealment(samples, WORDS_MS)).toFixed(1)} %`;
   const least = `${(100 * leastSound(samples, WORDS_MS)).toFixed()} %`;
   t.diagnostic(
-    `${who}: ${shown}, stands still ${stop}, no sound ${silence}, least sound ${least}, made up ${concealed}`,
+    `${who}: ${shown}, stands still ${stop}, no sound ${silence}, least sound ${least}, made up ${concealed}, unseen ${(100 * unseen(samples)).toFixed()} %`,
   );
 }
 
@@ -146,12 +149,15 @@ async function narrowForAWhile(relays) {
 
 /** The picture went down and up again, never stood, and sound went on. */
 function wentDownAndUp(who, samples, name) {
+  assert.ok(unseen(samples) < UNSEEN_RATIO_MAX, `the machine had no time for ${who}'s page`);
+  // Fewer frames of the same encoding are less, too; the server says that it is for want of bandwidth.
   const told = layers(samples).filter((layer) => layer !== '');
-  const [first, ...others] = told.map((layer) => 'lqhf'.indexOf(layer[0]));
-  const lowest = Math.min(...others);
-  assert.ok(lowest < first, `${who} is sent the best encoding of ${name} over a narrow link`);
+  assert.ok(
+    told.some((layer) => /bandwidth|paused/.test(layer)),
+    `${who} is sent all of ${name} over a narrow link`,
+  );
   // A browser on a busy machine may send less by itself than it did before: that is not for want of a link.
-  assert.ok(others.at(-1) > lowest && /best|size/.test(told.at(-1)), `${who}'s picture of ${name} did not come back`);
+  assert.match(told.at(-1), /best|size/, `${who}'s picture of ${name} did not come back`);
   assert.ok(longestStop(samples, name) < STOP_MS_MAX, `${who}'s picture of ${name} stood still`);
   assert.ok(longestSilence(samples) < STOP_MS_MAX, `${who} hears nothing`);
   // While the queue of the link is full, some of the voices is lost as well.

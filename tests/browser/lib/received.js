@@ -10,33 +10,41 @@ export function longestSilence(samples) {
   return longestGap(samples, packetsOf);
 }
 
-/**
- * The longest time in which `count` stayed what it was. A page that has no processor takes no samples: what was counted
- * meanwhile is taken to have come evenly.
- */
+/** A page takes a sample each 200 ms. When it took none for so long it had no processor, and neither had its decoders. */
+const UNSEEN_MS = 600;
+
+/** The part of the time, from 0 to 1, of which nothing can be said: the machine had no time for the page. */
+export function unseen(samples) {
+  const gaps = samples.slice(1).map((sample, index) => sample.at - samples[index].at);
+  const unseenMs = gaps.filter((gapMs) => gapMs > UNSEEN_MS).reduce((sum, gapMs) => sum + gapMs, 0);
+  return unseenMs / (samples.at(-1).at - samples[0].at);
+}
+
+/** The longest time in which `count` stayed what it was, of what was seen. */
 function longestGap(samples, count) {
   let longest = 0;
   let movedAt = samples[0].at;
   for (const [index, sample] of samples.slice(1).entries()) {
     const before = samples[index];
+    const isUnseen = sample.at - before.at > UNSEEN_MS;
+    // What came while nobody looked did not come after a longer wait than until then.
+    longest = Math.max(longest, (isUnseen ? before.at : sample.at) - movedAt);
     // A reconnect begins to count anew.
-    const came = Math.abs(count(sample) - count(before));
-    const passedMs = sample.at - before.at;
-    longest = Math.max(longest, before.at - movedAt + (came > 0 ? passedMs / came : passedMs));
-    if (came > 0) movedAt = sample.at;
+    if (isUnseen || count(sample) !== count(before)) movedAt = sample.at;
   }
   return longest;
 }
 
-/** How much sound came in the worst stretch of `stretchMs`, as a part of what came on average. */
+/** How much sound came in the worst stretch of `stretchMs` that was seen, as a part of what came on average. */
 export function leastSound(samples, stretchMs) {
   const rate = (first, last) => (packetsOf(last) - packetsOf(first)) / (last.at - first.at);
   const average = rate(samples[0], samples.at(-1));
   let least = 1;
   for (const [index, first] of samples.entries()) {
-    const last = samples.slice(index).find((sample) => sample.at - first.at >= stretchMs);
-    if (last === undefined) break;
-    least = Math.min(least, rate(first, last) / average);
+    const end = samples.findIndex((sample) => sample.at - first.at >= stretchMs);
+    if (end < 0) break;
+    const stretch = samples.slice(index, end + 1);
+    if (unseen(stretch) === 0) least = Math.min(least, rate(first, samples[end]) / average);
   }
   return least;
 }

@@ -5,13 +5,15 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteExecutor};
 
 use super::{SqliteStore, codec};
+use crate::calls::PermissionBits;
 use crate::store::{Audit, MemberRecord, NewRoom, RoomRecord, RoomStore, Standing, StoreError};
 
+/// A room with the number of those in it who are shown. Its first argument is [`PermissionBits::HIDDEN`].
 macro_rules! select_room {
     ($tail:literal) => {
         concat!(
             "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
-            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND p.token_permissions & 32 = 0) FROM rooms r ",
+            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND p.token_permissions & ? = 0) FROM rooms r ",
             $tail
         )
     };
@@ -30,7 +32,11 @@ fn room_record(row: &SqliteRow) -> Result<RoomRecord, StoreError> {
 }
 
 async fn room_by_id(executor: impl SqliteExecutor<'_>, room_id: RoomId) -> Result<Option<RoomRecord>, StoreError> {
-    let row = sqlx::query(select_room!("WHERE r.id = ?")).bind(room_id.0).fetch_optional(executor).await?;
+    let row = sqlx::query(select_room!("WHERE r.id = ?"))
+        .bind(PermissionBits::HIDDEN.0)
+        .bind(room_id.0)
+        .fetch_optional(executor)
+        .await?;
     row.as_ref().map(room_record).transpose()
 }
 
@@ -119,6 +125,7 @@ impl RoomStore for SqliteStore {
 
     async fn room(&self, slug: &RoomSlug) -> Result<Option<RoomRecord>, StoreError> {
         let row = sqlx::query(select_room!("WHERE r.workspace_id = ? AND r.slug = ?"))
+            .bind(PermissionBits::HIDDEN.0)
             .bind(self.workspace_id.0)
             .bind(slug.as_str())
             .fetch_optional(&self.readers)
@@ -134,7 +141,7 @@ impl RoomStore for SqliteStore {
     ) -> Result<Vec<(RoomRecord, Option<Standing>)>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
-            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND p.token_permissions & 32 = 0), u.role, m.role, b.user_id IS NOT NULL ",
+            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND p.token_permissions & ?5 = 0), u.role, m.role, b.user_id IS NOT NULL ",
             "FROM rooms r LEFT JOIN users u ON u.id = ?1 ",
             "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = ?1 ",
             "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = ?1 ",
@@ -144,6 +151,7 @@ impl RoomStore for SqliteStore {
         .bind(self.workspace_id.0)
         .bind(after)
         .bind(limit)
+        .bind(PermissionBits::HIDDEN.0)
         .fetch_all(&self.readers)
         .await?;
         rows.iter()
@@ -194,6 +202,7 @@ impl RoomStore for SqliteStore {
         .bind(room_id.0)
         .bind(after.map(|id| id.0))
         .bind(limit)
+        .bind(PermissionBits::HIDDEN.0)
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(member_record).collect()

@@ -1,9 +1,11 @@
 //! From a packet of str0m's to the envelope that everybody after it reads.
 
 use str0m::media::{Mid, Pt, Rid};
+use str0m::rtp::rtcp::SenderInfo;
 use str0m::rtp::{RtpPacket, Ssrc};
 
 use super::super::formats::format_of;
+use super::super::tap::SenderClock;
 use super::{Transport, TransportEvent};
 use crate::rtp::dependency::DependencyState;
 use crate::rtp::{Descriptor, Format, Packet, red};
@@ -18,6 +20,8 @@ pub(super) struct Stream {
     mid: Mid,
     rid: Option<Rid>,
     dependency: DependencyState,
+    /// What the client last said of its clock.
+    clock: Option<SenderClock>,
 }
 
 impl Transport {
@@ -27,7 +31,11 @@ impl Transport {
         let (format, primary) = self.format(packet.header.payload_type)?;
         let place = self.stream(packet.header.ssrc)?;
         let Self { streams, received, .. } = self;
-        let Stream { mid, rid, dependency, .. } = streams.get_mut(place)?;
+        let Stream { mid, rid, dependency, clock, .. } = streams.get_mut(place)?;
+        *clock = packet.last_sender_info.map(|SenderInfo { ntp_time, rtp_time, .. }| {
+            // str0m counts its rollovers.
+            SenderClock { at: ntp_time, timestamp: rtp_time.numer() as u32 }
+        });
         let dependency = match received.descriptor() {
             Some(bytes) => Some(dependency.read(bytes)?),
             None => None,
@@ -58,6 +66,12 @@ impl Transport {
         Some(TransportEvent::Packet { mid: *mid, rid: *rid, packet: envelope })
     }
 
+    /// What the client last said of the clock of an encoding.
+    pub fn sender_clock(&self, mid: Mid, rid: Option<&str>) -> Option<SenderClock> {
+        let is_it = |stream: &&Stream| stream.mid == mid && stream.rid.as_deref() == rid;
+        self.streams.iter().find(is_it)?.clock
+    }
+
     /// The place of a source in the list.
     fn stream(&mut self, ssrc: Ssrc) -> Option<usize> {
         if let Some(place) = self.streams.iter().position(|stream| stream.ssrc == ssrc) {
@@ -68,7 +82,7 @@ impl Transport {
         let (mid, rid) = (stream.mid(), stream.rid());
         // A stream that starts anew with another SSRC replaces its predecessor, so that the list stays short.
         self.streams.retain(|old| (old.mid, old.rid) != (mid, rid));
-        self.streams.push(Stream { ssrc, mid, rid, dependency: DependencyState::default() });
+        self.streams.push(Stream { ssrc, mid, rid, dependency: DependencyState::default(), clock: None });
         self.streams.len().checked_sub(1)
     }
 

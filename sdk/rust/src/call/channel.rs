@@ -79,28 +79,29 @@ impl CallState {
 struct Wanted<T> {
     value: Vec<T>,
     rev: u32,
-    acked: bool,
+    /// Taken or refused.
+    settled: bool,
     sent_at: Option<Instant>,
 }
 
 impl<T: Clone> Wanted<T> {
     fn new() -> Self {
-        Self { value: Vec::new(), rev: 0, acked: true, sent_at: None }
+        Self { value: Vec::new(), rev: 0, settled: true, sent_at: None }
     }
 
     fn set(&mut self, value: Vec<T>) {
         self.value = value;
         self.rev += 1;
-        self.acked = false;
+        self.settled = false;
         self.sent_at = None;
     }
 
     fn due(&self) -> Option<Instant> {
-        self.sent_at.filter(|_| !self.acked).map(|at| at + RESEND_AFTER)
+        self.sent_at.filter(|_| !self.settled).map(|at| at + RESEND_AFTER)
     }
 
     fn take_due(&mut self, now: Instant) -> Option<(u32, Vec<T>)> {
-        let waits = self.acked || self.due().is_some_and(|due| now < due);
+        let waits = self.settled || self.due().is_some_and(|due| now < due);
         if waits {
             return None;
         }
@@ -227,19 +228,22 @@ impl ControlChannel {
             ServerCallMessage::Speakers { participant_ids } => state.speakers = participant_ids,
             ServerCallMessage::Quality { downlink_bps, .. } => state.downlink_bps = Some(downlink_bps),
             ServerCallMessage::Ack { of: ClientStateKind::Publish, rev } => {
-                self.publish.acked |= rev == self.publish.rev;
-                state.publish_acked = self.publish.acked;
+                self.publish.settled |= rev == self.publish.rev;
+                state.publish_acked |= rev == self.publish.rev;
             }
             ServerCallMessage::Ack { of: ClientStateKind::Subscribe, rev } => {
-                self.subscribe.acked |= rev == self.subscribe.rev;
-                state.subscribe_acked = self.subscribe.acked;
+                self.subscribe.settled |= rev == self.subscribe.rev;
+                state.subscribe_acked |= rev == self.subscribe.rev;
             }
-            ServerCallMessage::Refused { message } => {
-                tracing::warn!(%message, "the server refused a message");
+            ServerCallMessage::Refused { of, rev, message } => {
+                tracing::warn!(?of, %message, "the server refused a message");
                 state.refused = Some(message);
-                // To send the same again would be refused again.
-                self.publish.acked |= self.publish.sent_at.is_some();
-                self.subscribe.acked |= self.subscribe.sent_at.is_some();
+                // To send the same again would be refused again. The server has not taken it all the same.
+                match of {
+                    Some(ClientStateKind::Publish) => self.publish.settled |= rev == Some(self.publish.rev),
+                    Some(ClientStateKind::Subscribe) => self.subscribe.settled |= rev == Some(self.subscribe.rev),
+                    None => {}
+                }
             }
             ServerCallMessage::Resume { token, .. } => state.resume_token = Some(token),
             ServerCallMessage::Draining { deadline_ms } => state.is_draining = deadline_ms.is_some(),
@@ -294,6 +298,25 @@ mod tests {
         channel.receive(br#"{"type":"ack","of":"publish","rev":2}"#);
         assert!(channel.state.publish_acked);
         assert_eq!((next(&mut channel, now + RESEND_AFTER * 9), channel.poll_timeout()), (None, None));
+    }
+
+    #[test]
+    fn only_what_was_refused_is_not_sent_again() {
+        let now = Instant::now();
+        let mut channel = open_channel();
+        channel.publish(vec![]);
+        channel.subscribe(vec![]);
+        (0..2).for_each(|_| drop(next(&mut channel, now)));
+        channel.receive(br#"{"type":"refused","of":"publish","rev":1,"message":"no"}"#);
+        let again = json!({"type": "subscribe", "rev": 1, "slots": []});
+        assert_eq!(next(&mut channel, now + RESEND_AFTER), Some(again.clone()));
+        assert_eq!(next(&mut channel, now + RESEND_AFTER), None);
+        assert!(!channel.state.publish_acked && channel.state.refused.is_some());
+        channel.receive(br#"{"type":"refused","of":"subscribe","rev":0,"message":"no"}"#);
+        channel.receive(br#"{"type":"refused","message":"not understood"}"#);
+        assert_eq!(next(&mut channel, now + 2 * RESEND_AFTER), Some(again), "another was refused");
+        channel.publish(vec![]);
+        assert!(next(&mut channel, now + 2 * RESEND_AFTER).is_some(), "the next may be taken");
     }
 
     #[test]

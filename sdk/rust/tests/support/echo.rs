@@ -56,11 +56,16 @@ pub struct Pair {
 
 impl Pair {
     pub fn new(config: &CallConfig) -> Self {
+        Self::with(config, true)
+    }
+
+    /// With a peer that takes redundant audio, or does not.
+    pub fn with(config: &CallConfig, is_redundant: bool) -> Self {
         let start = Instant::now();
         let client_address: SocketAddr = "10.0.0.1:5000".parse().unwrap();
         let address: SocketAddr = "10.0.0.2:7000".parse().unwrap();
         let (mut core, offer) = CallCore::new(config, start).unwrap();
-        let mut rtc = Rtc::builder().set_ice_lite(true).set_rtp_mode(true).build(start);
+        let mut rtc = Rtc::builder().enable_opus(true, is_redundant).set_ice_lite(true).set_rtp_mode(true).build(start);
         rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
         let answer = rtc.sdp_api().accept_offer(SdpOffer::from_sdp_string(&offer).unwrap()).unwrap();
         assert_eq!(core.accept_answer(&answer.to_sdp_string(), start).unwrap(), [address]);
