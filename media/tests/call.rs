@@ -487,20 +487,3 @@ fn a_check_that_somebody_overheard_moves_nothing() {
     assert!(world.sent_to_strangers.is_empty(), "{} datagrams", world.sent_to_strangers.len());
     assert_eq!(marks(&world, b, SECOND / 2), [20], "the call goes on where it was");
 }
-
-#[test]
-fn a_bad_offer_is_refused_and_changes_nothing() {
-    let mut world = World::new(1);
-    let (a, b) = (join(&mut world, 0, FULL), join(&mut world, 0, FULL));
-    world.clients[a].show(20);
-    let id = world.clients[a].participant_id;
-    for offer in ["", "hello", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"] {
-        world.admit(0, id, ALL, offer.to_owned()).unwrap_err();
-    }
-    let many = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n".repeat(200);
-    let refusal =
-        world.admit(0, id, ALL, format!("v=0\r\no=- 5 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n{many}")).unwrap_err();
-    assert!(refusal.contains("200"), "{refusal}");
-    world.run(2 * SECOND);
-    assert_eq!(marks(&world, b, SECOND), [20]);
-}

@@ -195,3 +195,25 @@ fn a_loss_that_cannot_be_made_good_any_more_brings_a_keyframe() {
         assert!(sees(&mut world, b));
     }
 }
+
+#[test]
+fn a_bad_offer_is_refused_and_changes_nothing() {
+    let mut world = World::new(1);
+    let a = Client::new(1, world.now, FULL);
+    let a = world.join(0, ALL, a);
+    let b = Client::new(2, world.now, FULL);
+    let b = world.join(0, ALL, b);
+    world.clients[a].show(20);
+    let id = world.clients[a].participant_id;
+    for offer in ["", "hello", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"] {
+        world.admit(0, id, ALL, offer.to_owned()).unwrap_err();
+    }
+    let many = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n".repeat(200);
+    let refusal =
+        world.admit(0, id, ALL, format!("v=0\r\no=- 5 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n{many}")).unwrap_err();
+    assert!(refusal.contains("200"), "{refusal}");
+    world.run(2 * SECOND);
+    let before = world.clients[b].heard_count();
+    world.run(SECOND);
+    assert!(world.clients[b].heard_count() > before + 10, "the call goes on");
+}
