@@ -8,11 +8,10 @@ import {
   leastSound,
   longestSilence,
   longestStop,
-  sent,
   unseen,
 } from '../lib/received.js';
 import { Relay } from '../lib/relay.js';
-import { sleep, until } from '../lib/wait.js';
+import { sleep } from '../lib/wait.js';
 import { world } from '../lib/world.js';
 
 const begin = world();
@@ -23,16 +22,6 @@ const scene = (name, play) => begin(name, play, { sceneMs: 150_000 });
 const STOP_MS_MAX = 2_000;
 /** A stretch over which sound is judged: some words. */
 const WORDS_MS = 2_000;
-/** A narrow link, and for how long it is narrow and wide again. */
-const NARROW_BPS = 500_000;
-const NARROW_MS = 12_000;
-const WIDE_AGAIN_MS = 15_000;
-/** A wide link. What the browsers send is not delayed: the relay's timers waver on a busy machine, and browsers send less then. */
-const FAST = { down: { delayMs: 20 } };
-/** More than this of a scene may not go unseen: then it shows nothing. */
-const UNSEEN_RATIO_MAX = 0.3;
-/** Until the browsers themselves send all that they could: they begin carefully, on a busy machine for long. */
-const FULL_PATIENCE_MS = 45_000;
 /** Plays with relays, one for each name, and closes them. */
 async function withRelays(server, names, play) {
   const relays = [];
@@ -128,115 +117,5 @@ scene('a client whose address changes sees, is seen and is heard again within tw
     }
     assert.equal(await gil.driver.evaluate(() => window.probe.connectionsMade()), 1, 'Gil had to connect again');
     assert.equal(await fay.driver.evaluate(() => window.probe.connectionsMade()), 1, 'Fay had to connect again');
-  });
-});
-
-/** Waits until all whom `people` lists are sent the best encoding. */
-function seeTheBest(people) {
-  const told = () => Promise.all(people.map((someone) => someone.driver.evaluate(() => window.probe.layers())));
-  const areBest = (all) => all.every((layers) => layers.length > 0 && layers.every((layer) => layer.startsWith('f')));
-  Relay.hurry();
-  return until('all are sent the best encoding', async () => areBest(await told()), { patienceMs: FULL_PATIENCE_MS });
-}
-
-/** Narrows what leads to some people, and widens it again. */
-async function narrowForAWhile(relays) {
-  for (const relay of relays) relay.set({ down: { bitrateBps: NARROW_BPS } });
-  await sleep(NARROW_MS);
-  for (const relay of relays) relay.set({ down: { bitrateBps: Number.POSITIVE_INFINITY } });
-  await sleep(WIDE_AGAIN_MS);
-}
-
-/** The picture went down and up again, never stood, and sound went on. */
-function wentDownAndUp(who, samples, name) {
-  assert.ok(unseen(samples) < UNSEEN_RATIO_MAX, `the machine had no time for ${who}'s page`);
-  // Fewer frames of the same encoding are less, too; the server says that it is for want of bandwidth.
-  const told = layers(samples).filter((layer) => layer !== '');
-  assert.ok(
-    told.some((layer) => /bandwidth|paused/.test(layer)),
-    `${who} is sent all of ${name} over a narrow link`,
-  );
-  // A browser on a busy machine may send less by itself than it did before: that is not for want of a link.
-  assert.match(told.at(-1), /best|size/, `${who}'s picture of ${name} did not come back`);
-  assert.ok(longestStop(samples, name) < STOP_MS_MAX, `${who}'s picture of ${name} stood still`);
-  assert.ok(longestSilence(samples) < STOP_MS_MAX, `${who} hears nothing`);
-  // While the queue of the link is full, some of the voices is lost as well.
-  assert.ok(leastSound(samples, WORDS_MS) > 0.5, `${who} hears ${name} badly`);
-}
-
-scene('a link that narrows to 500 kb/s and widens again: layers go down and up, nothing stops', async (world, t) => {
-  await withRelays(world.server, ['Kim', 'Lea'], async (...relays) => {
-    for (const relay of relays) relay.set(FAST);
-    const [kim, lea] = await meet(
-      world,
-      [
-        { name: 'Kim', isCameraBusy: true },
-        { name: 'Lea', browser: 'firefox', isCameraBusy: true },
-      ],
-      relays,
-    );
-    await Promise.all([kim.hears(), lea.hears()]);
-    await seeTheBest([kim, lea]);
-    const narrowed = narrowForAWhile(relays);
-    const received = [kim, lea].map((someone) => someone.receives(() => narrowed));
-    const [byKim, byLea] = await Promise.all([...received, world.inspects(narrowed)]);
-    tell(t, 'Kim', byKim, 'Lea');
-    tell(t, 'Lea', byLea, 'Kim');
-    wentDownAndUp('Kim', byKim, 'Lea');
-    wentDownAndUp('Lea', byLea, 'Kim');
-  });
-});
-
-scene('a shared screen keeps its resolution on a narrow link', async (world, t) => {
-  await withRelays(world.server, ['Dan', 'Eve'], async (...relays) => {
-    for (const relay of relays) relay.set(FAST);
-    const [dan, eve] = await meet(
-      world,
-      [
-        { name: 'Dan', camera: false },
-        { name: 'Eve', browser: 'firefox', camera: false },
-      ],
-      relays,
-    );
-    await eve.hears();
-    await dan.turn('Share screen', true);
-    const name = "Dan's screen";
-    await seeTheBest([eve]);
-    const narrowed = narrowForAWhile([relays[1]]);
-    const received = [dan, eve].map((someone) => someone.receives(() => narrowed));
-    const [byDan, byEve] = await Promise.all([...received, world.inspects(narrowed)]);
-    tell(t, 'Eve', byEve, name);
-    t.diagnostic(`Dan sends ${sent(byDan).join(' → ')}`);
-    assert.deepEqual(heights(byEve, name), [await dan.driver.evaluate(() => window.probe.capturedHeight())]);
-    wentDownAndUp('Eve', byEve, name);
-  });
-});
-
-scene('who loses network and socket at once comes back by the resume token alone', async (world, t) => {
-  await withRelays(world.server, ['Ada', 'Bob'], async (...relays) => {
-    const [ada, bob] = await meet(world, [{ name: 'Ada' }, { name: 'Bob', camera: false }], relays);
-    await bob.watches('Ada', 20);
-    await ada.driver.evaluate(() => window.probe.signalling(false));
-    // No way that was known leads to the server any more; another is told with the answer.
-    const other = await Relay.open(world.server.udpPorts, 7);
-    try {
-      await ada.driver.evaluate((ports) => sessionStorage.setItem('relay', ports), JSON.stringify(other.ports));
-      relays[0].close();
-      const lostAt = Date.now();
-      await bob.watches('Ada', 20);
-      await until('Bob sees Ada over the other way', async () => {
-        const port = await ada.driver.evaluate(() => window.probe.remotePort());
-        return other.ports.some(([, own]) => own === port);
-      });
-      t.diagnostic(`back after ${Date.now() - lostAt} ms`);
-      await bob.watches('Ada', 20);
-      assert.equal(await ada.driver.evaluate(() => window.probe.connectionsMade()), 1, 'Ada had to connect again');
-      await ada.driver.evaluate(() => window.probe.signalling(true));
-      await ada.sees('button', 'Leave');
-      await ada.write('I am back');
-      await bob.reads('I am back');
-    } finally {
-      other.close();
-    }
   });
 });
