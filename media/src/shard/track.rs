@@ -16,6 +16,9 @@ use crate::rtp::{Format, Layer, LayerRates, Packet};
 /// An encoding that sent nothing for this long is not offered to subscribers. Screens at a standstill send a picture
 /// each second or so.
 const ENCODING_SILENT_AFTER: Duration = Duration::from_millis(2500);
+/// The same where another encoding of the same camera goes on: some pictures came without this one. A browser gives up an
+/// encoding from one picture to the next when its uplink is short, and who watches it would see it stand still meanwhile.
+const ENCODING_LEFT_OUT_AFTER: Duration = Duration::from_millis(500);
 /// An encoding that rested and is wanted again begins within this: a round trip and an encoder's start. One that does not is
 /// not offered any more, until it is sent.
 const STARTS_WITHIN: Duration = Duration::from_secs(5);
@@ -235,6 +238,8 @@ impl Track {
     /// Closes a measuring interval; says whether an encoding fell silent.
     pub fn measure(&mut self, now: Instant, interval: Duration) -> bool {
         let mut fell_silent = false;
+        let is_camera = self.source == TrackSource::Camera;
+        let newest = self.encodings.iter().filter_map(|encoding| encoding.last_packet).max();
         self.histories.iter_mut().for_each(|history| history.expire(now));
         for encoding in &mut self.encodings {
             let measured_bps = std::mem::take(&mut encoding.bytes).times(8.0 / interval.as_secs_f64().max(0.001));
@@ -245,7 +250,9 @@ impl Track {
                 fell_silent = true;
             }
             let Some(last_packet) = encoding.last_packet else { continue };
-            let is_quiet = now.saturating_duration_since(last_packet) > ENCODING_SILENT_AFTER;
+            let behind = newest.map_or(Duration::ZERO, |newest| newest.saturating_duration_since(last_packet));
+            let is_quiet = now.saturating_duration_since(last_packet) > ENCODING_SILENT_AFTER
+                || (is_camera && behind > ENCODING_LEFT_OUT_AFTER);
             match encoding.rest {
                 Rest::No => {}
                 Rest::Began => {
@@ -258,12 +265,11 @@ impl Track {
                 }
             }
             // A camera always has pictures: an encoding of it that pauses is about to be silent, and keeps its rate and with that
-            // its place on the ladder until then.
-            if measured_bps.total() == 0 && self.source == TrackSource::Camera && !is_quiet {
-                continue;
+            // its place on the ladder.
+            if measured_bps.total() > 0 || !is_camera {
+                let before = encoding.bitrates_bps.unwrap_or(measured_bps);
+                encoding.bitrates_bps = Some(before.towards(&measured_bps, RATE_SMOOTHING));
             }
-            let before = encoding.bitrates_bps.unwrap_or(measured_bps);
-            encoding.bitrates_bps = Some(before.towards(&measured_bps, RATE_SMOOTHING));
             if is_quiet && self.source.is_video() {
                 encoding.last_packet = None;
                 fell_silent = true;
@@ -373,6 +379,7 @@ mod tests {
         let start = Instant::now();
         track.count(0, BASE, 1_000, start);
         track.count(1, BASE, 1_000, start);
+        assert!(!track.measure(start + ENCODING_SILENT_AFTER, Duration::from_secs(1)), "the link may stand");
         let later = start + Duration::from_secs(3);
         track.count(0, BASE, 1_000, later);
         assert!(track.measure(later, Duration::from_secs(1)));
@@ -381,17 +388,21 @@ mod tests {
     }
 
     #[test]
-    fn an_encoding_that_pauses_keeps_its_place_on_the_ladder() {
+    fn an_encoding_that_is_left_out_while_another_goes_on_is_not_offered_and_the_other_keeps_its_height() {
         let mut track = track(&["h", "f"]);
         let start = Instant::now();
         let half = Duration::from_millis(500);
         track.count(1, BASE, 20_000, start);
-        for step in 0..5 {
+        let mut ladder_at = |step: u32| {
             track.count(0, BASE, 5_000, start + half * step);
-            track.measure(start + half * step, half);
+            let fell_silent = track.measure(start + half * step, half);
             let rungs: Vec<_> = track.ladder().iter().map(|rung| (rung.encoding, rung.height)).collect();
-            assert_eq!(rungs, [(0, 360), (1, 720)], "after {step} intervals");
-        }
+            (fell_silent, rungs)
+        };
+        assert_eq!(ladder_at(0), (false, vec![(0, 360), (1, 720)]));
+        assert_eq!(ladder_at(1), (false, vec![(0, 360), (1, 720)]), "a pause of a few pictures");
+        assert_eq!(ladder_at(2), (true, vec![(0, 360)]));
+        assert_eq!(ladder_at(5), (false, vec![(0, 360)]));
     }
 
     #[test]
