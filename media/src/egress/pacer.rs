@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use boltorezka_proto::TrackNumber;
+
 use super::Queued;
 use crate::bwe::Pace;
 use crate::rtp::Packet;
@@ -90,6 +92,15 @@ impl Pacer {
         Some(room_at.min(first.since + WAIT_MAX))
     }
 
+    /// Takes out what waits of a track in a slot; the numbers that it was to leave with.
+    pub fn forget(&mut self, slot: usize, track: TrackNumber) -> impl Iterator<Item = u64> + use<> {
+        let is_gone = |waiting: &Waiting| waiting.slot == slot && waiting.packet.track == track;
+        let (gone, rest) = std::mem::take(&mut self.queue).into_iter().partition::<VecDeque<_>, _>(is_gone);
+        self.queue = rest;
+        self.bytes -= gone.iter().map(|waiting| waiting.packet.payload.len()).sum::<usize>();
+        gone.into_iter().map(|waiting| waiting.queued.munged.sequence)
+    }
+
     fn push(&mut self, waiting: Waiting) {
         self.bytes += waiting.packet.payload.len();
         self.queue.push_back(waiting);
@@ -148,6 +159,22 @@ mod tests {
         assert_eq!(pacer.next(late - Duration::from_millis(1), FULL), Some(late));
         assert_eq!(std::iter::from_fn(|| pacer.pop(late, FULL)).count(), 19, "they waited long");
         assert_eq!(pacer.wait_us(EMPTY), 0);
+    }
+
+    #[test]
+    fn what_waits_of_a_track_can_be_taken_out() {
+        let (mut pacer, now) = (Pacer::default(), Instant::now());
+        let (mut queue, packets) = picture(3);
+        pacer.hold_back(now, FULL, 7, &mut queue, &packets);
+        let (mut queue, mut others) = picture(2);
+        others.iter_mut().for_each(|packet| packet.track = TrackNumber(99));
+        pacer.hold_back(now, FULL, 7, &mut queue, &others);
+        let (mut queue, packets) = picture(1);
+        pacer.hold_back(now, FULL, 8, &mut queue, &packets);
+        assert_eq!(pacer.forget(7, packets[0].track).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(pacer.wait_us(EMPTY), 12_000);
+        let left: Vec<_> = std::iter::from_fn(|| pacer.pop(now, EMPTY)).map(|waiting| waiting.slot).collect();
+        assert_eq!(left, [7, 7, 8]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::content::{descriptor, header_of, is_described, payload_of, rewrite_pa
 use super::header::Header;
 use super::path::{Path, Via};
 use super::rtcp::{self, Feedback};
+use super::rtx_budget::RtxBudget;
 use super::srtp::{Opener, Sealer, SrtpError};
 use super::stream::{Stream, StreamConfig};
 use crate::bwe::{Estimator, Pace, Probe};
@@ -19,12 +20,6 @@ use crate::tcp::{Content, TcpId};
 /// Packets of about the same size leave as one message when padding makes them equal. More than this would cost more
 /// bandwidth than it is worth.
 const EQUALISING_PADDING_MAX: usize = 32;
-/// Share of the estimate that retransmissions may take: beyond that the link is full, and more would make it worse.
-const RTX_RATIO_MAX: f64 = 0.3;
-/// Retransmissions at once, after a pause, as time of the whole link: more would hold up what is new.
-const RTX_BURST_S: f64 = 0.2;
-/// Time over which the rate of retransmissions is smoothed.
-const RTX_SMOOTHED_S: f64 = 1.0;
 /// Padding in one packet: its number stands in one byte.
 const PADDING_BYTES: u8 = 255;
 /// Length of the original number in front of a retransmitted payload (RFC 4588, section 4).
@@ -58,10 +53,7 @@ pub struct Sender {
     started: Instant,
     cname: String,
     rtt: Option<Duration>,
-    rtx_bytes: f64,
-    /// What they took lately, in bits per second.
-    resent_bps: f64,
-    rtx_refilled: Instant,
+    rtx_budget: RtxBudget,
 }
 
 /// What a receiver wants of the router.
@@ -96,9 +88,7 @@ impl Sender {
             started,
             cname,
             rtt: None,
-            rtx_bytes: estimate_start_bps as f64 / 8.0 * RTX_BURST_S,
-            resent_bps: 0.0,
-            rtx_refilled: now,
+            rtx_budget: RtxBudget::new(now, estimate_start_bps),
         }
     }
 
@@ -139,6 +129,11 @@ impl Sender {
         if let Some(stream) = self.streams.get_mut(slot) {
             stream.reconfigure(config);
         }
+    }
+
+    /// The number behind the highest that left in a slot.
+    pub fn next_sequence(&self, slot: usize) -> u64 {
+        self.streams.get(slot).map_or(0, Stream::next_sequence)
     }
 
     /// Estimated bandwidth towards the client.
@@ -221,24 +216,19 @@ impl Sender {
 
     /// Whether a packet of `bytes` that is asked for may leave again; notes that it does.
     pub fn may_resend(&mut self, now: Instant, slot: usize, sequence: u64, bytes: usize) -> bool {
-        let elapsed = now.saturating_duration_since(std::mem::replace(&mut self.rtx_refilled, now)).as_secs_f64();
-        let bytes_per_s = self.estimator.estimate_bps() as f64 / 8.0;
-        self.rtx_bytes = (self.rtx_bytes + elapsed * bytes_per_s * RTX_RATIO_MAX).min(bytes_per_s * RTX_BURST_S);
-        self.resent_bps *= (-elapsed / RTX_SMOOTHED_S).exp();
-        let rtt = self.rtt.unwrap_or_default();
-        let Some(stream) = self.streams.get_mut(slot) else { return false };
-        if self.rtx_bytes < bytes as f64 || !stream.may_resend(now, sequence, rtt) {
-            return false;
+        let Self { streams, estimator, rtx_budget, rtt, .. } = self;
+        let Some(stream) = streams.get_mut(slot) else { return false };
+        let may_resend = rtx_budget.has_room(now, estimator.estimate_bps(), bytes)
+            && stream.may_resend(now, sequence, rtt.unwrap_or_default());
+        if may_resend {
+            rtx_budget.spend(bytes);
         }
-        self.rtx_bytes -= bytes as f64;
-        self.resent_bps += bytes as f64 * 8.0 / RTX_SMOOTHED_S;
-        true
+        may_resend
     }
 
     /// What retransmissions took lately, in bits per second.
     pub fn resent_bps(&self, now: Instant) -> u64 {
-        let elapsed = now.saturating_duration_since(self.rtx_refilled).as_secs_f64();
-        (self.resent_bps * (-elapsed / RTX_SMOOTHED_S).exp()) as u64
+        self.rtx_budget.spent_bps(now)
     }
 
     /// What [`Sender::send`] touches for a slot, so that it can be fetched ahead.

@@ -81,6 +81,11 @@ impl Stream {
         self.sent.accept(sequence)
     }
 
+    /// The number behind the highest of the media that was used.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.sent.highest().saturating_add(1)
+    }
+
     /// The next number of the retransmissions.
     pub(super) fn next_rtx_sequence(&mut self) -> u64 {
         self.rtx_sequence += 1;

@@ -1,5 +1,7 @@
 //! Decides for one slot, packet by packet, what goes out.
 
+use std::ops::RangeInclusive;
+
 use boltorezka_proto::TrackNumber;
 
 use super::munger::{Munged, Munger};
@@ -80,6 +82,14 @@ impl Forwarder {
     /// Makes the next packet of the target wait for a place where a decoder can start.
     pub fn restart(&mut self) {
         self.current = None;
+    }
+
+    /// Packets with these numbers will never leave. They are free again where nothing is forwarded any more, and nothing has a
+    /// number behind them.
+    pub fn take_back(&mut self, numbers: RangeInclusive<u64>) {
+        if self.current.is_none() {
+            self.munger.take_back(numbers);
+        }
     }
 
     /// What is forwarded now.
@@ -206,6 +216,23 @@ mod tests {
         let after = forwarder.forward(&of(new, 8, true)).unwrap();
         assert_eq!(forwarder.origin(before.sequence), None);
         assert_eq!(forwarder.origin(after.sequence), Some((new, 8)));
+    }
+
+    #[test]
+    fn numbers_that_did_not_leave_are_given_out_again() {
+        let mut forwarder = Forwarder::new(Munger::new(0, 0));
+        let (first, second) = (source(1, 0), source(2, 0));
+        forwarder.set_target(Some(first), Layer::ALL);
+        let sent = [10, 11, 12, 13].map(|n| forwarder.forward(&of(first, n, n == 10)).unwrap().sequence);
+        assert_eq!(sent, [1, 2, 3, 4]);
+        forwarder.take_back(3..=4);
+        assert_eq!(forwarder.forward(&of(first, 14, false)).unwrap().sequence, 5, "it plays on");
+        forwarder.restart();
+        forwarder.take_back(3..=4);
+        forwarder.take_back(5..=5);
+        forwarder.set_target(Some(second), Layer::ALL);
+        assert_eq!(forwarder.forward(&of(second, 70, true)).unwrap().sequence, 5, "3 and 4 had one behind them");
+        assert_eq!(forwarder.origin(5), Some((second, 70)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! while its source changes and parts of it are left out.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use super::Source;
@@ -214,6 +215,13 @@ impl Munger {
         // A number that was kept free for a packet that was to be left out stays a gap.
         let munged = stretch.holds(packet).then(|| stretch.numbers(packet))?;
         (munged.sequence == sequence).then_some(munged)
+    }
+
+    /// Gives out these numbers again, where they are the newest; nothing left under them. A source must start next.
+    pub fn take_back(&mut self, numbers: RangeInclusive<u64>) {
+        if *numbers.end() == self.last.sequence {
+            self.last.sequence = numbers.start().saturating_sub(1);
+        }
     }
 
     fn stretch_of(&self, sequence: u64) -> Option<&Stretch> {

@@ -241,11 +241,12 @@ export function installProbe() {
     /** How many connections the page has made so far. */
     connectionsMade: () => connections.length,
 
-    /** The port of the server that the call goes to. */
+    /** The server's port, of the pair that received last: what browsers say of a pair's state changes while checks are lost. */
     async remotePort() {
-      const pairs = (await reports('candidate-pair')).filter((pair) => pair.nominated && pair.state === 'succeeded');
+      const pairs = (await reports('candidate-pair')).filter((pair) => pair.lastPacketReceivedTimestamp > 0);
+      const [newest] = pairs.sort((one, other) => other.lastPacketReceivedTimestamp - one.lastPacketReceivedTimestamp);
       const candidates = await reports('remote-candidate');
-      return candidates.find((candidate) => candidate.id === pairs[0]?.remoteCandidateId)?.port;
+      return candidates.find((candidate) => candidate.id === newest?.remoteCandidateId)?.port;
     },
 
     connectionCount: () => open().length,
