@@ -1,6 +1,6 @@
 // Bad networks: links that lose, delay, narrow and move, between browsers and the real program.
 import assert from 'node:assert/strict';
-import { meet, STOP_MS_MAX, tell, WORDS_MS, withRelays } from '../lib/links.js';
+import { meet, STOP_MS_MAX, tell, withRelays } from '../lib/links.js';
 import { concealment, frameRate, longestSilence, longestStop } from '../lib/received.js';
 import { Relay } from '../lib/relay.js';
 import { sleep, until } from '../lib/wait.js';
@@ -9,6 +9,8 @@ import { world } from '../lib/world.js';
 const begin = world();
 /** Longest scene: half a minute is watched, on two cores that also encode and decode. */
 const scene = (name, play) => begin(name, play, { sceneMs: 150_000 });
+/** A stretch over which sound is judged that is lost all the time. */
+const SENTENCES_MS = 10_000;
 
 scene('Firefox and Chromium see and hear each other over a link that loses 5 % and takes 100 ms', async (world, t) => {
   await withRelays(world.server, ['Ann', 'Fox'], async (...relays) => {
@@ -27,8 +29,9 @@ scene('Firefox and Chromium see and hear each other over a link that loses 5 % a
       tell(t, who, samples, name);
       assert.ok(longestStop(samples, name) < STOP_MS_MAX, `${who}'s picture of ${name} stood still`);
       assert.ok(frameRate(samples, name) > 5, `${who} sees ${name} jerk`);
-      // 5 % are lost on each of two links, and sound is not sent again. What is played around a loss counts too.
-      assert.ok(concealment(samples, WORDS_MS) < 0.4, `${who} hears ${name} badly`);
+      // 5 % are lost on each of two links, and sound is not sent again. What is played around a loss counts too. Over some
+      // words a browser that had no processor meanwhile would count as well.
+      assert.ok(concealment(samples, SENTENCES_MS) < 0.3, `${who} hears ${name} badly`);
     }
     for (const [index, someone] of [ann, fox].entries()) {
       const { port, made } = await someone.driver.evaluate(async () => ({

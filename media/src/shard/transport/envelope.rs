@@ -25,8 +25,8 @@ pub(super) struct Stream {
 }
 
 impl Transport {
-    /// The envelope of a packet; `None` for a stream or a codec that was not agreed on, and where a Dependency Descriptor speaks of
-    /// something that has not come: its payload may be encrypted, and must not be asked instead.
+    /// The envelope of a packet; `None` for a stream or a codec that was not agreed on. Where a Dependency Descriptor speaks of
+    /// something that has not come, the packet is dropped: its payload may be encrypted, and must not be asked instead.
     pub(super) fn envelope(&mut self, packet: RtpPacket) -> Option<TransportEvent> {
         let (format, primary) = self.format(packet.header.payload_type)?;
         let place = self.stream(packet.header.ssrc)?;
@@ -37,7 +37,10 @@ impl Transport {
             SenderClock { at: ntp_time, timestamp: rtp_time.numer() as u32 }
         });
         let dependency = match received.descriptor() {
-            Some(bytes) => Some(dependency.read(bytes)?),
+            Some(bytes) => match dependency.read(bytes) {
+                Some(read) => Some(read),
+                None => return Some(TransportEvent::Dropped { reason: "descriptor_unreadable" }),
+            },
             None => None,
         };
         let mut descriptor = Descriptor::parse(format.codec, &packet.payload);

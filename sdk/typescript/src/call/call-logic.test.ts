@@ -36,7 +36,7 @@ describe('outgoing state', () => {
     state.tick(RESEND_MS - 1);
     state.tick(RESEND_MS);
     expect(log).toEqual(['1:a', '1:a']);
-    state.ack(1);
+    state.settle(1);
     state.tick(9 * RESEND_MS);
     expect(log).toHaveLength(2);
   });
@@ -45,7 +45,7 @@ describe('outgoing state', () => {
     const state = outgoing();
     state.set('a', 0);
     state.set('b', 0);
-    state.ack(1);
+    state.settle(1);
     state.tick(RESEND_MS);
     expect(log).toEqual(['1:a', '2:b', '2:b']);
   });

@@ -2,7 +2,7 @@ import { Observable } from '../emitter.ts';
 import { BoltorezkaError, type FailureCode } from '../errors.ts';
 import { AudioOutput } from '../media/audio-output.ts';
 import type { LocalMedia } from '../media/local-media.ts';
-import type { DataTo, EndReason, MediaPermissions, ServerCallMessage, SlotWish, TrackSource } from '../proto.ts';
+import type { ClientStateKind, DataTo, EndReason, MediaPermissions, ServerCallMessage, SlotWish, TrackSource } from '../proto.ts';
 import { Backoff } from '../realtime/backoff.ts';
 import type { CallEvents, CallSignalling, CallState, DataOptions } from './call-events.ts';
 import { CallConnection } from './connection.ts';
@@ -334,12 +334,18 @@ export class Call extends Observable<CallEvents> {
     }
   }
 
+  #outgoing(of: ClientStateKind) {
+    return of === 'publish' ? this.#publish : this.#subscribe;
+  }
+
   #receive(message: ServerCallMessage): void {
     switch (message.type) {
       case 'ack':
-        (message.of === 'publish' ? this.#publish : this.#subscribe).ack(message.rev);
+        this.#outgoing(message.of).settle(message.rev);
         return;
       case 'refused':
+        // Sent again it would be refused again.
+        if (message.of !== undefined && message.rev !== undefined) this.#outgoing(message.of).settle(message.rev);
         this.emit('refused', message.message);
         return;
       case 'dataRefused': {

@@ -1,13 +1,13 @@
-/** How long a state may stay unacknowledged before it is sent again. */
+/** How long a state may stay without an answer before it is sent again. */
 export const RESEND_MS = 3_000;
 
 /**
  * A state of the client that the shard should have: sent whole, under a revision that grows, again until it is
- * acknowledged. Only the latest state matters.
+ * acknowledged or refused. Only the latest state matters.
  */
 export class Outgoing<State> {
   #rev = 0;
-  #ackedRev = 0;
+  #settledRev = 0;
   #sentAtMs = 0;
   #state: State | undefined;
   #text = '';
@@ -34,13 +34,14 @@ export class Outgoing<State> {
     this.#state = undefined;
   }
 
-  ack(rev: number): void {
-    this.#ackedRev = Math.max(this.#ackedRev, rev);
+  /** The shard took this revision, or refused it: an older one does not count any more either. */
+  settle(rev: number): void {
+    this.#settledRev = Math.max(this.#settledRev, rev);
   }
 
-  /** Sends again what stayed unacknowledged. */
+  /** Sends again what stayed without an answer. */
   tick(nowMs: number): void {
-    if (this.#ackedRev >= this.#rev || this.#state === undefined || nowMs - this.#sentAtMs < RESEND_MS) return;
+    if (this.#settledRev >= this.#rev || this.#state === undefined || nowMs - this.#sentAtMs < RESEND_MS) return;
     this.#sentAtMs = nowMs;
     this.#post(this.#rev, this.#state);
   }
