@@ -2,7 +2,15 @@ import { Observable } from '../emitter.ts';
 import { BoltorezkaError, type FailureCode } from '../errors.ts';
 import { AudioOutput } from '../media/audio-output.ts';
 import type { LocalMedia } from '../media/local-media.ts';
-import type { ClientStateKind, DataTo, EndReason, MediaPermissions, ServerCallMessage, SlotWish, TrackSource } from '../proto.ts';
+import type {
+  ClientStateKind,
+  DataTo,
+  EndReason,
+  MediaPermissions,
+  ServerCallMessage,
+  SlotWish,
+  TrackSource,
+} from '../proto.ts';
 import { Backoff } from '../realtime/backoff.ts';
 import type { CallEvents, CallSignalling, CallState, DataOptions } from './call-events.ts';
 import { CallConnection } from './connection.ts';
