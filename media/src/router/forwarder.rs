@@ -226,13 +226,13 @@ mod tests {
         let sent = [10, 11, 12, 13].map(|n| forwarder.forward(&of(first, n, n == 10)).unwrap().sequence);
         assert_eq!(sent, [1, 2, 3, 4]);
         forwarder.take_back(3..=4);
-        assert_eq!(forwarder.forward(&of(first, 14, false)).unwrap().sequence, 5, "it plays on");
+        forwarder.set_target(Some(second), Layer::ALL);
+        assert_eq!(forwarder.forward(&of(second, 70, true)).unwrap().sequence, 5, "it played on");
         forwarder.restart();
         forwarder.take_back(3..=4);
         forwarder.take_back(5..=5);
-        forwarder.set_target(Some(second), Layer::ALL);
-        assert_eq!(forwarder.forward(&of(second, 70, true)).unwrap().sequence, 5, "3 and 4 had one behind them");
-        assert_eq!(forwarder.origin(5), Some((second, 70)));
+        assert_eq!(forwarder.forward(&of(second, 80, true)).unwrap().sequence, 5, "3 and 4 had one behind them");
+        assert_eq!(forwarder.origin(5), Some((second, 80)));
     }
 
     #[test]
