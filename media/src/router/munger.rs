@@ -14,6 +14,10 @@ use crate::rtp::{Codec, Packet, Rewrite};
 /// which each second one is left out, more than the time that packets are kept. When it is full the oldest go.
 const PAST_STRETCHES_MAX: usize = 64;
 
+/// Pictures of which something was left out that are known when the rest of them comes late: packets overtake one another by a
+/// few at most.
+const LATE_PICTURES_MAX: usize = 4;
+
 /// The rewriting state of one slot.
 #[derive(Debug)]
 pub struct Munger {
@@ -80,8 +84,8 @@ struct LeftOut {
     pictures: u16,
     /// The newest of them.
     picture_id: Option<u16>,
-    /// The timestamp of the picture of which something was left out last, and what was sent of it.
-    newest: Option<(u32, Selection)>,
+    /// The timestamps of the pictures of which something was left out last, the newest first, and what was sent of them.
+    of_pictures: [Option<(u32, Selection)>; LATE_PICTURES_MAX],
 }
 
 const PICTURE_ID_MASK: u16 = 0x7fff;
@@ -164,7 +168,7 @@ impl Munger {
 
     /// Leaves out the next packet of the running source, which is no part of `selection`: the numbers of what follows close up.
     pub fn leave_out(&mut self, packet: &Packet, selection: Selection) {
-        self.left_out.newest = Some((packet.timestamp, selection));
+        self.left_out.note(packet.timestamp, selection);
         let lost_from = self.highest.saturating_add(1);
         if self.left_out.is_interrupted && lost_from < packet.sequence {
             self.resume(lost_from);
@@ -195,10 +199,18 @@ impl Munger {
         if !stretch.holds(packet) {
             return None;
         }
-        // The rest of its picture came first, and was left out: then this may be the end of it.
-        let of_picture = self.left_out.newest.filter(|(timestamp, _)| *timestamp == packet.timestamp);
-        if of_picture.is_some_and(|(_, selection)| selection.ends_picture(packet)) {
-            stretch.ends_picture = Some(packet.sequence);
+        // The rest of its picture came first, and was left out: then it is left out too, or may be the end of what is sent.
+        if let Some(selection) = self.left_out.of_picture(packet.timestamp) {
+            if !selection.includes(packet) {
+                // Where nothing has a number behind it, its own is not used up.
+                if stretch.end < u64::MAX {
+                    stretch.end = stretch.end.min(packet.sequence);
+                }
+                return None;
+            }
+            if selection.ends_picture(packet) {
+                stretch.ends_picture = Some(packet.sequence);
+            }
         }
         Some(stretch.numbers(packet))
     }
@@ -213,7 +225,8 @@ impl Munger {
     pub fn numbers_again(&self, sequence: u64, packet: &Packet) -> Option<Munged> {
         let stretch = self.stretch_of(sequence)?;
         // A number that was kept free for a packet that was to be left out stays a gap.
-        let munged = stretch.holds(packet).then(|| stretch.numbers(packet))?;
+        let is_left_out = self.left_out.of_picture(packet.timestamp).is_some_and(|sent| !sent.includes(packet));
+        let munged = (stretch.holds(packet) && !is_left_out).then(|| stretch.numbers(packet))?;
         (munged.sequence == sequence).then_some(munged)
     }
 
@@ -257,6 +270,24 @@ impl Munger {
             self.past.pop_front();
         }
         self.past.push_back(ended);
+    }
+}
+
+impl LeftOut {
+    /// Something of a picture is left out.
+    fn note(&mut self, timestamp: u32, selection: Selection) {
+        if !matches!(self.of_pictures.first(), Some(Some((newest, _))) if *newest == timestamp) {
+            self.of_pictures.rotate_right(1);
+        }
+        if let Some(newest) = self.of_pictures.first_mut() {
+            *newest = Some((timestamp, selection));
+        }
+    }
+
+    /// What is sent of a picture of which something was left out.
+    fn of_picture(&self, timestamp: u32) -> Option<Selection> {
+        let known = self.of_pictures.iter().flatten().find(|(known, _)| *known == timestamp);
+        known.map(|(_, selection)| *selection)
     }
 }
 

@@ -222,3 +222,26 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_comes_late_of_a_picture_that_is_left_out_is_left_out_too() {
+    let now = Instant::now();
+    let of = |sequence: u64, timestamp: u32, temporal: u8| {
+        let mut packet = packet(sequence, timestamp, now);
+        packet.descriptor.layer.temporal = temporal;
+        packet
+    };
+    let mut munger = Munger::new(0, 0);
+    munger.start(&of(10, 1, 0), WHOLE);
+    assert_eq!(munger.take(&of(10, 1, 0), WHOLE).unwrap().sequence, 1);
+    // The third part of a picture comes first, and just then less is sent.
+    assert!(munger.take(&of(14, 2, 2), BASE).is_none());
+    assert!(munger.take(&of(13, 2, 2), BASE).is_none() && munger.take(&of(12, 2, 2), BASE).is_none());
+    assert_eq!(munger.take(&of(11, 1, 0), BASE).unwrap().sequence, 2, "of the picture before");
+    assert_eq!(munger.take(&of(15, 3, 0), BASE).unwrap().sequence, 3, "they use no numbers up");
+    // The same, where the rest comes when others have their numbers.
+    assert!(munger.take(&of(16, 4, 2), BASE).is_none());
+    assert_eq!(munger.take(&of(18, 5, 0), WHOLE).unwrap().sequence, 5);
+    assert!(munger.take(&of(17, 4, 2), WHOLE).is_none());
+    assert!(munger.numbers_again(4, &of(17, 4, 2)).is_none());
+}
