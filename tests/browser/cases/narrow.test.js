@@ -1,13 +1,10 @@
 // Narrow links between browsers and the real program.
 import assert from 'node:assert/strict';
-import { meet, tell, withRelays } from '../lib/links.js';
+import { linkScenes, meet, tell, withRelays } from '../lib/links.js';
 import { FAST, narrowForAWhile, seeTheBest, wentDownAndUp } from '../lib/narrow.js';
 import { heights, sent } from '../lib/received.js';
-import { world } from '../lib/world.js';
 
-const begin = world();
-/** Longest scene: half a minute is watched, on two cores that also encode and decode. */
-const scene = (name, play) => begin(name, play, { sceneMs: 150_000 });
+const scene = linkScenes();
 
 scene('a shared screen keeps its resolution on a narrow link', async (world, t) => {
   await withRelays(world.server, ['Dan', 'Eve'], async (...relays) => {

@@ -1,14 +1,11 @@
 // Bad networks: links that lose, delay, narrow and move, between browsers and the real program.
 import assert from 'node:assert/strict';
-import { meet, STOP_MS_MAX, tell, withRelays } from '../lib/links.js';
+import { linkScenes, meet, STOP_MS_MAX, tell, withRelays } from '../lib/links.js';
 import { concealment, frameRate, longestSilence, longestStop } from '../lib/received.js';
 import { Relay } from '../lib/relay.js';
 import { sleep, until } from '../lib/wait.js';
-import { world } from '../lib/world.js';
 
-const begin = world();
-/** Longest scene: half a minute is watched, on two cores that also encode and decode. */
-const scene = (name, play) => begin(name, play, { sceneMs: 150_000 });
+const scene = linkScenes();
 /** A stretch over which sound is judged that is lost all the time. */
 const SENTENCES_MS = 10_000;
 

@@ -10,11 +10,21 @@ import {
   unseen,
 } from './received.js';
 import { Relay } from './relay.js';
+import { world } from './world.js';
 
 /** What people call a call that goes on: no picture stands still for longer, and no voice is gone for longer. */
 export const STOP_MS_MAX = 2_000;
 /** A stretch over which sound is judged: some words. */
 export const WORDS_MS = 2_000;
+
+/** Longest scene: half a minute is watched, on two cores that also encode and decode. */
+const SCENE_MS = 150_000;
+
+/** What declares the scenes of a file, as `world` does, with the time that such scenes take. */
+export function linkScenes() {
+  const begin = world();
+  return (name, play) => begin(name, play, { sceneMs: SCENE_MS });
+}
 
 /** Plays with relays, one for each name, and closes them. */
 export async function withRelays(server, names, play) {

@@ -15,6 +15,7 @@ export const FAST = { down: { delayMs: 20 } };
 const UNSEEN_RATIO_MAX = 0.3;
 /** Until the browsers themselves send all that they could: they begin carefully, on a busy machine for long. */
 const FULL_PATIENCE_MS = 45_000;
+
 /** Waits until all whom `people` lists are sent the best encoding. */
 export function seeTheBest(people) {
   const told = () => Promise.all(people.map((someone) => someone.driver.evaluate(() => window.probe.layers())));

@@ -1,12 +1,9 @@
 // A camera over a narrow link, between browsers and the real program. Not part of the tests: ten runs in a row held, but in some
 // the picture stood for nearly as long as it may. `node --test tests/browser/measures/narrow.test.js`.
-import { meet, tell, withRelays } from '../lib/links.js';
+import { linkScenes, meet, tell, withRelays } from '../lib/links.js';
 import { FAST, narrowForAWhile, seeTheBest, wentDownAndUp } from '../lib/narrow.js';
-import { world } from '../lib/world.js';
 
-const begin = world();
-/** Longest scene: half a minute is watched, on two cores that also encode and decode. */
-const scene = (name, play) => begin(name, play, { sceneMs: 150_000 });
+const scene = linkScenes();
 
 scene('a link that narrows to 500 kb/s and widens again: layers go down and up, nothing stops', async (world, t) => {
   await withRelays(world.server, ['Kim', 'Lea'], async (...relays) => {
