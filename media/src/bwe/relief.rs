@@ -9,6 +9,9 @@ use crate::rtp::Layer;
 const THIN_US: i64 = 60_000;
 const THINNER_US: i64 = 120_000;
 const EMPTY_US: i64 = 25_000;
+/// What is left out stays left out for at least so long: where it came back with each picture that is through, receivers would be
+/// promised pictures that they do not get (a Dependency Descriptor says with each frame which layers are sent).
+const HELD: Duration = Duration::from_millis(300);
 /// A keyframe takes about as much as so much time of its encoding.
 const KEYFRAME_S: f64 = 0.35;
 /// Keyframes are asked for while they and the backlog make the link wait for no longer than this.
@@ -20,17 +23,23 @@ const EXPECTED: Duration = Duration::from_millis(700);
 #[derive(Debug, Default)]
 pub struct Relief {
     level: u8,
+    held_until: Option<Instant>,
 }
 
 impl Relief {
     /// The highest temporal layer that is forwarded while a picture waits for `wait_us` microseconds.
-    pub fn update(&mut self, wait_us: i64) -> u8 {
-        self.level = match wait_us {
-            ..=EMPTY_US => 0,
+    pub fn update(&mut self, now: Instant, wait_us: i64) -> u8 {
+        let least = match wait_us {
             THINNER_US.. => 2,
-            THIN_US.. => self.level.max(1),
-            _ => self.level,
+            THIN_US.. => 1,
+            _ => 0,
         };
+        if least > 0 {
+            self.level = self.level.max(least);
+            self.held_until = Some(now + HELD);
+        } else if wait_us <= EMPTY_US && self.held_until.is_none_or(|until| now >= until) {
+            self.level = 0;
+        }
         match self.level {
             0 => Layer::TOP,
             1 => 1,
@@ -90,8 +99,19 @@ mod tests {
     #[test]
     fn frames_are_left_out_until_the_link_is_empty() {
         let mut relief = Relief::default();
-        let caps = [0, 59, 60, 119, 120, 70, 26, 25].map(|wait| relief.update(wait * 1_000));
+        let now = Instant::now();
+        let caps = [(0, 0), (0, 59), (0, 60), (0, 119), (0, 120), (0, 70), (400, 26), (400, 25)]
+            .map(|(at_ms, wait_ms)| relief.update(now + Duration::from_millis(at_ms), wait_ms * 1_000));
         assert_eq!(caps, [Layer::TOP, Layer::TOP, 1, 1, 0, 0, 0, Layer::TOP]);
+    }
+
+    #[test]
+    fn what_is_left_out_does_not_come_back_with_the_next_picture() {
+        let mut relief = Relief::default();
+        let now = Instant::now();
+        let caps = [(0, 60), (33, 0), (66, 60), (99, 0), (365, 0), (366, 0)]
+            .map(|(at_ms, wait_ms)| relief.update(now + Duration::from_millis(at_ms), wait_ms * 1_000));
+        assert_eq!(caps, [1, 1, 1, 1, 1, Layer::TOP]);
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl ShardCore {
             let before = slot.forwarder.current();
             let pace = slot.is_video.then(|| connection.sender.pace(now));
             if let Some(pace) = pace {
-                slot.forwarder.limit_temporal(connection.relief.update(connection.pacer.wait_us(pace)));
+                slot.forwarder.limit_temporal(connection.relief.update(now, connection.pacer.wait_us(pace)));
             }
             slot.choose(packets, queue, counters);
             if before != slot.forwarder.current() {

@@ -237,7 +237,7 @@ impl Track {
 
     /// Closes a measuring interval; says whether an encoding fell silent.
     pub fn measure(&mut self, now: Instant, interval: Duration) -> bool {
-        let mut fell_silent = false;
+        let (mut fell_silent, mut was_given_up) = (false, false);
         let is_camera = self.source == TrackSource::Camera;
         let newest = self.encodings.iter().filter_map(|encoding| encoding.last_packet).max();
         self.histories.iter_mut().for_each(|history| history.expire(now));
@@ -251,8 +251,8 @@ impl Track {
             }
             let Some(last_packet) = encoding.last_packet else { continue };
             let behind = newest.map_or(Duration::ZERO, |newest| newest.saturating_duration_since(last_packet));
-            let is_quiet = now.saturating_duration_since(last_packet) > ENCODING_SILENT_AFTER
-                || (is_camera && behind > ENCODING_LEFT_OUT_AFTER);
+            let is_left_out = is_camera && behind > ENCODING_LEFT_OUT_AFTER;
+            let is_quiet = is_left_out || now.saturating_duration_since(last_packet) > ENCODING_SILENT_AFTER;
             match encoding.rest {
                 Rest::No => {}
                 Rest::Began => {
@@ -273,7 +273,13 @@ impl Track {
             if is_quiet && self.source.is_video() {
                 encoding.last_packet = None;
                 fell_silent = true;
+                was_given_up |= is_left_out;
             }
+        }
+        if was_given_up {
+            // What rests would not come for who asks, either: who watched what was given up needs one that is sent.
+            let unsent = self.encodings.iter_mut().filter(|encoding| encoding.last_packet.is_none());
+            unsent.for_each(|encoding| encoding.rest = Rest::No);
         }
         fell_silent
     }
@@ -403,6 +409,27 @@ mod tests {
         assert_eq!(ladder_at(1), (false, vec![(0, 360), (1, 720)]), "a pause of a few pictures");
         assert_eq!(ladder_at(2), (true, vec![(0, 360)]));
         assert_eq!(ladder_at(5), (false, vec![(0, 360)]));
+    }
+
+    #[test]
+    fn who_gives_up_an_encoding_has_no_room_for_one_that_rests() {
+        let mut track = track(&["q", "h", "f"]);
+        let start = Instant::now();
+        let half = Duration::from_millis(500);
+        let mut offered_at = |step: u32, sent: &[u8], is_half_wanted: bool| {
+            let now = start + half * step;
+            for encoding in sent {
+                track.count(*encoding, BASE, 5_000, now);
+            }
+            track.measure(now, half);
+            track.encodings[1].set_wanted(now, is_half_wanted);
+            track.ladder().iter().map(|rung| rung.encoding).collect::<Vec<_>>()
+        };
+        assert_eq!(offered_at(0, &[0, 1, 2], false), [0, 1, 2]);
+        assert_eq!(offered_at(2, &[0, 2], false), [0, 1, 2], "it rests");
+        assert_eq!(offered_at(4, &[0], false), [0]);
+        assert_eq!(offered_at(5, &[0], true), [0], "it may begin, and does not");
+        assert_eq!(offered_at(6, &[0, 1], true), [0, 1]);
     }
 
     #[test]
