@@ -63,6 +63,18 @@ fn a_spatial_layer_of_one_stream_fits_the_size() {
 }
 
 #[test]
+fn an_encoding_whose_first_keyframe_did_not_come_is_asked_for_another() {
+    for shards in [1, 2] {
+        let (mut world, a, b) = call(shards, FULL, true);
+        world.clients[a].show_layers(20, Coding::DescribedTemporal, 200);
+        world.clients[a].sources.iter_mut().for_each(|source| source.wants_keyframe = false);
+        world.run(3 * SECOND);
+        assert_decodable(heard(&world, b));
+        assert_eq!(frames_per_second(heard(&world, b), 20, world.now, 1), 25);
+    }
+}
+
+#[test]
 fn on_a_narrow_link_a_camera_loses_frames_before_its_picture() {
     for coding in [Coding::Vp8, Coding::DescribedTemporal] {
         let simulcast = Wants { rids: &["q", "f"], ..FULL };

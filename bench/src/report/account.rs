@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::media::Counters;
 
 /// Why a received packet does not come as far as its track's slots (see the server's table of drops).
-const DROPPED_BEFORE_SLOTS: [&str; 5] = ["not_published", "unknown_track", "unknown_encoding", "muted", "not_loudest"];
+const DROPPED_BEFORE_SLOTS: [&str; 6] =
+    ["not_published", "unknown_track", "unknown_encoding", "descriptor_unreadable", "muted", "not_loudest"];
 /// Why a copy for a slot, or a datagram of the node's own, does not leave.
 const DROPPED_AT_SLOTS: [&str; 7] =
     ["suspended", "codec_not_offered", "not_selected", "not_sendable", "socket_full", "tcp_queue_full", "tcp_closed"];

@@ -12,7 +12,6 @@ use crate::client::decoder::PictureDecoder;
 use crate::client::described::Described;
 use crate::client::sound::SoundDecoder;
 use crate::client::{Extras, Habits};
-use crate::downlink::Downlink;
 use crate::link::{LinkConfig, Loss};
 use crate::node::{Node, NodeConfig};
 use crate::random::Random;
@@ -281,7 +280,9 @@ impl Story {
         }
         let reached: Vec<usize> = self.present.iter().filter(|client| !self.cut.contains(client)).copied().collect();
         self.world.judge_messages(settled, &reached)?;
-        self.world.downlinks.iter().flatten().try_for_each(Downlink::judge_sounds)?;
+        for (client, downlink) in self.world.downlinks.iter().flatten().enumerate() {
+            downlink.judge_sounds().map_err(|wrong| format!("client {client}: {wrong}"))?;
+        }
         let (over_tcp, others): (Vec<usize>, Vec<usize>) =
             self.present.iter().partition(|client| self.world.clients[**client].protocol == Protocol::Tcp);
         others.iter().try_for_each(|client| self.check_view(*client))?;

@@ -151,6 +151,7 @@ impl ShardCore {
         for event in events.drain(..) {
             match event {
                 TransportEvent::Packet { mid, rid, packet } => self.take_packet(now, key, mid, rid, packet),
+                TransportEvent::Unreadable { mid, rid } => self.take_unreadable(now, key, mid, rid),
                 TransportEvent::Connected => self.connected(now, key),
                 TransportEvent::Closed => self.connection_closed(now, key),
                 TransportEvent::SectionAdded { mid, is_video, rids } => self.add_section(key, mid, is_video, rids),
@@ -207,6 +208,18 @@ impl ShardCore {
             return self.counters.drop("not_loudest");
         }
         self.fan_out(packet);
+    }
+
+    /// Takes a packet whose Dependency Descriptor builds on a keyframe that did not come. Without another one the encoding would
+    /// never be offered, and nobody would ask for it.
+    fn take_unreadable(&mut self, now: Instant, key: ConnectionKey, mid: Mid, rid: Option<Rid>) {
+        self.counters.packets_received += 1;
+        let Some(number) = self.track_of(now, key, mid) else { return };
+        self.counters.drop("descriptor_unreadable");
+        let Some(track) = self.tracks.get(&number).filter(|track| !track.muted) else { return };
+        if let Some(encoding) = track.encoding_index(rid) {
+            self.need_keyframe(now, Source { track: number, encoding });
+        }
     }
 
     /// Takes a packet that another shard relayed to this shard's subscriptions.

@@ -88,6 +88,8 @@ pub enum TransportEvent {
     Packet { mid: Mid, rid: Option<Rid>, packet: Packet },
     /// A later offer changed the use of a section, seen from here.
     DirectionChanged { mid: Mid, receives: bool, sends: bool, stream: StreamConfig },
+    /// Media came in on a section that nobody can read before the next keyframe.
+    Unreadable { mid: Mid, rid: Option<Rid> },
     /// A packet was not taken. The reason is a label of the dropped-packets counter.
     Dropped { reason: &'static str },
     /// A data channel was closed.
@@ -103,7 +105,7 @@ pub enum TransportEvent {
 impl TransportEvent {
     /// Whether a datagram that brought it was sealed by the client.
     pub fn is_of_client(&self) -> bool {
-        matches!(self, Self::Packet { .. } | Self::ChannelData { .. })
+        matches!(self, Self::Packet { .. } | Self::Unreadable { .. } | Self::ChannelData { .. })
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Stream {
 
 impl Transport {
     /// The envelope of a packet; `None` for a stream or a codec that was not agreed on. Where a Dependency Descriptor speaks of
-    /// something that has not come, the packet is dropped: its payload may be encrypted, and must not be asked instead.
+    /// something that has not come, the packet is unreadable: its payload may be encrypted, and must not be asked instead.
     pub(super) fn envelope(&mut self, packet: RtpPacket) -> Option<TransportEvent> {
         let (format, primary) = self.format(packet.header.payload_type)?;
         let place = self.stream(packet.header.ssrc)?;
@@ -39,7 +39,7 @@ impl Transport {
         let dependency = match received.descriptor() {
             Some(bytes) => match dependency.read(bytes) {
                 Some(read) => Some(read),
-                None => return Some(TransportEvent::Dropped { reason: "descriptor_unreadable" }),
+                None => return Some(TransportEvent::Unreadable { mid: *mid, rid: *rid }),
             },
             None => None,
         };
