@@ -134,7 +134,7 @@ impl World {
         self.paths.push(Path { up: self.network.add_link(up), down: self.network.add_link(down) });
         let offer = client.offer().expect("a new client has an offer");
         self.clients.push(client);
-        self.note(format_args!("client {index} joins"));
+        self.note(format_args!("client {index} joins with links {up:?}, {down:?}"));
         self.permissions.push(permissions);
         self.admit(index, offer);
         index
