@@ -21,4 +21,4 @@ pub use estimator::Estimator;
 pub use feedback::{Feedback, FeedbackError, FeedbackReport, Statuses};
 pub use hold::Hold;
 pub use probe::{Probe, ProbeId};
-pub use relief::{Relief, Upcoming};
+pub use relief::{KeyframeShare, Relief, Upcoming};

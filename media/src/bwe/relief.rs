@@ -16,6 +16,10 @@ const HELD: Duration = Duration::from_millis(300);
 const KEYFRAME_S: f64 = 0.35;
 /// Keyframes are asked for while they and the backlog make the link wait for no longer than this.
 const BEGIN_US_MAX: i64 = 100_000;
+/// Keyframes that a receiver asks for take so much of what it can take, and no more: what builds on them has to come as well.
+const KEYFRAMES_RATIO: f64 = 0.5;
+/// However narrow the link is, one may come after this long.
+const KEYFRAMES_APART_MAX: Duration = Duration::from_secs(3);
 /// How long one that was asked for is expected.
 const EXPECTED: Duration = Duration::from_millis(700);
 
@@ -88,6 +92,34 @@ impl Upcoming {
     }
 }
 
+/// The keyframes that one receiver asks for since it lost its way. On a link that is too narrow each is lost as well, and asked for
+/// again, until nothing but keyframes is sent (seed 591: eight seconds without a picture).
+#[derive(Debug, Default)]
+pub struct KeyframeShare {
+    asked: Option<Instant>,
+    due: Option<Instant>,
+}
+
+impl KeyframeShare {
+    /// Whether the publisher is asked now for a keyframe of an encoding of `bitrate_bps`, of which the receiver can take
+    /// `takes_bps`; if not, [`KeyframeShare::poll`] says when.
+    pub fn request(&mut self, now: Instant, bitrate_bps: u64, takes_bps: u64) -> bool {
+        let seconds = keyframe_bits(bitrate_bps) / (takes_bps.max(1) as f64 * KEYFRAMES_RATIO);
+        let apart = Duration::from_secs_f64(seconds.min(KEYFRAMES_APART_MAX.as_secs_f64()));
+        self.due = self.due.or(Some(self.asked.map_or(now, |asked| asked + apart)));
+        self.poll(now)
+    }
+
+    /// Whether the publisher is asked now for what had to wait.
+    pub fn poll(&mut self, now: Instant) -> bool {
+        let is_due = self.due.is_some_and(|due| due <= now);
+        if is_due {
+            (self.asked, self.due) = (Some(now), None);
+        }
+        is_due
+    }
+}
+
 fn keyframe_bits(bitrate_bps: u64) -> f64 {
     bitrate_bps as f64 * KEYFRAME_S
 }
@@ -112,6 +144,22 @@ mod tests {
         let caps = [(0, 60), (33, 0), (66, 60), (99, 0), (365, 0), (366, 0)]
             .map(|(at_ms, wait_ms)| relief.update(now + Duration::from_millis(at_ms), wait_ms * 1_000));
         assert_eq!(caps, [1, 1, 1, 1, 1, Layer::TOP]);
+    }
+
+    #[test]
+    fn keyframes_take_a_part_of_what_a_receiver_can_take() {
+        let (began, bitrate_bps) = (Instant::now(), 300_000);
+        let asked_in_10_s = |takes_bps: u64| {
+            let mut share = KeyframeShare::default();
+            let times = (0..100).map(|step| began + Duration::from_millis(100) * step);
+            times.filter(|now| share.request(*now, bitrate_bps, takes_bps)).count()
+        };
+        // A keyframe has 105 kb: of 300 kb/s each 0.7 s.
+        assert_eq!([asked_in_10_s(50_000), asked_in_10_s(300_000), asked_in_10_s(5_000_000)], [4, 15, 100]);
+        let mut share = KeyframeShare::default();
+        assert!(share.request(began, bitrate_bps, 300_000) && !share.request(began, bitrate_bps, 300_000));
+        let at = |ms: u64| began + Duration::from_millis(ms);
+        assert_eq!([699, 700, 701].map(|ms| share.poll(at(ms))), [false, true, false], "it is not forgotten");
     }
 
     #[test]

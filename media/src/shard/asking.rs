@@ -7,7 +7,7 @@ use boltorezka_proto::TrackNumber;
 
 use super::messages::PeerMessage;
 use super::track::Origin;
-use super::{ShardCore, random_u32};
+use super::{ConnectionKey, ShardCore, random_u32};
 use crate::router::Source;
 
 /// When the publishers of tracks are asked, the next first. One entry for each track that somebody waits for.
@@ -30,10 +30,26 @@ impl ShardCore {
         }
     }
 
+    /// A subscriber's decoder lost its way.
+    pub(super) fn keyframe_requested(&mut self, now: Instant, key: ConnectionKey, slot: usize) {
+        let Self { connections, tracks, .. } = self;
+        let Some(slot) = connections.get_mut(key).and_then(|connection| connection.slots.get_mut(slot)) else { return };
+        let Some(source) = slot.forwarder.current() else { return };
+        let encoding = tracks.get(&source.track).and_then(|track| track.encodings.get(usize::from(source.encoding)));
+        let bitrate_bps = encoding.and_then(|encoding| encoding.bitrates_bps).map_or(0, |rates| rates.total());
+        if slot.keyframes.request(now, bitrate_bps, slot.takes_bps) {
+            self.need_keyframe(now, source);
+        }
+    }
+
     /// Repeats the requests of slots that still wait.
     pub(super) fn repeat_keyframe_requests(&mut self, now: Instant) {
-        let slots = self.connections.values().flat_map(|connection| &connection.slots);
-        let awaited: Vec<_> = slots.filter(|slot| slot.is_video).filter_map(|slot| slot.forwarder.awaited()).collect();
+        let slots = self.connections.values_mut().flat_map(|connection| &mut connection.slots);
+        let awaited = slots.filter(|slot| slot.is_video).filter_map(|slot| {
+            let requested = slot.forwarder.current().filter(|_| slot.keyframes.poll(now));
+            slot.forwarder.awaited().or(requested)
+        });
+        let awaited: Vec<_> = awaited.collect();
         for source in awaited.into_iter().chain(self.awaited_by_taps(now)) {
             self.need_keyframe(now, source);
         }

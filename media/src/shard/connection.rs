@@ -11,7 +11,7 @@ use super::call::Call;
 use super::data::DataChannels;
 use super::demux::Reach;
 use super::transport::Transport;
-use crate::bwe::{Hold, Relief, Upcoming};
+use crate::bwe::{Hold, KeyframeShare, Relief, Upcoming};
 use crate::egress::{Pacer, Path, Sender};
 use crate::net::prefetch;
 use crate::router::Forwarder;
@@ -122,6 +122,8 @@ pub struct Slot {
     pub takes_bps: u64,
     /// Keeps it from rising again too soon after it fell back.
     pub hold: Hold,
+    /// How often its receiver's requests for a keyframe are passed on.
+    pub keyframes: KeyframeShare,
 }
 
 impl Slot {
@@ -142,6 +144,7 @@ impl Slot {
             reason: LayerReason::Best,
             takes_bps: 0,
             hold: Hold::default(),
+            keyframes: KeyframeShare::default(),
         }
     }
 }

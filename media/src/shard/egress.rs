@@ -13,7 +13,6 @@ use super::messages::Counters;
 use super::track::{Subscription, Track};
 use super::{ConnectionKey, Datagram, OUTGOING_MESSAGES, ShardCore};
 use crate::egress::{Queued, Request, StreamConfig};
-use crate::router::Source;
 use crate::rtp::{Format, Packet};
 
 /// The slots are chosen anew when the estimate differs by more than one part in this of what they were chosen for.
@@ -184,14 +183,6 @@ impl ShardCore {
         reports_for
     }
 
-    /// A subscriber's decoder lost its way.
-    fn keyframe_requested(&mut self, now: Instant, key: ConnectionKey, slot: usize) {
-        let slot = self.connections.get(key).and_then(|connection| connection.slots.get(slot));
-        if let Some(source) = slot.and_then(|slot| slot.forwarder.current()) {
-            self.need_keyframe(now, source);
-        }
-    }
-
     /// Has a packet sent again, where it is kept, the client may still receive, and its share for that is not used up. Where it
     /// is not kept any more, only a keyframe helps: not all clients ask for that by themselves.
     fn queue_resend(&mut self, now: Instant, resend: Resend) {
@@ -202,8 +193,8 @@ impl ShardCore {
         }
         let Some(slot) = connection.slots.get_mut(resend.slot) else { return };
         let Some((packet, _)) = slot.sent_before(tracks, resend.sequence) else {
-            if let Some(source) = slot.lost_for_good(tracks, resend.sequence) {
-                self.need_keyframe(now, source);
+            if slot.lost_for_good(tracks, resend.sequence) {
+                self.keyframe_requested(now, resend.connection, resend.slot);
             }
             return;
         };
@@ -279,12 +270,12 @@ impl Slot {
         Some((packet, Queued { packet: 0, payload_type, munged, block_type: None, is_retransmission: true }))
     }
 
-    /// The source of a picture's packet that left in the slot, is needed and cannot be sent again.
-    fn lost_for_good(&self, tracks: &HashMap<TrackNumber, Track>, sequence: u64) -> Option<Source> {
-        let (source, source_sequence) = self.forwarder.origin(sequence)?;
-        let track = tracks.get(&source.track).filter(|track| track.source.is_video() && !track.muted)?;
-        let history = track.histories.get(usize::from(source.encoding))?;
-        (history.is_past(source_sequence) && self.forwarder.is_needed(source_sequence)).then_some(source)
+    /// Whether a picture's packet that left in the slot is needed and cannot be sent again.
+    fn lost_for_good(&self, tracks: &HashMap<TrackNumber, Track>, sequence: u64) -> bool {
+        let Some((source, source_sequence)) = self.forwarder.origin(sequence) else { return false };
+        let track = tracks.get(&source.track).filter(|track| track.source.is_video() && !track.muted);
+        let history = track.and_then(|track| track.histories.get(usize::from(source.encoding)));
+        history.is_some_and(|history| history.is_past(source_sequence)) && self.forwarder.is_needed(source_sequence)
     }
 
     /// The payload type that the receiver has for a format with redundancy.
