@@ -35,10 +35,10 @@ const STAGES = [
     count: countNode,
     needs: 'server-build',
   },
-  // Media stacks of others against that same executable.
+  // Media stacks of others, and Schemathesis, against that same executable.
   {
     name: 'interop',
-    budget: 60,
+    budget: 130,
     run: ['node', '--test', '--test-concurrency=1', '--test-reporter=spec', 'tests/interop/cases/'],
     count: countNode,
     needs: 'server-build',

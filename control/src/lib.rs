@@ -166,6 +166,14 @@ impl Control {
     }
 }
 
+/// The OpenAPI document (3.1) of the HTTP API, which `docs/openapi.json` holds.
+///
+/// # Errors
+/// When it cannot be written as JSON, which a test would have shown.
+pub fn openapi() -> Result<String, serde_json::Error> {
+    http::document().to_pretty_json()
+}
+
 async fn sweep_loop(app: &App) {
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::data::{DataKind, DataRefusal};
 pub use crate::permissions::MediaPermissions;
@@ -21,7 +22,7 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 pub const HEIGHT_ASSUMED: u32 = 720;
 
 /// What a track shows or sounds.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum TrackSource {
     /// A voice.
@@ -129,7 +130,7 @@ pub struct SlotWish {
 }
 
 /// How a slot is filled.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SlotMode {
     /// By the default rule.
@@ -336,7 +337,7 @@ pub struct SlotState {
 }
 
 /// Why a slot has the layer it has.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum LayerReason {
     /// It is the best that the publisher sends.

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+use utoipa::ToSchema;
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $status:literal, $title:literal;)*) => {
         /// A stable reason that programs may act on. In JSON it is written in snake_case.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS, ToSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum ErrorCode {
             $($(#[$doc])* $variant,)*
@@ -89,7 +90,7 @@ error_codes! {
 }
 
 /// The body of an HTTP error, `application/problem+json` (RFC 9457).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[ts(optional_fields)]
 pub struct Problem {
@@ -97,10 +98,11 @@ pub struct Problem {
     pub status: u16,
     /// The stable reason.
     pub code: ErrorCode,
-    /// [`ErrorCode::title`].
+    /// The same words for each occurrence of the code.
     pub title: String,
     /// What is wrong in this case, and the cure.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub detail: Option<String>,
 }
 

@@ -5,11 +5,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use crate::schema;
+
 macro_rules! uuid_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* $name:ident) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
         #[serde(transparent)]
         #[ts(type = "string")]
@@ -46,6 +50,14 @@ macro_rules! uuid_id {
             }
         }
 
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                schema::uuid(concat!($($doc),*))
+            }
+        }
+
+        impl ToSchema for $name {}
+
         impl FromStr for $name {
             type Err = uuid::Error;
 
@@ -66,7 +78,7 @@ uuid_id! {
     ParticipantId
 }
 uuid_id! {
-    /// A room. People name it by its [`crate::RoomSlug`].
+    /// A room. People name it by its slug.
     RoomId
 }
 uuid_id! {
@@ -106,6 +118,14 @@ impl TrackNumber {
         (self.0 >> Self::COUNTER_BITS) as u8
     }
 }
+
+impl PartialSchema for TrackNumber {
+    fn schema() -> RefOr<Schema> {
+        schema::whole_number("A published track, unique on its node while the node runs.", 0, u32::MAX)
+    }
+}
+
+impl ToSchema for TrackNumber {}
 
 impl fmt::Display for TrackNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

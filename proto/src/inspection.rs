@@ -1,6 +1,7 @@
 //! What a media node does with each connection, and why: for operators. No addresses, no secrets, nothing of what people say.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::admission::ConnectionState;
 use crate::call::{LayerReason, MediaPermissions, SlotMode, TrackSource};
@@ -14,7 +15,7 @@ pub const SLOTS_MAX: usize = 2_000;
 pub const TRACKS_MAX: usize = 1_000;
 
 /// A node, or one room of it, at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MediaInspection {
     /// Everybody who is connected, or about to be.
@@ -26,7 +27,7 @@ pub struct MediaInspection {
 }
 
 /// One connection.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InspectedConnection {
     /// Who.
@@ -43,6 +44,7 @@ pub struct InspectedConnection {
     pub permissions: MediaPermissions,
     /// What carries it; none before it has a path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub carrier: Option<Carrier>,
     /// Whether it has opened the channel of the call.
     pub has_channel: bool,
@@ -52,13 +54,14 @@ pub struct InspectedConnection {
     pub desired_bps: u64,
     /// Round-trip time, when it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub rtt_ms: Option<u32>,
     /// What it receives.
     pub slots: Vec<InspectedSlot>,
 }
 
 /// What carries a connection's datagrams.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Carrier {
     /// UDP.
@@ -68,7 +71,7 @@ pub enum Carrier {
 }
 
 /// One slot, and the allocator's last decision about it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InspectedSlot {
     /// The section's `a=mid`.
@@ -77,18 +80,23 @@ pub struct InspectedSlot {
     pub mode: SlotMode,
     /// The track that it is to carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub track: Option<TrackNumber>,
     /// What is forwarded now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub plays: Option<InspectedLayer>,
     /// What was chosen. It differs from `plays` while a keyframe, or the beginning of a layer, is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub chosen: Option<InspectedLayer>,
     /// Why it is no better, for pictures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub reason: Option<LayerReason>,
     /// Largest useful height in pixels, as the client said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub height_max: Option<u32>,
     /// Higher is served first.
     pub priority: u8,
@@ -96,27 +104,30 @@ pub struct InspectedSlot {
     pub takes_bps: u64,
     /// No higher layer for so long, since it fell for want of bandwidth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub upgrade_in_ms: Option<u64>,
     /// What could be chosen, the cheapest first.
     pub ladder: Vec<InspectedRung>,
 }
 
 /// An encoding up to a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InspectedLayer {
     /// The encoding's place in the offer.
     pub encoding: u8,
     /// Highest spatial layer; absent for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub spatial: Option<u8>,
     /// Highest temporal layer; absent for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub temporal: Option<u8>,
 }
 
 /// What a slot could carry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InspectedRung {
     /// Which.
@@ -129,7 +140,7 @@ pub struct InspectedRung {
 }
 
 /// One track, as its publisher's shard knows it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InspectedTrack {
     /// Its number.
@@ -148,17 +159,19 @@ pub struct InspectedTrack {
     pub encodings: Vec<InspectedEncoding>,
     /// What the publisher was told that the best subscriber can take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub limit_bps: Option<u64>,
     /// Whether the publisher was asked for VP8.
     pub falls_back: bool,
 }
 
 /// One encoding of a track.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InspectedEncoding {
     /// `a=rid`, for simulcast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub rid: Option<String>,
     /// Whether packets come.
     pub sent: bool,

@@ -21,6 +21,7 @@ mod ids;
 pub mod inspection;
 mod permissions;
 pub mod rest;
+mod schema;
 pub mod socket;
 mod text;
 mod time;

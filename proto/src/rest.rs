@@ -2,12 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::call::{MediaPermissions, TrackSource};
+use crate::schema::{Capacity, DrainSeconds, Email, GivenRole, Identity, JoinTokenSeconds, Password};
 use crate::{DisplayName, ParticipantId, RoomId, RoomSlug, RoomTitle, Timestamp, UserId};
 
+/// Longest e-mail address, in bytes (RFC 5321, section 4.5.3.1).
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// Shortest password, in characters: NIST SP 800-63B asks for 8, OWASP for 10 where there is no second factor.
+pub const PASSWORD_CHARACTERS_MIN: usize = 10;
+/// Longest password, in bytes: longer ones only cost time.
+pub const PASSWORD_BYTES_MAX: usize = 512;
+/// Longest identity of a join token, in characters.
+pub const IDENTITY_CHARACTERS_MAX: usize = 128;
+/// Longest life of a join token: a day. Who is to stay longer gets another.
+pub const JOIN_TOKEN_S_MAX: u32 = 86_400;
+/// Most seats that a room can be given.
+pub const CAPACITY_MAX: u32 = 10_000;
+/// The longest drain, in seconds: a day.
+pub const DRAIN_S_MAX: u32 = 86_400;
+
 /// What an account may do on the whole server. Ordered: each includes the ones before it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Takes part.
@@ -19,7 +36,7 @@ pub enum Role {
 }
 
 /// What a member may do in one room. Ordered: each includes the ones before it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomRole {
     /// Sees and hears, says nothing.
@@ -33,7 +50,7 @@ pub enum RoomRole {
 }
 
 /// What a room is for.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomKind {
     /// Chat only.
@@ -45,12 +62,13 @@ pub enum RoomKind {
 }
 
 /// An account, as others see it and as it sees itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// Stable id.
     pub id: UserId,
     /// Lower-cased address. Only shown to the account itself and to admins.
+    #[schema(value_type = Email)]
     pub email: String,
     /// Name for people.
     pub display_name: DisplayName,
@@ -59,7 +77,7 @@ pub struct User {
 }
 
 /// `{user}`: the answer to set-up, registration, log-in, `me` and promotion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserEnvelope {
     /// The account.
@@ -67,33 +85,37 @@ pub struct UserEnvelope {
 }
 
 /// `POST /v1/setup`.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SetupRequest {
     /// From the owner link.
     pub token: String,
     /// The first super admin's address.
+    #[schema(value_type = Email)]
     pub email: String,
     /// At least 10 characters.
+    #[schema(value_type = Password)]
     pub password: String,
     /// Name for people.
     pub display_name: DisplayName,
 }
 
 /// `POST /v1/auth/register`.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RegisterRequest {
     /// Address, unique without regard to case.
+    #[schema(value_type = Email)]
     pub email: String,
     /// At least 10 characters.
+    #[schema(value_type = Password)]
     pub password: String,
     /// Name for people.
     pub display_name: DisplayName,
 }
 
 /// `POST /v1/auth/login`.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoginRequest {
     /// Address.
@@ -103,7 +125,7 @@ pub struct LoginRequest {
 }
 
 /// `POST /v1/auth/ws-ticket`: redeemed once by `GET /v1/realtime/ws?ticket=`.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TicketResponse {
     /// Opaque.
@@ -113,26 +135,29 @@ pub struct TicketResponse {
 }
 
 /// `POST /v1/join-tokens`: lets a server admit an identity of its own to one room.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[ts(optional_fields)]
 pub struct JoinTokenRequest {
     /// The only room that the token opens.
     pub room: RoomSlug,
     /// The caller's name for the person, 1 to 128 characters; the same identity is the same user.
+    #[schema(value_type = Identity)]
     pub identity: String,
     /// Name for people.
     pub display_name: DisplayName,
     /// Everything that the kind of room allows when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub permissions: Option<MediaPermissions>,
     /// Seconds that the token is valid, 3,600 when absent, at most 86,400.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<JoinTokenSeconds>, nullable = false)]
     pub ttl_s: Option<u32>,
 }
 
-/// The answer to [`JoinTokenRequest`].
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+/// The answer to `POST /v1/join-tokens`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JoinTokenResponse {
     /// A signed token, for `Authorization: Bearer`.
@@ -142,7 +167,7 @@ pub struct JoinTokenResponse {
 }
 
 /// A room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[ts(optional_fields)]
 pub struct Room {
@@ -156,9 +181,11 @@ pub struct Room {
     pub kind: RoomKind,
     /// Seats, when limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Capacity>, nullable = false)]
     pub capacity: Option<u32>,
     /// The caller's role in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub my_role: Option<RoomRole>,
     /// How many are in it now.
     pub participant_count: u32,
@@ -167,7 +194,7 @@ pub struct Room {
 }
 
 /// `POST /v1/rooms`.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[ts(optional_fields)]
 pub struct CreateRoomRequest {
@@ -179,24 +206,27 @@ pub struct CreateRoomRequest {
     pub kind: RoomKind,
     /// Seats, 1 to 10,000; unlimited when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Capacity>, nullable = false)]
     pub capacity: Option<u32>,
 }
 
 /// `PATCH /v1/rooms/{slug}`: absent fields stay as they are.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[ts(optional_fields)]
 pub struct UpdateRoomRequest {
     /// New name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub title: Option<RoomTitle>,
     /// New number of seats; those inside stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Capacity>, nullable = false)]
     pub capacity: Option<u32>,
 }
 
 /// A page of a list: ask again with `cursor=nextCursor` until it is absent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[ts(optional_fields)]
 pub struct Page<T> {
@@ -204,11 +234,12 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Opaque; absent on the last page.
     #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next_cursor: Option<String>,
 }
 
 /// A member of a room with a role of its own there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// Account.
@@ -220,7 +251,7 @@ pub struct Member {
 }
 
 /// `PUT /v1/rooms/{slug}/members/{userId}`.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SetMemberRequest {
     /// Role in the room.
@@ -228,7 +259,7 @@ pub struct SetMemberRequest {
 }
 
 /// Someone who is in a room now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Participant {
     /// Id of this stay in the room.
@@ -248,7 +279,7 @@ pub struct Participant {
 }
 
 /// A participant's part in the room's call.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CallState {
     /// In the room, for its chat.
@@ -260,7 +291,7 @@ pub enum CallState {
 }
 
 /// `POST /v1/rooms/{slug}/participants/{participantId}/mute`. An empty body mutes the microphone.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MuteRequest {
     /// What is muted.
@@ -272,15 +303,16 @@ pub struct MuteRequest {
 }
 
 /// `POST /v1/admin/users/{userId}/promote`.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PromoteRequest {
     /// Only `admin` can be given.
+    #[schema(value_type = GivenRole)]
     pub role: Role,
 }
 
 /// `POST /v1/calls/resume`: restarts ICE without a session, a socket or a seat that control knows of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResumeRequest {
     /// The token of the last `resume` message on the data channel.
@@ -290,7 +322,7 @@ pub struct ResumeRequest {
 }
 
 /// The node's answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResumeResponse {
     /// Its session description.
@@ -298,7 +330,7 @@ pub struct ResumeResponse {
 }
 
 /// `GET /v1/admin/media`: how the media node does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MediaState {
     /// Whether it is linked; the rest is what it said last.
@@ -314,11 +346,12 @@ pub struct MediaState {
 }
 
 /// `POST /v1/admin/media/drain`. An empty body gives those inside ten minutes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DrainRequest {
     /// Until those who are left are ended, in seconds.
     #[serde(default = "ten_minutes_s")]
+    #[schema(value_type = DrainSeconds)]
     pub deadline_s: u32,
 }
 

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::call::EndReason;
 use crate::rest::{Participant, User};
@@ -255,7 +256,7 @@ pub struct MessageSent {
 }
 
 /// A chat message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[ts(optional_fields)]
 pub struct Message {
@@ -271,6 +272,7 @@ pub struct Message {
     pub text: MessageText,
     /// The message it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub reply_to: Option<MessageId>,
     /// When it was stored.
     pub created_at: Timestamp,

@@ -1,10 +1,15 @@
 //! Texts that people write, with the rules that each side checks in the same way.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
 use ts_rs::TS;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::schema;
 
 /// A text that breaks its rule. The message names the field, the rule and the cure.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -34,8 +39,11 @@ pub enum InvalidText {
 }
 
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $field:literal, $min:literal ..= $max:literal, $allowed:literal, $is_allowed:expr) => {
-        $(#[$doc])*
+    (
+        $(#[doc = $doc:literal])*
+        $name:ident, $field:literal, $min:literal ..= $max:literal, $allowed:literal, $pattern:literal, $is_allowed:expr
+    ) => {
+        $(#[doc = $doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, TS)]
         #[serde(transparent)]
         #[ts(type = "string")]
@@ -65,6 +73,23 @@ macro_rules! text {
             }
         }
 
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let description = concat!($($doc),*, " It may hold ", $allowed, "; spaces around it are taken off.");
+                schema::text(description, $min, $max, Some($pattern))
+            }
+        }
+
+        impl ToSchema for $name {}
+
+        impl FromStr for $name {
+            type Err = InvalidText;
+
+            fn from_str(text: &str) -> Result<Self, InvalidText> {
+                Self::new(text)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -81,20 +106,21 @@ macro_rules! text {
 
 text! {
     /// The name of a room in addresses.
-    RoomSlug, "slug", 3..=48, "lower-case letters, digits and hyphens",
+    RoomSlug, "slug", 3..=48, "lower-case letters, digits and hyphens", "^[a-z0-9-]+$",
     |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
 }
 text! {
     /// What people call a room.
-    RoomTitle, "title", 1..=120, "printable characters", |c| !c.is_control()
+    RoomTitle, "title", 1..=120, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
 }
 text! {
     /// What people call a person.
-    DisplayName, "displayName", 1..=64, "printable characters", |c| !c.is_control()
+    DisplayName, "displayName", 1..=64, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
 }
 text! {
     /// What a chat message says.
     MessageText, "text", 1..=4000, "printable characters and line breaks",
+    r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$",
     |c| !c.is_control() || c == '\n' || c == '\t'
 }
 

@@ -4,6 +4,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset, macros::format_description};
 use ts_rs::TS;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::schema;
 
 /// Milliseconds since the Unix epoch; RFC 3339 in UTC with milliseconds in JSON (`2026-11-21T09:30:00.000Z`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, TS)]
@@ -31,6 +35,14 @@ impl std::fmt::Display for Timestamp {
         f.write_str(text.as_deref().unwrap_or("1970-01-01T00:00:00.000Z"))
     }
 }
+
+impl PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        schema::date_time("A point in time in UTC, with milliseconds (RFC 3339).")
+    }
+}
+
+impl ToSchema for Timestamp {}
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

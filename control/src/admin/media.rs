@@ -1,39 +1,44 @@
 //! `/v1/admin/media`: how the media node does, what it decided and why, and emptying it before its machine is looked after.
 
-use axum::extract::{Query, State};
+use axum::Json as Body;
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json as Body, Router};
 use boltorezka_proto::admission::ControlMessage;
 use boltorezka_proto::inspection::MediaInspection;
-use boltorezka_proto::rest::{DrainRequest, MediaState, Role};
+use boltorezka_proto::rest::{DRAIN_S_MAX, DrainRequest, MediaState, Role};
 use boltorezka_proto::{ErrorCode, RoomSlug};
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::require;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::calls;
 use crate::error::ApiError;
-use crate::http::OptionalJson;
+use crate::http::{OptionalJson, Query};
 
-/// The longest drain: a working day.
-const DEADLINE_S_MAX: u32 = 86_400;
-
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct MediaQuery {
+    /// Only this room.
+    #[param(value_type = Option<RoomSlug>, nullable = false)]
     room: Option<String>,
 }
 
 /// The routes of this part.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/admin/media", get(state))
-        .route("/admin/media/inspection", get(inspect))
-        .route("/admin/media/drain", post(drain))
-        .route("/admin/media/undrain", post(undrain))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(state))
+        .routes(routes!(inspect))
+        .routes(routes!(drain))
+        .routes(routes!(undrain))
 }
 
+/// How the media node does.
+#[utoipa::path(get, path = "/admin/media", operation_id = "getMedia", security(("session" = [])),
+    responses((status = 200, description = "What it said last.", body = MediaState)))]
 async fn state(State(app): State<App>, caller: WorkspaceCaller) -> Result<Body<MediaState>, ApiError> {
     require(&caller, Role::Admin)?;
     let load = app.metrics.node_load();
@@ -47,6 +52,13 @@ async fn state(State(app): State<App>, caller: WorkspaceCaller) -> Result<Body<M
 }
 
 /// What the media node does with each connection, and why.
+#[utoipa::path(get, path = "/admin/media/inspection", operation_id = "inspectMedia", security(("session" = [])),
+    params(MediaQuery),
+    responses(
+        (status = 200, description = "The node at this moment.", body = MediaInspection),
+        (status = 404, description = "`not_found`: there is no such room."),
+        (status = 503, description = "`media_unavailable`."),
+    ))]
 async fn inspect(
     State(app): State<App>,
     caller: WorkspaceCaller,
@@ -64,6 +76,14 @@ async fn inspect(
     Ok(Body(app.link.inspections().ask(app.link.next_request_id(), room).await?))
 }
 
+/// Empties the media node: nobody new is taken, and those inside are ended at the deadline.
+#[utoipa::path(post, path = "/admin/media/drain", operation_id = "drainMedia", security(("session" = [])),
+    request_body = Option<DrainRequest>,
+    responses(
+        (status = 202, description = "The node is told."),
+        (status = 422, description = "`invalid`: the deadline is too far away."),
+        (status = 503, description = "`media_unavailable`."),
+    ))]
 async fn drain(
     State(app): State<App>,
     caller: WorkspaceCaller,
@@ -71,8 +91,8 @@ async fn drain(
 ) -> Result<StatusCode, ApiError> {
     require(&caller, Role::Admin)?;
     let deadline_s = request.deadline_s;
-    if deadline_s > DEADLINE_S_MAX {
-        let detail = format!("deadlineS may be {DEADLINE_S_MAX} at most, a day");
+    if deadline_s > DRAIN_S_MAX {
+        let detail = format!("deadlineS may be {DRAIN_S_MAX} at most, a day");
         return Err(ApiError::because(ErrorCode::Invalid, detail));
     }
     tracing::warn!(deadline_s, by = ?caller.user.as_ref().map(|user| user.id), "the media node is to be emptied");
@@ -80,6 +100,9 @@ async fn drain(
     Ok(StatusCode::ACCEPTED)
 }
 
+/// Takes a drain back.
+#[utoipa::path(post, path = "/admin/media/undrain", operation_id = "undrainMedia", security(("session" = [])),
+    responses((status = 202, description = "The node is told."), (status = 503, description = "`media_unavailable`.")))]
 async fn undrain(State(app): State<App>, caller: WorkspaceCaller) -> Result<StatusCode, ApiError> {
     require(&caller, Role::Admin)?;
     calls::tell_node(&app, ControlMessage::Undrain {})?;

@@ -2,11 +2,12 @@
 
 mod media;
 
+use axum::Json as Body;
 use axum::extract::State;
-use axum::routing::{get, post};
-use axum::{Json as Body, Router};
 use boltorezka_proto::rest::{Page, PromoteRequest, Role, User, UserEnvelope};
 use boltorezka_proto::{ErrorCode, UserId};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
@@ -15,13 +16,13 @@ use crate::http::{Json, PageQuery, Path, id_in_path};
 use crate::rooms::refresh_roles;
 
 /// The routes of this feature.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/admin/users", get(users))
-        .route("/admin/users/{user_id}/promote", post(promote))
-        .merge(media::routes())
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(users)).routes(routes!(promote)).merge(media::routes())
 }
 
+/// Lists the accounts.
+#[utoipa::path(get, path = "/admin/users", operation_id = "listUsers", security(("session" = [])), params(PageQuery),
+    responses((status = 200, description = "A page of them.", body = Page<User>)))]
 async fn users(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<User>>, ApiError> {
     require(&caller, Role::Admin)?;
     let after = page.cursor_as::<UserId>()?;
@@ -30,6 +31,10 @@ async fn users(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery)
     Ok(Body(Page { items: users.into_iter().map(|record| record.user).collect(), next_cursor }))
 }
 
+/// Makes an account an admin's.
+#[utoipa::path(post, path = "/admin/users/{userId}/promote", operation_id = "promoteUser", security(("session" = [])),
+    params(("userId" = UserId, Path)), request_body = PromoteRequest,
+    responses((status = 200, description = "The account.", body = UserEnvelope)))]
 async fn promote(
     State(app): State<App>,
     caller: WorkspaceCaller,

@@ -7,16 +7,13 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use boltorezka_proto::ErrorCode;
+use boltorezka_proto::rest::{PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::token::new_token;
 use crate::error::ApiError;
 use crate::limits::Limits;
 
-/// Shortest password, in characters: NIST SP 800-63B asks for 8, OWASP for 10 where there is no second factor.
-const CHARACTERS_MIN: usize = 10;
-/// Longest password, in bytes: longer ones only cost time.
-const BYTES_MAX: usize = 512;
 /// When somebody who found no place may try again.
 const RETRY_AFTER_MS: u64 = 1000;
 
@@ -57,7 +54,7 @@ impl Passwords {
     /// # Errors
     /// `unavailable` when too many wait.
     pub async fn verify(&self, password: String, stored: Option<&str>) -> Result<bool, ApiError> {
-        if password.len() > BYTES_MAX {
+        if password.len() > PASSWORD_BYTES_MAX {
             return Ok(false);
         }
         let _turn = self.turn().await?;
@@ -106,12 +103,15 @@ impl Drop for Place<'_> {
 }
 
 fn check_length(password: &str) -> Result<(), ApiError> {
-    if password.chars().count() < CHARACTERS_MIN {
-        let detail = format!("password must have at least {CHARACTERS_MIN} characters");
+    if password.chars().count() < PASSWORD_CHARACTERS_MIN {
+        let detail = format!("password must have at least {PASSWORD_CHARACTERS_MIN} characters");
         return Err(ApiError::because(ErrorCode::Invalid, detail));
     }
-    if password.len() > BYTES_MAX {
-        return Err(ApiError::because(ErrorCode::Invalid, format!("password must have at most {BYTES_MAX} bytes")));
+    if password.len() > PASSWORD_BYTES_MAX {
+        return Err(ApiError::because(
+            ErrorCode::Invalid,
+            format!("password must have at most {PASSWORD_BYTES_MAX} bytes"),
+        ));
     }
     Ok(())
 }

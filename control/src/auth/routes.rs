@@ -4,13 +4,15 @@ use std::net::IpAddr;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 use axum_extra::extract::CookieJar;
 use boltorezka_proto::call::MediaPermissions;
 use boltorezka_proto::rest::{
-    JoinTokenRequest, JoinTokenResponse, LoginRequest, RegisterRequest, SetupRequest, TicketResponse, UserEnvelope,
+    EMAIL_BYTES_MAX, IDENTITY_CHARACTERS_MAX, JOIN_TOKEN_S_MAX, JoinTokenRequest, JoinTokenResponse, LoginRequest,
+    RegisterRequest, SetupRequest, TicketResponse, UserEnvelope,
 };
 use boltorezka_proto::{DisplayName, ErrorCode, Timestamp};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::caller::{Caller, ClientAddress};
 use super::join_token::JoinClaims;
@@ -27,27 +29,32 @@ use crate::store::{Actor, Audit, Grant, NewAccount, SetupOutcome, UserRecord};
 
 /// A ticket travels in a URL, so it lives just long enough to be used.
 const TICKET_MS: i64 = 45_000;
-/// Longest address (RFC 5321, section 4.5.3.1).
-const EMAIL_BYTES_MAX: usize = 254;
-/// Longest identity of a join token, in characters.
-const IDENTITY_CHARACTERS_MAX: usize = 128;
 const JOIN_TOKEN_S_DEFAULT: u32 = 3600;
-const JOIN_TOKEN_S_MAX: u32 = 86_400;
 
 /// The routes of this feature.
-pub fn routes() -> axum::Router<App> {
-    axum::Router::new()
-        .route("/setup", post(setup))
-        .route("/auth/register", post(register))
-        .route("/auth/login", post(login))
-        .route("/auth/logout", post(logout))
-        .route("/auth/me", get(me))
-        .route("/auth/ws-ticket", post(ws_ticket))
-        .route("/join-tokens", post(join_token))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(setup))
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(logout))
+        .routes(routes!(me))
+        .routes(routes!(ws_ticket))
+        .routes(routes!(join_token))
 }
 
 type WithSession = (StatusCode, CookieJar, axum::Json<UserEnvelope>);
 
+/// Makes the first account, whose owner holds the owner link.
+#[utoipa::path(post, path = "/setup", operation_id = "setUp", request_body = SetupRequest,
+    responses(
+        (status = 201, description = "The account, signed in.", body = UserEnvelope),
+        (status = 401, description = "`invalid_token`: it is not the token of the owner link."),
+        (status = 403, description = "`forbidden`: the owner link takes another address. `foreign_origin`."),
+        (status = 409, description = "`already_set_up`."),
+        (status = 422, description = "`invalid`: a value is not acceptable."),
+        (status = 503, description = "`unavailable`: too many people are signing in."),
+    ))]
 async fn setup(
     State(app): State<App>,
     ClientAddress(address): ClientAddress,
@@ -79,6 +86,15 @@ async fn setup(
     }
 }
 
+/// Makes an account.
+#[utoipa::path(post, path = "/auth/register", operation_id = "register", request_body = RegisterRequest,
+    responses(
+        (status = 201, description = "The account, signed in.", body = UserEnvelope),
+        (status = 403, description = "`registration_closed`, `foreign_origin`."),
+        (status = 409, description = "`conflict`: the address is taken."),
+        (status = 422, description = "`invalid`: a value is not acceptable."),
+        (status = 503, description = "`unavailable`: too many people are signing in."),
+    ))]
 async fn register(
     State(app): State<App>,
     ClientAddress(address): ClientAddress,
@@ -100,6 +116,15 @@ async fn register(
     signed_in(&app, jar, StatusCode::CREATED, user).await
 }
 
+/// Begins a session.
+#[utoipa::path(post, path = "/auth/login", operation_id = "logIn", request_body = LoginRequest,
+    responses(
+        (status = 200, description = "The account, signed in.", body = UserEnvelope),
+        (status = 401, description = "`invalid_credentials`: which of both is wrong, is not said."),
+        (status = 403, description = "`account_blocked`, `foreign_origin`."),
+        (status = 422, description = "`invalid`: a value is not acceptable."),
+        (status = 503, description = "`unavailable`: too many people are signing in."),
+    ))]
 async fn login(
     State(app): State<App>,
     ClientAddress(address): ClientAddress,
@@ -120,6 +145,9 @@ async fn login(
     }
 }
 
+/// Ends the session and closes its sockets.
+#[utoipa::path(post, path = "/auth/logout", operation_id = "logOut",
+    responses((status = 204, description = "There is no session any more.")))]
 async fn logout(
     State(app): State<App>,
     jar: CookieJar,
@@ -133,6 +161,9 @@ async fn logout(
     Ok((StatusCode::NO_CONTENT, jar.add(ended_session_cookie(&app))))
 }
 
+/// The account of the session.
+#[utoipa::path(get, path = "/auth/me", operation_id = "getMe", security(("session" = [])),
+    responses((status = 200, description = "The account.", body = UserEnvelope)))]
 async fn me(caller: Caller) -> Result<axum::Json<UserEnvelope>, ApiError> {
     match caller {
         Caller::User { user, .. } => Ok(axum::Json(UserEnvelope { user })),
@@ -142,6 +173,10 @@ async fn me(caller: Caller) -> Result<axum::Json<UserEnvelope>, ApiError> {
     }
 }
 
+/// Gives a ticket, which opens one socket, once, within 45 s.
+#[utoipa::path(post, path = "/auth/ws-ticket", operation_id = "createTicket",
+    security(("session" = []), ("joinToken" = [])),
+    responses((status = 201, description = "The ticket.", body = TicketResponse)))]
 async fn ws_ticket(
     State(app): State<App>,
     caller: Caller,
@@ -169,6 +204,14 @@ async fn ws_ticket(
     Ok((StatusCode::CREATED, axum::Json(response)))
 }
 
+/// Lets a server admit an identity of its own to one room.
+#[utoipa::path(post, path = "/join-tokens", operation_id = "createJoinToken", security(("apiKey" = [])),
+    request_body = JoinTokenRequest,
+    responses(
+        (status = 201, description = "The token.", body = JoinTokenResponse),
+        (status = 404, description = "`not_found`: there is no such room."),
+        (status = 422, description = "`invalid`: a value is not acceptable."),
+    ))]
 async fn join_token(
     State(app): State<App>,
     caller: Caller,

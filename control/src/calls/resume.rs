@@ -3,13 +3,14 @@
 //! Control believes nothing and looks nothing up: the node signed the token, and the node knows whether it still counts. So it works
 //! for a client whose session is over or whose socket is elsewhere, and for a control that has just been started.
 
+use axum::Json as Body;
 use axum::extract::State;
-use axum::routing::post;
-use axum::{Json as Body, Router};
 use boltorezka_proto::admission::ControlMessage;
 use boltorezka_proto::rest::{ResumeRequest, ResumeResponse};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::link::{Request, Waiting};
 use super::node_events::media_unavailable;
@@ -19,10 +20,20 @@ use crate::error::ApiError;
 use crate::http::Json;
 
 /// The routes of this feature.
-pub fn routes() -> Router<App> {
-    Router::new().route("/calls/resume", post(resume))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(resume))
 }
 
+/// Restarts ICE by the resume token alone.
+#[utoipa::path(post, path = "/calls/resume", operation_id = "resumeCall", request_body = ResumeRequest,
+    responses(
+        (status = 200, description = "The node's answer.", body = ResumeResponse),
+        (status = 401, description = "`invalid_token`."),
+        (status = 404, description = "`not_found`: the call has ended."),
+        (status = 403, description = "`forbidden`: the right to be in this call has ended. `foreign_origin`."),
+        (status = 422, description = "`unacceptable_offer`."),
+        (status = 503, description = "`media_unavailable`, `overloaded`."),
+    ))]
 async fn resume(
     State(app): State<App>,
     Json(ResumeRequest { token, sdp }): Json<ResumeRequest>,

@@ -1,10 +1,12 @@
 //! `GET /v1/rooms/{slug}/messages`.
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
+use boltorezka_proto::RoomSlug;
 use boltorezka_proto::rest::Page;
 use boltorezka_proto::socket::Message;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
@@ -13,11 +15,16 @@ use crate::http::{PageQuery, Path};
 use crate::rooms::{Action, authorize};
 
 /// The routes of this feature.
-pub fn routes() -> Router<App> {
-    Router::new().route("/rooms/{slug}/messages", get(messages))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(messages))
 }
 
-/// Newest first. The cursor is the number of the page's last message, so that what is said meanwhile moves nothing.
+/// Lists what was said in a room, newest first.
+///
+/// The cursor is the number of the page's last message, so that what is said meanwhile moves nothing.
+#[utoipa::path(get, path = "/rooms/{slug}/messages", operation_id = "listMessages",
+    security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path), PageQuery),
+    responses((status = 200, description = "A page of them.", body = Page<Message>)))]
 async fn messages(
     State(app): State<App>,
     caller: WorkspaceCaller,

@@ -31,6 +31,9 @@ pub struct OptionalJson<T>(pub T);
 /// Parameters of the path. One that cannot be read names nothing: `not_found`.
 pub struct Path<T>(pub T);
 
+/// Parameters of the query. What cannot be read is `malformed`.
+pub struct Query<T>(pub T);
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
@@ -70,6 +73,17 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(_) => Err(ErrorCode::NotFound.into()),
+        }
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(error) => Err(ApiError::because(ErrorCode::Malformed, error.body_text())),
         }
     }
 }

@@ -4,6 +4,7 @@ mod extract;
 mod health;
 mod metrics;
 mod observe;
+mod openapi;
 mod page;
 
 use std::any::Any;
@@ -15,6 +16,8 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use boltorezka_proto::ErrorCode;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::auth::{self, ClientAddress};
@@ -22,8 +25,9 @@ use crate::error::ApiError;
 use crate::rate::address_key;
 use crate::{admin, calls, chat, rooms, whip, ws};
 
-pub use extract::{Fields, Json, OptionalJson, Path, id_in_path, read_text};
+pub use extract::{Fields, Json, OptionalJson, Path, Query, id_in_path, read_text};
 pub use metrics::Metrics;
+use openapi::feature;
 pub use page::PageQuery;
 
 /// Everything under `/v1`, and `/livez`, `/readyz`, `/metrics`.
@@ -32,25 +36,20 @@ pub fn router(app: App) -> Router {
         Some(bytes) => DefaultBodyLimit::max(bytes as usize),
         None => DefaultBodyLimit::disable(),
     };
-    let v1 = auth::routes()
-        .merge(rooms::routes())
-        .merge(chat::routes())
-        .merge(admin::routes())
-        .merge(calls::routes())
-        .merge(ws::routes())
+    let v1 = Router::from(known_by_cookie())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), auth::session_layer))
         .layer(from_fn(auth::check_origin))
         .layer(from_fn_with_state(app.clone(), limit_requests));
     // No cookie counts here, so that no origin is foreign.
-    let whip = whip::routes()
+    let whip = Router::from(known_by_bearer())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), limit_requests));
     let v1 = v1.merge(whip::for_all_sites(whip)).layer(from_fn(never_cached));
     Router::new()
         .nest("/v1", v1)
-        .merge(health::routes())
+        .merge(Router::from(for_machines()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(body_limit)
@@ -58,6 +57,30 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(security_headers))
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)
+}
+
+/// The OpenAPI document of these routes.
+pub fn document() -> OpenApi {
+    let routes = OpenApiRouter::with_openapi(openapi::head());
+    let routes = routes.nest("/v1", known_by_cookie().merge(known_by_bearer())).merge(for_machines());
+    openapi::complete(routes.into_openapi())
+}
+
+fn known_by_cookie() -> OpenApiRouter<App> {
+    feature("accounts", "Signing in, tickets, join tokens.", auth::routes())
+        .merge(feature("rooms", "Rooms, their members and participants.", rooms::routes()))
+        .merge(feature("chat", "What was said.", chat::routes()))
+        .merge(feature("admin", "Accounts and the media node, for admins.", admin::routes()))
+        .merge(feature("calls", "Calls without a socket.", calls::routes()))
+        .merge(feature("realtime", "The socket.", ws::routes()))
+}
+
+fn known_by_bearer() -> OpenApiRouter<App> {
+    feature("whip", "WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep).", whip::routes())
+}
+
+fn for_machines() -> OpenApiRouter<App> {
+    feature("health", "For those who watch over the server.", health::routes())
 }
 
 async fn not_found(request: Request) -> ApiError {

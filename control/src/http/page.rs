@@ -2,11 +2,15 @@
 
 use std::str::FromStr;
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use boltorezka_proto::ErrorCode;
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use super::Query;
 use crate::error::ApiError;
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -31,9 +35,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Query(raw) = Query::<Raw>::from_request_parts(parts, state)
-            .await
-            .map_err(|error| ApiError::because(ErrorCode::Malformed, error.body_text()))?;
+        let Query(raw) = Query::<Raw>::from_request_parts(parts, state).await?;
         let limit = match raw.limit.as_deref().map(str::parse) {
             None => LIMIT_DEFAULT,
             Some(Ok(limit)) if (1..=LIMIT_MAX).contains(&limit) => limit,
@@ -42,6 +44,21 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
             }
         };
         Ok(Self { limit, cursor: raw.cursor.filter(|cursor| !cursor.is_empty()) })
+    }
+}
+
+impl IntoParams for PageQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let limit = ObjectBuilder::new().schema_type(Type::Integer).default(Some(LIMIT_DEFAULT.into()));
+        let limit = limit.minimum(Some(1)).maximum(Some(LIMIT_MAX));
+        let cursor = ObjectBuilder::new().schema_type(Type::String);
+        [("limit", limit, "Items, at most."), ("cursor", cursor, "`nextCursor` of the page before.")]
+            .into_iter()
+            .map(|(name, schema, about)| {
+                let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
+                parameter.description(Some(about)).schema(Some(schema)).build()
+            })
+            .collect()
     }
 }
 

@@ -1,11 +1,12 @@
 //! `/v1/rooms/{slug}/members`.
 
+use axum::Json as Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, put};
-use axum::{Json as Body, Router};
 use boltorezka_proto::rest::{Member, Page, SetMemberRequest};
-use boltorezka_proto::{ErrorCode, UserId};
+use boltorezka_proto::{ErrorCode, RoomSlug, UserId};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::access::{Action, authorize};
 use super::moderation;
@@ -15,12 +16,14 @@ use crate::error::ApiError;
 use crate::http::{Json, PageQuery, Path, id_in_path};
 use crate::store::MemberRecord;
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/rooms/{slug}/members", get(list))
-        .route("/rooms/{slug}/members/{user_id}", put(set).delete(delete))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(list)).routes(routes!(set, delete))
 }
 
+/// Lists those with a role of their own in a room.
+#[utoipa::path(get, path = "/rooms/{slug}/members", operation_id = "listMembers",
+    security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path), PageQuery),
+    responses((status = 200, description = "A page of them.", body = Page<Member>)))]
 async fn list(
     State(app): State<App>,
     caller: WorkspaceCaller,
@@ -34,6 +37,10 @@ async fn list(
     Ok(Body(Page { items: members.into_iter().map(member).collect(), next_cursor }))
 }
 
+/// Gives somebody a role in a room.
+#[utoipa::path(put, path = "/rooms/{slug}/members/{userId}", operation_id = "setMember",
+    security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path), ("userId" = UserId, Path)),
+    request_body = SetMemberRequest, responses((status = 200, description = "The member.", body = Member)))]
 async fn set(
     State(app): State<App>,
     caller: WorkspaceCaller,
@@ -46,6 +53,10 @@ async fn set(
     Ok(Body(member(record.ok_or_else(|| ApiError::because(ErrorCode::NotFound, "there is no such user"))?)))
 }
 
+/// Takes somebody's role in a room back to the default.
+#[utoipa::path(delete, path = "/rooms/{slug}/members/{userId}", operation_id = "deleteMember",
+    security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path), ("userId" = UserId, Path)),
+    responses((status = 204, description = "The role is the default again.")))]
 async fn delete(
     State(app): State<App>,
     caller: WorkspaceCaller,

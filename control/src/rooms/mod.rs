@@ -6,7 +6,7 @@ mod moderation;
 mod participant_routes;
 mod room_routes;
 
-use axum::Router;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use access::{Action, authorize};
 pub use moderation::refresh_roles;
@@ -14,6 +14,6 @@ pub use moderation::refresh_roles;
 use crate::app::App;
 
 /// The routes of this feature.
-pub fn routes() -> Router<App> {
+pub fn routes() -> OpenApiRouter<App> {
     room_routes::routes().merge(member_routes::routes()).merge(participant_routes::routes())
 }

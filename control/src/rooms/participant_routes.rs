@@ -1,12 +1,13 @@
 //! `/v1/rooms/{slug}/participants`, and kick, ban and mute.
 
+use axum::Json as Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json as Body, Router};
-use boltorezka_proto::ParticipantId;
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::rest::{MuteRequest, Page, Participant};
+use boltorezka_proto::{ParticipantId, RoomSlug};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::access::{Action, authorize};
 use super::moderation;
@@ -15,14 +16,15 @@ use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
 use crate::http::{OptionalJson, PageQuery, Path, id_in_path};
 
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/rooms/{slug}/participants", get(list))
-        .route("/rooms/{slug}/participants/{participant_id}/kick", post(kick))
-        .route("/rooms/{slug}/participants/{participant_id}/ban", post(ban))
-        .route("/rooms/{slug}/participants/{participant_id}/mute", post(mute))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(list)).routes(routes!(kick)).routes(routes!(ban)).routes(routes!(mute))
 }
 
+/// Lists who is in a room now.
+#[utoipa::path(get, path = "/rooms/{slug}/participants", operation_id = "listParticipants",
+    security(("session" = []), ("apiKey" = [])),
+    params(("slug" = RoomSlug, Path), PageQuery),
+    responses((status = 200, description = "A page of them.", body = Page<Participant>)))]
 async fn list(
     State(app): State<App>,
     caller: WorkspaceCaller,
@@ -44,6 +46,11 @@ async fn list(
     Ok(Body(Page { items, next_cursor }))
 }
 
+/// Ends somebody's stay in a room.
+#[utoipa::path(post, path = "/rooms/{slug}/participants/{participantId}/kick", operation_id = "kickParticipant",
+    security(("session" = []), ("apiKey" = [])),
+    params(("slug" = RoomSlug, Path), ("participantId" = ParticipantId, Path)),
+    responses((status = 204, description = "It is out, and may come back.")))]
 async fn kick(
     State(app): State<App>,
     caller: WorkspaceCaller,
@@ -52,6 +59,11 @@ async fn kick(
     expel(&app, &caller, path, EndReason::Kicked).await
 }
 
+/// Ends somebody's stay in a room for good.
+#[utoipa::path(post, path = "/rooms/{slug}/participants/{participantId}/ban", operation_id = "banParticipant",
+    security(("session" = []), ("apiKey" = [])),
+    params(("slug" = RoomSlug, Path), ("participantId" = ParticipantId, Path)),
+    responses((status = 204, description = "It is out, and its user stays out.")))]
 async fn ban(
     State(app): State<App>,
     caller: WorkspaceCaller,
@@ -72,6 +84,11 @@ async fn expel(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Takes somebody's right to publish a source in a room, or gives it back.
+#[utoipa::path(post, path = "/rooms/{slug}/participants/{participantId}/mute", operation_id = "muteParticipant",
+    security(("session" = []), ("apiKey" = [])),
+    params(("slug" = RoomSlug, Path), ("participantId" = ParticipantId, Path)), request_body = Option<MuteRequest>,
+    responses((status = 204, description = "So it is.")))]
 async fn mute(
     State(app): State<App>,
     caller: WorkspaceCaller,

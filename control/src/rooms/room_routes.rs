@@ -1,11 +1,12 @@
 //! `/v1/rooms`, `/v1/rooms/{slug}`.
 
+use axum::Json as Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
-use axum::{Json as Body, Router};
-use boltorezka_proto::ErrorCode;
-use boltorezka_proto::rest::{CreateRoomRequest, Page, Role, Room, RoomRole, UpdateRoomRequest};
+use boltorezka_proto::rest::{CAPACITY_MAX, CreateRoomRequest, Page, Role, Room, RoomRole, UpdateRoomRequest};
+use boltorezka_proto::{ErrorCode, RoomSlug};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::access::{Action, authorize};
 use super::moderation;
@@ -15,21 +16,30 @@ use crate::error::ApiError;
 use crate::http::{Json, PageQuery, Path};
 use crate::store::{NewRoom, Standing};
 
-/// Most seats that a room can be given.
-const CAPACITY_MAX: u32 = 10_000;
-
-pub fn routes() -> Router<App> {
-    Router::new().route("/rooms", get(list).post(create)).route("/rooms/{slug}", get(read).patch(update).delete(delete))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(list, create)).routes(routes!(read, update, delete))
 }
 
+/// Lists the rooms by slug.
+#[utoipa::path(get, path = "/rooms", operation_id = "listRooms", security(("session" = []), ("apiKey" = [])),
+    params(PageQuery),
+    responses((status = 200, description = "A page of them.", body = Page<Room>)))]
 async fn list(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<Room>>, ApiError> {
-    let mut rooms = app.store.rooms(caller.user_id(), page.cursor.as_deref(), page.limit + 1).await?;
+    let after = page.cursor_as::<RoomSlug>()?;
+    let mut rooms = app.store.rooms(caller.user_id(), after.as_ref().map(RoomSlug::as_str), page.limit + 1).await?;
     let next_cursor = page.cut(&mut rooms).map(|(last, _)| last.slug.to_string());
     let of_key = Standing::new(caller.role(), None, false);
     let items = rooms.into_iter().map(|(room, standing)| room.into_room(role_in(standing.unwrap_or(of_key)))).collect();
     Ok(Body(Page { items, next_cursor }))
 }
 
+/// Makes a room.
+#[utoipa::path(post, path = "/rooms", operation_id = "createRoom", security(("session" = []), ("apiKey" = [])),
+    request_body = CreateRoomRequest,
+    responses(
+        (status = 201, description = "The room.", body = Room),
+        (status = 409, description = "`conflict`: the slug is taken."),
+    ))]
 async fn create(
     State(app): State<App>,
     caller: WorkspaceCaller,
@@ -52,6 +62,10 @@ async fn create(
     Ok((StatusCode::CREATED, Body(created.into_room(Some(RoomRole::Owner)))))
 }
 
+/// One room.
+#[utoipa::path(get, path = "/rooms/{slug}", operation_id = "getRoom", security(("session" = []), ("apiKey" = [])),
+    params(("slug" = RoomSlug, Path)),
+    responses((status = 200, description = "The room.", body = Room)))]
 async fn read(
     State(app): State<App>,
     caller: WorkspaceCaller,
@@ -61,6 +75,10 @@ async fn read(
     Ok(Body(room.into_room(role_in(standing))))
 }
 
+/// Changes a room.
+#[utoipa::path(patch, path = "/rooms/{slug}", operation_id = "updateRoom", security(("session" = []), ("apiKey" = [])),
+    params(("slug" = RoomSlug, Path)),
+    request_body = UpdateRoomRequest, responses((status = 200, description = "The room.", body = Room)))]
 async fn update(
     State(app): State<App>,
     caller: WorkspaceCaller,
@@ -74,6 +92,10 @@ async fn update(
     Ok(Body(updated.ok_or(ErrorCode::NotFound)?.into_room(role_in(standing))))
 }
 
+/// Deletes a room with its messages, and ends its call.
+#[utoipa::path(delete, path = "/rooms/{slug}", operation_id = "deleteRoom", security(("session" = []), ("apiKey" = [])),
+    params(("slug" = RoomSlug, Path)),
+    responses((status = 204, description = "It is gone.")))]
 async fn delete(
     State(app): State<App>,
     caller: WorkspaceCaller,

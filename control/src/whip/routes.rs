@@ -1,13 +1,14 @@
 //! `/v1/whip/{room}`, `/v1/whep/{room}`, and the sessions below them.
 
-use axum::Router;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, patch, post};
-use boltorezka_proto::ErrorCode;
+use axum::{Extension, Router};
+use boltorezka_proto::{ErrorCode, RoomSlug};
 use tower_http::cors::{Any, CorsLayer};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
 
 use super::Kind;
 use super::ice::read_fragment;
@@ -29,21 +30,27 @@ const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 /// The routes of this feature. They know callers by `Authorization` alone, so that pages of any site may use them.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/whip/{room}", endpoint(Kind::Whip))
-        .route("/whip/{room}/{session}", session(Kind::Whip))
-        .route("/whep/{room}", endpoint(Kind::Whep))
-        .route("/whep/{room}/{session}", session(Kind::Whep))
+pub fn routes() -> OpenApiRouter<App> {
+    Kind::ALL.into_iter().map(front).fold(OpenApiRouter::default(), OpenApiRouter::merge)
 }
 
-fn endpoint(kind: Kind) -> MethodRouter<App> {
-    post(async move |app, caller, room, offer| open(kind, app, caller, room, offer).await)
+/// The operations of one kind.
+fn front(kind: Kind) -> OpenApiRouter<App> {
+    let endpoint = named(kind, routes!(open));
+    let session = named(kind, routes!(change, end));
+    OpenApiRouter::default().routes(endpoint).routes(session).layer(Extension(kind))
 }
 
-fn session(kind: Kind) -> MethodRouter<App> {
-    patch(async move |app, bearer, path, headers, fragment| change(kind, app, bearer, path, headers, fragment).await)
-        .delete(async move |app, bearer, path| end(kind, app, bearer, path).await)
+/// Puts the name of the kind into addresses and operation ids.
+fn named(kind: Kind, (schemas, mut paths, router): UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
+    let items = std::mem::take(&mut paths.paths).into_iter().map(|(path, mut item)| {
+        for operation in [&mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten() {
+            operation.operation_id = operation.operation_id.as_ref().map(|id| format!("{}{id}", kind.name()));
+        }
+        (path.replace("{kind}", kind.name()), item)
+    });
+    paths.paths = items.collect();
+    (schemas, paths, router)
 }
 
 /// What pages of other sites may send and see (RFC 9725, section 4.6), and what is said beside each answer. Goes around
@@ -105,8 +112,23 @@ impl FromRequest<App> for FragmentBody {
     }
 }
 
+/// Opens a session: the client offers, the server answers.
+#[utoipa::path(post, path = "/{kind}/{room}", operation_id = "Open", security(("joinToken" = [])),
+    params(("room" = RoomSlug, Path)),
+    request_body(content = String, content_type = SDP, description = "The offer."),
+    responses(
+        (status = 201, description = "The answer.", body = String, content_type = SDP, headers(
+            ("Location" = String, description = "The session's address, which is a secret."),
+            ("ETag" = String, description = "The ICE session."),
+        )),
+        (status = 409, description = "`conflict`: the identity is in the room in another way."),
+        (status = 415, description = "`unsupported_media_type`."),
+        (status = 422, description = "`unacceptable_offer`."),
+        (status = 429, description = "`rate_limited`, `room_full`."),
+        (status = 503, description = "`media_unavailable`, `overloaded`."),
+    ))]
 async fn open(
-    kind: Kind,
+    Extension(kind): Extension<Kind>,
     State(app): State<App>,
     caller: Caller,
     Path(room): Path<String>,
@@ -133,8 +155,27 @@ async fn open(
     Ok((StatusCode::CREATED, headers, answer).into_response())
 }
 
+/// Tells candidates, or begins another ICE session.
+#[utoipa::path(patch, path = "/{kind}/{room}/{session}", operation_id = "Change", security(("joinToken" = [])),
+    params(
+        ("room" = RoomSlug, Path),
+        ("session" = String, Path, description = "The end of the session's address."),
+        ("If-Match" = Option<String>, Header, nullable = false,
+            description = "The ETag of the ICE session; `*` for another one. It must be there."),
+    ),
+    request_body(content = String, content_type = FRAGMENT, description = "A fragment (RFC 8840)."),
+    responses(
+        (status = 200, description = "The server's part of another ICE session.", body = String,
+            content_type = FRAGMENT, headers(("ETag" = String, description = "The ICE session."))),
+        (status = 204, description = "Candidates need no answer."),
+        (status = 412, description = "`precondition_failed`: the ICE session is over."),
+        (status = 415, description = "`unsupported_media_type`."),
+        (status = 422, description = "`unacceptable_offer`."),
+        (status = 428, description = "`precondition_required`."),
+        (status = 503, description = "`media_unavailable`, `overloaded`."),
+    ))]
 async fn change(
-    kind: Kind,
+    Extension(kind): Extension<Kind>,
     State(app): State<App>,
     SignedBearer(claims): SignedBearer,
     Path((_, secret)): Path<(String, String)>,
@@ -154,8 +195,15 @@ async fn change(
     Ok(([(header::CONTENT_TYPE, FRAGMENT.to_owned()), (header::ETAG, next)], fragment).into_response())
 }
 
+/// Ends a session.
+#[utoipa::path(delete, path = "/{kind}/{room}/{session}", operation_id = "End", security(("joinToken" = [])),
+    params(
+        ("room" = RoomSlug, Path),
+        ("session" = String, Path, description = "The end of the session's address."),
+    ),
+    responses((status = 200, description = "The participant has left.")))]
 async fn end(
-    kind: Kind,
+    Extension(kind): Extension<Kind>,
     State(app): State<App>,
     SignedBearer(claims): SignedBearer,
     Path((_, secret)): Path<(String, String)>,

@@ -1,34 +1,46 @@
 //! Opening a socket.
 
-use axum::Router;
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::get;
 use boltorezka_proto::ErrorCode;
 use boltorezka_proto::socket::{CloseCode, FRAME_BYTES_MAX};
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::run::run;
 use super::socket::SocketHandle;
 use crate::app::App;
 use crate::auth::{hash_token, is_foreign_upgrade};
 use crate::error::ApiError;
+use crate::http::Query;
 use crate::store::{Grant, StoreError, UserRecord};
 
 /// The routes of this feature.
-pub fn routes() -> Router<App> {
-    Router::new().route("/realtime/ws", get(open))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(open))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Parameters {
+    /// Of `POST /v1/auth/ws-ticket`.
+    #[param(nullable = false)]
     ticket: Option<String>,
 }
 
+/// Opens a socket (RFC 6455).
+///
 /// The upgrade is always accepted: a browser shows its page the close code, but not the status of a refused upgrade.
+#[utoipa::path(get, path = "/realtime/ws", operation_id = "openSocket", params(Parameters),
+    responses(
+        (status = 101, description = "The socket is open. Its messages are in `docs/protocol.md`."),
+        (status = 403, description = "`foreign_origin`: another site's page asks."),
+    ))]
 async fn open(
     State(app): State<App>,
     Query(parameters): Query<Parameters>,

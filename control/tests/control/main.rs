@@ -9,6 +9,7 @@ mod common;
 mod gateway;
 mod health;
 mod inspection;
+mod openapi;
 mod presence;
 mod problems;
 mod revocation;

@@ -43,6 +43,21 @@ async fn bodies_that_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn queries_that_cannot_be_read() {
+    let server = TestServer::start().await;
+    let owner = server.owner().await;
+    for path in [
+        "/v1/rooms?limit=0",
+        "/v1/rooms?limit=1&limit=2",
+        "/v1/rooms?cursor=No%00Slug",
+        "/v1/admin/media/inspection?room=talk&room=stage",
+        "/v1/realtime/ws?ticket=1&ticket=2",
+    ] {
+        owner.get(path).await.expect_problem(400, "malformed");
+    }
+}
+
+#[tokio::test]
 async fn credentials_that_cannot_be_read() {
     let server = TestServer::start().await;
     let anybody = server.anybody();

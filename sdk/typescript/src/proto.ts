@@ -12,7 +12,7 @@ export type UserId = string;
 export type ParticipantId = string;
 
 /**
- * A room. People name it by its [`crate::RoomSlug`].
+ * A room. People name it by its slug.
  */
 export type RoomId = string;
 
@@ -82,7 +82,7 @@ status: number,
  */
 code: ErrorCode, 
 /**
- * [`ErrorCode::title`].
+ * The same words for each occurrence of the code.
  */
 title: string, 
 /**
@@ -225,7 +225,7 @@ permissions?: MediaPermissions,
 ttlS?: number, };
 
 /**
- * The answer to [`JoinTokenRequest`].
+ * The answer to `POST /v1/join-tokens`.
  */
 export type JoinTokenResponse = { 
 /**
