@@ -84,10 +84,13 @@ fn compare_targets(options: &CompareOptions) -> Result<u8, BenchError> {
 }
 
 fn signalling(options: &SignalOptions) -> Result<u8, BenchError> {
-    let result = signal::run_blocking(options)?;
-    print!("{}", comparison::signal_table(&result));
-    save(&Document::Signal(result), options.json.as_deref(), options.html.as_deref())?;
-    Ok(0)
+    let mut progress = Progress::new(options.quiet);
+    let result = signal::run_blocking(options, &mut |event| progress.show(&event))?;
+    save(&Document::Signal(Box::new(result.clone())), options.json.as_deref(), options.html.as_deref())?;
+    if !options.quiet {
+        print!("{}", report::signal::table(&result));
+    }
+    Ok(result.exit_code())
 }
 
 fn save(document: &Document, json: Option<&Path>, html: Option<&Path>) -> Result<(), BenchError> {

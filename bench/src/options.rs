@@ -222,35 +222,57 @@ pub struct SignalOptions {
     /// The load.
     #[command(flatten)]
     pub load: SignalLoad,
-    /// How long messages are sent, such as 20s, 5m, 1h.
+    /// How long messages are sent, and then accounts asked for, such as 20s, 5m, 1h.
     #[arg(long, default_value = "20s", value_parser = duration)]
     pub duration: Duration,
+    /// Sockets opened a second, at most.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connects_per_s: u32,
+    /// Sockets that are being opened at the same time, at most.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub joins: u32,
     /// The server's program; beside this one, or in PATH, when absent.
     #[arg(long, env = "BOLTOREZKA_BIN")]
     pub server: Option<PathBuf>,
+    /// A further flag for a server that is started, such as --server-flag=--database-url=postgres://…; may repeat.
+    #[arg(long, allow_hyphen_values = true)]
+    pub server_flag: Vec<String>,
     /// Writes the result there as JSON; `-` is standard output.
     #[arg(long)]
     pub json: Option<PathBuf>,
     /// Writes the result there as a page.
     #[arg(long)]
     pub html: Option<PathBuf>,
+    /// Prints nothing while it runs.
+    #[arg(long)]
+    pub quiet: bool,
 }
 
 /// The load that `signal` makes.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub struct SignalLoad {
-    /// Sockets, one for each participant.
+    /// Sockets that talk, one for each participant.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=15_000))]
     pub sockets: u32,
-    /// Rooms that the participants are spread over.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub rooms: u32,
+    /// Participants of each room.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=15_000))]
+    pub rooms_of: u32,
     /// Messages a second, of all participants together.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub rate: u32,
-    /// Sockets that connect at the same time.
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub joins: u32,
+    pub messages_per_s: u32,
+    /// Requests for `GET /v1/auth/me` a second, when the messages are through; 0 makes none.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub me_per_s: u32,
+    /// Further sockets that enter one room all at once, in the end; 0 for none.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(..=10_000))]
+    pub crowd: u32,
+}
+
+impl SignalLoad {
+    /// How many rooms its participants fill, the last one perhaps not wholly.
+    pub fn rooms(&self) -> u32 {
+        self.sockets.div_ceil(self.rooms_of.max(1))
+    }
 }
 
 /// Options of `compare`.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Processor time that all threads of a process have used; `None` when it is gone.
@@ -93,6 +93,17 @@ pub fn on_cores<T>(cores: &[usize], what: impl FnOnce() -> T) -> T {
         let _ = sched_setaffinity(None, &before);
     }
     result
+}
+
+/// Lets this process, and what it starts, open as many files as the system allows it: more than shells do by default.
+/// Returns how many; `None` when there is no bound.
+///
+/// # Errors
+/// What the kernel says.
+pub fn allow_many_files() -> io::Result<Option<u64>> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    Ok(maximum)
 }
 
 /// How many cores there are.

@@ -4,28 +4,19 @@
 //! they measure on a machine with few cores.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use boltorezka_bench::report::RunResult;
+use common::server;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// Held by each test while it runs.
 static TURN: Mutex<()> = Mutex::new(());
-
-fn server() -> PathBuf {
-    let path = std::env::var_os("BOLTOREZKA_BIN")
-        .map_or_else(|| Path::new(env!("CARGO_BIN_EXE_boltorezka-bench")).with_file_name("boltorezka"), PathBuf::from);
-    let path_text = path.display();
-    assert!(
-        path.is_file(),
-        "there is no server at {path_text}: build it with `cargo build -p boltorezka`, or name it in BOLTOREZKA_BIN"
-    );
-    path
-}
 
 /// Runs `load` and returns its exit code and its JSON.
 fn load(arguments: &str) -> (Option<i32>, Value) {

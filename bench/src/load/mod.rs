@@ -6,8 +6,6 @@ mod measure;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use crate::error::BenchError;
 use crate::floor;
 use crate::link::Link;
@@ -85,7 +83,8 @@ pub fn run_blocking(options: &LoadOptions, show: Show<'_>) -> Result<RunResult, 
 pub fn run_over(options: &LoadOptions, link: &Link, show: Show<'_>) -> Result<RunResult, BenchError> {
     let cores = Cores::new(options, process::cores())?;
     let _turn = turn::take(|| show(Event::Phase("waiting for another run on this host to end".into())));
-    allow_many_files()?;
+    // Each client has a socket to its server, and the server one to each client.
+    process::allow_many_files().map_err(BenchError::system("raising the limit of open files"))?;
     if !cores.others.is_empty() {
         process::pin(0, &cores.others).map_err(BenchError::system("pinning the signalling to its cores"))?;
     }
@@ -170,14 +169,6 @@ async fn with_target(
     let clients = engine.count().await?;
     result.account = target.counters().await.map(|server| Account::new(server, &clients));
     Ok(result)
-}
-
-/// Each client has a socket to its server, and the server one to each client: more files than shells allow by default.
-fn allow_many_files() -> Result<(), BenchError> {
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    setrlimit(Resource::Nofile, wanted)
-        .map_err(|error| BenchError::system("raising the limit of open files")(error.into()))
 }
 
 /// A server's counters are a second old at most. By then nothing moves any more.

@@ -8,7 +8,6 @@ use super::{Host, RunResult};
 use crate::child::value_name;
 use crate::compare::Comparison;
 use crate::find_limit::{Limit, Try};
-use crate::signal::SignalResult;
 
 /// Width of the column of names, and of each run's.
 const NAME: usize = 24;
@@ -57,25 +56,6 @@ pub fn limit_line(limit: &Limit) -> String {
     let (target, scenario) = (value_name(&limit.target), value_name(&limit.scenario));
     let note = if limit.generator_was_bottleneck { "; the generator was the bottleneck beyond that" } else { "" };
     format!("{target}, {scenario}: {at_least}{} {}{note}", limit.limit, limit.counted)
-}
-
-/// What `signal` found.
-pub fn signal_table(result: &SignalResult) -> String {
-    let mut text = String::new();
-    let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "{name:<NAME$}{value}");
-    };
-    let times = |p50, p95, p99| format!("{} / {} / {} ms", plain(p50), plain(p95), plain(p99));
-    let SignalResult { sockets, rooms, sockets_failed, sockets_broken, .. } = result;
-    line("sockets", format!("{sockets} in {rooms} rooms, {sockets_failed} failed, {sockets_broken} broken"));
-    line("connects a second", plain(result.connects_per_s));
-    line("connect p50/p95/p99", times(result.connect_ms_p50, result.connect_ms_p95, result.connect_ms_p99));
-    line("messages a second", format!("{}, {} refused", plain(result.messages_per_s), result.messages_refused));
-    line("ack p50/p95/p99", times(result.ack_ms_p50, result.ack_ms_p95, result.ack_ms_p99));
-    line("deliveries a second", plain(result.deliveries_per_s));
-    line("delivered", format!("{} %", plain(result.delivery_ratio * 100.0)));
-    line("delivery p50/p95/p99", times(result.delivery_ms_p50, result.delivery_ms_p95, result.delivery_ms_p99));
-    text
 }
 
 fn row(text: &mut String, name: &str, values: impl Iterator<Item = String>) {

@@ -21,7 +21,7 @@ pub enum Document {
     /// Of `compare`.
     Comparison(Comparison),
     /// Of `signal`.
-    Signal(SignalResult),
+    Signal(Box<SignalResult>),
 }
 
 impl Document {

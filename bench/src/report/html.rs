@@ -7,8 +7,7 @@ use std::fmt::Write as _;
 use super::document::Document;
 use super::figures::{FIGURES, lost_percent};
 use super::plot::{self, Bar, Curve, Range, escape, grouped, plain};
-use super::sections;
-use super::{Host, RunResult};
+use super::{Host, RunResult, sections, signal};
 use crate::child::value_name;
 use crate::find_limit::Limit;
 use crate::options::{Load, Scenario};
@@ -43,9 +42,11 @@ pub fn page(documents: &[(String, Document)]) -> String {
         media_section(&mut body, &group);
     }
     sections::limits(&mut body, &limits);
-    sections::signals(&mut body, &signals);
+    signal::section(&mut body, &signals);
     let of_limits = limits.iter().flat_map(|(_, limit)| limit.tries.iter().filter_map(|tried| tried.result.as_ref()));
-    let hosts: Vec<&Host> = runs.iter().map(|(_, run)| *run).chain(of_limits).map(|run| &run.host).collect();
+    let of_signals = signals.iter().map(|(_, signal)| &signal.host);
+    let of_runs = runs.iter().map(|(_, run)| *run).chain(of_limits).map(|run| &run.host);
+    let hosts: Vec<&Host> = of_runs.chain(of_signals).collect();
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\

@@ -9,6 +9,7 @@ mod plot;
 #[cfg(test)]
 pub mod samples;
 mod sections;
+pub mod signal;
 pub mod table;
 
 use std::path::Path;
@@ -189,18 +190,22 @@ pub struct Second {
 /// When this much of a core goes to others, target and generator wait for them, and the figures say little.
 const OTHERS_CPU_RATIO_MAX: f64 = 0.15;
 
+/// What makes figures doubtful, for people.
+pub fn doubts(generator_was_bottleneck: bool, others_cpu_ratio: f64) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if generator_was_bottleneck {
+        doubts.push("the generator was the bottleneck: the target may do better than this".to_owned());
+    }
+    if others_cpu_ratio > OTHERS_CPU_RATIO_MAX {
+        doubts.push(format!("other programs kept {others_cpu_ratio:.2} cores busy: run it again on a quiet host"));
+    }
+    doubts
+}
+
 impl RunResult {
     /// What makes the figures doubtful, for people.
     pub fn doubts(&self) -> Vec<String> {
-        let mut doubts = Vec::new();
-        if self.generator_was_bottleneck {
-            doubts.push("the generator was the bottleneck: the target may do better than this".to_owned());
-        }
-        if self.others_cpu_ratio > OTHERS_CPU_RATIO_MAX {
-            let busy = self.others_cpu_ratio;
-            doubts.push(format!("other programs kept {busy:.2} cores busy: run it again on a quiet host"));
-        }
-        doubts
+        doubts(self.generator_was_bottleneck, self.others_cpu_ratio)
     }
 
     /// 3 when the generator was the bottleneck, else 0.

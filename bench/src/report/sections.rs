@@ -1,4 +1,4 @@
-//! Sections of the page for what is no single run: limits, and the realtime gateway.
+//! The section of the page for limits.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,6 @@ use super::html::COLOURS;
 use super::plot::{self, Bar, Curve, grouped, plain};
 use crate::child::value_name;
 use crate::find_limit::{LATENCY_US_P99_MAX, LOSS_RATIO_MAX, Limit};
-use crate::signal::SignalResult;
 
 /// What `find-limit` found.
 pub fn limits(page: &mut String, limits: &[(&str, &Limit)]) {
@@ -55,43 +54,5 @@ pub fn limits(page: &mut String, limits: &[(&str, &Limit)]) {
     page.push_str(&plot::curves("Loss by size", "dashed: the bound", " %", Some(LOSS_RATIO_MAX * 100.0), &loss));
     let busy = curve(|run| run.sfu_cpu_ratio.unwrap_or_default());
     page.push_str(&plot::curves("Cores kept busy by size", "", "", None, &busy));
-    page.push_str("</div></section>");
-}
-
-/// What `signal` found.
-pub fn signals(page: &mut String, signals: &[(&str, &SignalResult)]) {
-    if signals.is_empty() {
-        return;
-    }
-    let classes: Vec<String> = (0..signals.len()).map(|index| format!("c{}", index % COLOURS)).collect();
-    let labels: Vec<String> = signals
-        .iter()
-        .map(|(label, signal)| format!("{label}: {} sockets in {} rooms", signal.sockets, signal.rooms))
-        .collect();
-    let rows = || signals.iter().zip(&labels).zip(&classes);
-    page.push_str("<section><h2>Realtime gateway</h2><div class=\"plots\">");
-    let mut rate = |title: &str, note: &str, figure: fn(&SignalResult) -> f64| {
-        let bars = rows().map(|(((_, signal), label), class)| {
-            let value = figure(signal);
-            Bar { label, class, value, text: grouped(value) }
-        });
-        page.push_str(&plot::bars(title, note, &bars.collect::<Vec<_>>()));
-    };
-    rate("Connects a second", "ticket, socket, room joined", |signal| signal.connects_per_s);
-    rate("Messages a second", "acked", |signal| signal.messages_per_s);
-    rate("Deliveries a second", "each message at each member", |signal| signal.deliveries_per_s);
-    rate("Delivered, %", "of each message at each member", |signal| signal.delivery_ratio * 100.0);
-    let mut times = |title: &str, figures: fn(&SignalResult) -> [f64; 3]| {
-        let mut bars = Vec::new();
-        for (((_, signal), _), class) in rows() {
-            for (label, value) in ["p50", "p95", "p99"].into_iter().zip(figures(signal)) {
-                bars.push(Bar { label, class, value, text: format!("{} ms", plain(value)) });
-            }
-        }
-        page.push_str(&plot::bars(title, "", &bars));
-    };
-    times("Connecting", |signal| [signal.connect_ms_p50, signal.connect_ms_p95, signal.connect_ms_p99]);
-    times("Acknowledgement", |signal| [signal.ack_ms_p50, signal.ack_ms_p95, signal.ack_ms_p99]);
-    times("Delivery", |signal| [signal.delivery_ms_p50, signal.delivery_ms_p95, signal.delivery_ms_p99]);
     page.push_str("</div></section>");
 }

@@ -1,183 +1,156 @@
-//! `signal`: a load on the realtime gateway alone: sockets that connect, join rooms and talk. No media.
+//! `signal`: a load on the realtime gateway and the accounts alone. No media.
 //!
-//! Each participant takes a ticket with a join token, opens the socket, waits for `server.ready` and joins its room.
-//! Then messages are sent at a steady rate, one participant after the other, each with its send time in the text, so
-//! that every receiver can tell how long it took. See `bench/README.md` for what each figure means.
+//! 1. Each participant takes a ticket with a join token, opens the socket, waits for `server.ready` and joins its room.
+//! 2. Messages are sent at a steady rate, one participant after the other, each with its number and its send time in the
+//!    text, so that every receiver can tell which it is and how long it took.
+//! 3. Accounts ask who they are, at a steady rate.
+//! 4. A crowd enters one room, all at once.
+//! 5. What each participant heard is compared with what its room's history says was stored.
+//!
+//! See `bench/README.md` for what each figure means.
 
+mod accounts;
+mod chat;
+mod crowd;
+mod delivery;
+mod opening;
+mod result;
 mod socket;
+mod usage;
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
-
-use boltorezka_proto::RoomSlug;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use serde::{Deserialize, Serialize};
-use tokio::time::MissedTickBehavior;
+use std::time::Duration;
 
 use crate::error::BenchError;
 use crate::link::Link;
+use crate::load::Show;
 use crate::options::{SignalLoad, SignalOptions};
 use crate::process;
-use crate::target::TargetError;
+use crate::report::table::Event;
+use crate::target::Processes;
 use crate::target::boltorezka::Access;
 use crate::target::boltorezka::server::{Server, ServerOptions};
 use crate::turn;
-use socket::{Socket, Tally};
+use usage::Meter;
 
-/// How long messages may take after the last was sent; what comes later counts as not delivered.
-const DRAIN: Duration = Duration::from_secs(3);
-/// Requests for join tokens at the same time, while everything is being prepared.
-const TOKENS_PARALLEL: usize = 16;
+pub use result::{CrowdResult, MeResult, SignalResult};
+
 /// Core of a server that is started; the clients have the others.
 const SERVER_CORE: usize = 0;
-
-/// What came out. Times in milliseconds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SignalResult {
-    /// Always `signal`, so that reports can tell it from media runs.
-    pub scenario: String,
-    /// Sockets that connected and joined.
-    pub sockets: u32,
-    /// Sockets that could not.
-    pub sockets_failed: u32,
-    /// Sockets that broke while messages were sent.
-    pub sockets_broken: u32,
-    /// Rooms.
-    pub rooms: u32,
-    /// Sockets a second, from the ticket to the ack of `room.join`.
-    pub connects_per_s: f64,
-    /// From the request for a ticket to `server.ready`.
-    pub connect_ms_p50: f64,
-    /// The same.
-    pub connect_ms_p95: f64,
-    /// The same.
-    pub connect_ms_p99: f64,
-    /// From `room.join` to its ack.
-    pub join_ms_p50: f64,
-    /// The same.
-    pub join_ms_p95: f64,
-    /// Messages sent.
-    pub messages_sent: u64,
-    /// Messages that were acked, a second.
-    pub messages_per_s: f64,
-    /// Messages that were refused.
-    pub messages_refused: u64,
-    /// `message.new` frames that arrived, a second.
-    pub deliveries_per_s: f64,
-    /// What arrived of what should have: each message once at each member of its room.
-    pub delivery_ratio: f64,
-    /// From sending a message to its ack.
-    pub ack_ms_p50: f64,
-    /// The same.
-    pub ack_ms_p95: f64,
-    /// The same.
-    pub ack_ms_p99: f64,
-    /// From sending a message to `message.new` at a member.
-    pub delivery_ms_p50: f64,
-    /// The same.
-    pub delivery_ms_p95: f64,
-    /// The same.
-    pub delivery_ms_p99: f64,
-}
+/// Files that each side opens beside its sockets: the database, libraries, requests over HTTP.
+const FILES_BESIDE: u64 = 1_000;
+/// Most deliveries that a run may plan: each is kept, with its time, in 8 bytes until the end.
+const DELIVERIES_MAX: u64 = 50_000_000;
 
 /// Starts a server if none is given, puts the load on it and stops it.
 ///
 /// # Errors
-/// [`BenchError::Target`] when the server, the rooms or the tokens could not be made. Sockets that fail are counted instead.
-pub fn run_blocking(options: &SignalOptions) -> Result<SignalResult, BenchError> {
-    let _turn = turn::take(|| tracing::warn!("waiting for another run on this host to end"));
+/// [`BenchError::Options`] when the run is larger than the system or this program bear, [`BenchError::Target`] when the
+/// server, rooms, tokens or accounts could not be made. Sockets and messages that fail are counted instead.
+pub fn run_blocking(options: &SignalOptions, show: Show<'_>) -> Result<SignalResult, BenchError> {
+    let files = process::allow_many_files().map_err(BenchError::system("raising the limit of open files"))?;
+    check(&options.load, options.duration, files)?;
+    let _turn = turn::take(|| show(Event::Phase("waiting for another run on this host to end".into())));
     let others: Vec<usize> = (0..process::cores()).filter(|core| *core != SERVER_CORE).collect();
     if options.url.is_none() && !others.is_empty() {
         process::pin(0, &others).map_err(BenchError::system("pinning the clients to their cores"))?;
     }
+    // One thread, as in `load`: more of them would take from the server on a small host.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(BenchError::system("starting the runtime"))?.block_on(async {
         if let Some(url) = &options.url {
             let access = Access::new(url, options.api_key.as_deref().unwrap_or_default())?;
-            return run(&options.load, options.duration, &access).await;
+            return run(options, &access, Meter::new(Processes::default()), show).await;
         }
-        let start = ServerOptions { program: options.server.clone(), shards: 1, core: SERVER_CORE, flags: Vec::new() };
+        show(Event::Phase("starting the server".into()));
+        let flags = options.server_flag.clone();
+        let start = ServerOptions { program: options.server.clone(), shards: 1, core: SERVER_CORE, flags };
         let server = Server::start(start, &Link::loopback()).await?;
         for control in server.processes().control {
             process::pin(control, &[SERVER_CORE]).map_err(BenchError::system("pinning the server to its core"))?;
         }
         let access = Access::new(&server.url, &server.api_key)?;
-        let result = run(&options.load, options.duration, &access).await;
+        // Told to end, it still ends what it started.
+        let result = tokio::select! {
+            result = run(options, &access, Meter::new(server.processes()), show) => result,
+            _ = tokio::signal::ctrl_c() => Err(BenchError::Interrupted),
+        };
         server.stop().await;
         result
     })
 }
 
-async fn run(load: &SignalLoad, duration: Duration, access: &Access) -> Result<SignalResult, BenchError> {
-    let tokens = prepare(access, load).await?;
-    let epoch = Instant::now();
-    let opened: Vec<Result<Socket, TargetError>> = stream::iter(tokens)
-        .map(|(room, token)| async move {
-            let started = Instant::now();
-            let ticket = access.ticket(&token).await?;
-            Socket::open(&access.url, &ticket, room, started, epoch).await
-        })
-        .buffer_unordered(load.joins as usize)
-        .collect()
-        .await;
-    let connecting = epoch.elapsed();
-    let mut sockets = Vec::with_capacity(opened.len());
-    let mut failed: u32 = 0;
-    for socket in opened {
-        match socket {
-            Ok(socket) => sockets.push(socket),
-            Err(error) => {
-                failed += 1;
-                tracing::warn!(%error, "a socket could not be opened");
-            }
-        }
-    }
+async fn run(
+    options: &SignalOptions,
+    access: &Access,
+    meter: Meter,
+    show: Show<'_>,
+) -> Result<SignalResult, BenchError> {
+    let SignalOptions { load, duration, .. } = options;
+    show(Event::Phase(format!("{} rooms and {} tokens are made", load.rooms(), load.sockets + load.crowd)));
+    let talkers = opening::talkers(access, load).await?;
+    let crowd = opening::crowd(access, load).await?;
+    let accounts = accounts::register(access, load).await?;
 
-    let talking = Instant::now();
-    let expected = talk(&sockets, load.rate, duration).await;
-    let talked = talking.elapsed();
-    tokio::time::sleep(DRAIN).await;
-
-    let mut tally = Tally::default();
-    let count = u32::try_from(sockets.len()).unwrap_or(u32::MAX);
-    for socket in sockets {
-        tally.add(socket.close().await);
+    let opened = opening::open(access, talkers, options, show).await;
+    show(Event::Phase(format!("{} messages a second for {duration:?}", load.messages_per_s)));
+    let talk = chat::talk(&opened.sockets, load.messages_per_s, *duration, &meter).await;
+    if load.me_per_s > 0 {
+        show(Event::Phase(format!("GET /v1/auth/me {} times a second for {duration:?}", load.me_per_s)));
     }
-    Ok(tally.into_result(load.rooms, count, failed, connecting, expected, talked))
+    let asked = accounts::ask(&accounts, load.me_per_s, *duration, &meter).await;
+    let entered = crowd::enter(access, crowd, options, show).await;
+
+    show(Event::Phase("comparing what was heard with what was stored".into()));
+    let heard = chat::hang_up(opened.sockets).await;
+    let deliveries = delivery::compare_all(access, &heard).await?;
+    Ok(result::Parts { options, opening: opened.counts, talk, heard, deliveries, asked, entered }.into_result())
 }
 
-/// Makes rooms and one join token for each participant.
-async fn prepare(access: &Access, load: &SignalLoad) -> Result<Vec<(RoomSlug, String)>, TargetError> {
-    let mut rooms = Vec::new();
-    for number in 0..load.rooms {
-        rooms.push(access.create_room(number).await?);
+/// Whether a run of this size can be done here.
+fn check(load: &SignalLoad, duration: Duration, files: Option<u64>) -> Result<(), BenchError> {
+    let sockets = u64::from(load.sockets) + u64::from(load.crowd);
+    if let Some(files) = files.filter(|files| *files < sockets + FILES_BESIDE) {
+        let needed = sockets + FILES_BESIDE;
+        return Err(BenchError::Options(format!(
+            "{sockets} sockets need {needed} open files, and this process may open {files}: raise the limit (ulimit -n), \
+             or ask for fewer --sockets and a smaller --crowd"
+        )));
     }
-    let participants = (0..load.sockets).zip(rooms.iter().cycle());
-    stream::iter(participants)
-        .map(|(number, room)| async move { Ok((room.clone(), access.join_token(room, number).await?)) })
-        .buffered(TOKENS_PARALLEL)
-        .try_collect()
-        .await
+    let messages = f64::from(load.messages_per_s) * duration.as_secs_f64();
+    let deliveries = messages * f64::from(load.rooms_of.min(load.sockets));
+    if deliveries > DELIVERIES_MAX as f64 {
+        return Err(BenchError::Options(format!(
+            "this would be {deliveries:.0} deliveries, more than the {DELIVERIES_MAX} that are kept: give a shorter \
+             --duration or fewer --messages-per-s"
+        )));
+    }
+    Ok(())
 }
 
-/// Sends messages at `rate` for `duration`, one participant after the other; returns how many deliveries that makes.
-async fn talk(sockets: &[Socket], rate: u32, duration: Duration) -> u64 {
-    let mut members = BTreeMap::<&str, u64>::new();
-    for socket in sockets {
-        *members.entry(socket.room.as_str()).or_default() += 1;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOAD: SignalLoad =
+        SignalLoad { sockets: 5_000, rooms_of: 50, messages_per_s: 1_000, me_per_s: 1_000, crowd: 1_000 };
+
+    #[test]
+    fn what_is_too_large_is_refused_with_the_cure() {
+        let minute = Duration::from_secs(60);
+        assert!(check(&LOAD, minute, Some(7_000)).is_ok() && check(&LOAD, minute, None).is_ok());
+        let error = check(&LOAD, minute, Some(6_999)).unwrap_err().to_string();
+        assert!(error.contains("7000 open files") && error.contains("6999") && error.contains("ulimit -n"), "{error}");
+        let error = check(&LOAD, minute * 17, None).unwrap_err().to_string();
+        assert!(error.contains("51000000 deliveries") && error.contains("--duration"), "{error}");
+        // A room is never larger than everybody.
+        let few = SignalLoad { sockets: 5, ..LOAD };
+        assert!(check(&few, minute * 17, None).is_ok());
     }
-    let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let end = Instant::now() + duration;
-    let mut expected = 0;
-    for socket in sockets.iter().cycle() {
-        let _ = ticks.tick().await;
-        if Instant::now() >= end {
-            break;
-        }
-        if socket.send() {
-            expected += members.get(socket.room.as_str()).copied().unwrap_or_default();
+
+    #[test]
+    fn everybody_has_a_room() {
+        for (sockets, rooms_of, rooms) in [(5_000, 50, 100), (51, 50, 2), (50, 50, 1), (3, 50, 1)] {
+            assert_eq!(SignalLoad { sockets, rooms_of, ..LOAD }.rooms(), rooms);
         }
     }
-    expected
 }

@@ -1,46 +1,52 @@
 //! One participant's socket, and what is counted on it.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use boltorezka_proto::RoomSlug;
-use futures_util::{SinkExt as _, StreamExt as _};
+use boltorezka_proto::socket::ClientMessage;
+use boltorezka_proto::{MessageText, RoomSlug};
 use serde::Deserialize;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::SignalResult;
-use crate::target::{JOIN_TIMEOUT, TargetError};
+use crate::target::TargetError;
+use crate::target::boltorezka::gateway::Gateway;
 
-/// Stands before the send time in a message's text.
-const MARK: &str = "sent at ";
+/// Stands before the number and the send time in a message's text.
+const MARK: &str = "message ";
+/// Stands between them.
+const AT: &str = " sent at ";
 /// Messages that a participant has not yet written; more are not sent.
 const OUTBOX_MAX: usize = 64;
-/// The request id of `room.join`; messages count on from it.
-const JOIN_REQUEST: u64 = 0;
-
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A participant in a room. Its task answers pings and counts until it is closed.
 pub struct Socket {
-    pub room: RoomSlug,
-    outbox: mpsc::Sender<()>,
+    wishes: mpsc::Sender<u32>,
     task: JoinHandle<Tally>,
 }
 
 /// What is counted. Times in microseconds.
 #[derive(Default)]
 pub struct Tally {
-    connect_us: Vec<u32>,
-    join_us: Vec<u32>,
-    ack_us: Vec<u32>,
-    delivery_us: Vec<u32>,
-    sent: u64,
-    refused: u64,
-    broken: u32,
+    pub room: Option<RoomSlug>,
+    pub connect_us: u32,
+    pub join_us: u32,
+    pub ack_us: Vec<u32>,
+    pub delivery_us: Vec<u32>,
+    /// Numbers of messages that were acked.
+    pub acked: Vec<u32>,
+    /// Numbers of messages that were told, in their order.
+    pub heard: Vec<u32>,
+    pub sent: u64,
+    pub refused: u64,
+    pub broke: bool,
+}
+
+/// A request that was not answered yet.
+struct Waiting {
+    request_id: String,
+    number: u32,
+    since: Instant,
 }
 
 /// The outer form of what the server says; the rest is skipped.
@@ -53,211 +59,113 @@ struct Frame<'a> {
 }
 
 impl Socket {
-    /// Opens the socket with a ticket, waits for `server.ready` and joins the room. Connecting counts from `started`, the
-    /// messages' send times from `epoch`.
-    pub async fn open(
-        url: &str,
-        ticket: &str,
+    /// Joins a room by an open socket. Connecting counts from `started`, the messages' send times from `epoch`, which is the
+    /// same for all.
+    pub async fn join(
+        mut gateway: Gateway,
         room: RoomSlug,
         started: Instant,
         epoch: Instant,
     ) -> Result<Self, TargetError> {
-        let opened = async {
-            let url = format!("{}/v1/realtime/ws?ticket={ticket}", url.replacen("http", "ws", 1));
-            let connected = connect_async_with_config(url, None, true).await;
-            let (mut stream, _) = connected.map_err(|error| TargetError::refused("opening the socket", error))?;
-            wait_for(&mut stream, "server.ready").await?;
-            let mut tally = Tally { connect_us: vec![micros(started)], ..Tally::default() };
-            let asked = Instant::now();
-            let join = serde_json::json!({
-                "type": "room.join", "requestId": JOIN_REQUEST.to_string(), "payload": {"room": room},
-            });
-            write(&mut stream, join.to_string()).await?;
-            wait_for(&mut stream, "ack").await?;
-            tally.join_us.push(micros(asked));
-            Ok::<_, TargetError>((stream, tally))
-        };
-        let opened = tokio::time::timeout(JOIN_TIMEOUT, opened).await;
-        let (stream, tally) = opened.map_err(|_| TargetError::Timeout("joining the room"))??;
-        let (outbox, wishes) = mpsc::channel(OUTBOX_MAX);
-        let task = tokio::spawn(serve(stream, tally, room.clone(), epoch, wishes));
-        Ok(Self { room, outbox, task })
+        let connect_us = micros(started);
+        let asked = Instant::now();
+        gateway.join(&room).await?;
+        let tally = Tally { room: Some(room.clone()), connect_us, join_us: micros(asked), ..Tally::default() };
+        let (wishes, received) = mpsc::channel(OUTBOX_MAX);
+        let task = tokio::spawn(serve(gateway, tally, room, epoch, received));
+        Ok(Self { wishes, task })
     }
 
-    /// Has a message sent; false when the participant has too many unwritten ones, or is gone.
-    pub fn send(&self) -> bool {
-        self.outbox.try_send(()).is_ok()
+    /// Has the message with this number sent, which no other of the run has; false when the participant has too many unwritten ones, or is gone.
+    pub fn send(&self, number: u32) -> bool {
+        self.wishes.try_send(number).is_ok()
     }
 
     /// Ends the participant and returns what it counted.
     pub async fn close(self) -> Tally {
-        drop(self.outbox);
+        drop(self.wishes);
         self.task.await.unwrap_or_default()
     }
 }
 
 /// Reads and counts, and sends a message for each wish, until there can be no more wishes.
 async fn serve(
-    mut stream: Stream,
+    mut gateway: Gateway,
     mut tally: Tally,
     room: RoomSlug,
     epoch: Instant,
-    mut wishes: mpsc::Receiver<()>,
+    mut wishes: mpsc::Receiver<u32>,
 ) -> Tally {
     // Requests of a socket are answered in order: the oldest comes first.
-    let mut waiting = VecDeque::<(u64, Instant)>::new();
-    let mut request = JOIN_REQUEST;
+    let mut waiting = VecDeque::new();
     loop {
-        let ok = tokio::select! {
+        let went_on = tokio::select! {
             wish = wishes.recv() => match wish {
-                Some(()) => {
-                    request += 1;
+                Some(number) => {
                     tally.sent += 1;
-                    let now = Instant::now();
-                    waiting.push_back((request, now));
-                    let text = format!("{MARK}{}", now.duration_since(epoch).as_micros());
-                    let frame = serde_json::json!({
-                        "type": "message.send", "requestId": request.to_string(),
-                        "idempotencyKey": request.to_string(), "payload": {"room": room, "text": text},
-                    });
-                    write(&mut stream, frame.to_string()).await.is_ok()
+                    say(&mut gateway, &room, number, epoch).await.map(|waits| waiting.push_back(waits))
                 }
                 None => {
-                    let _ = stream.close(None).await;
+                    gateway.close().await;
                     return tally;
                 }
             },
-            frame = stream.next() => match frame {
-                Some(Ok(Message::Text(text))) => {
-                    let pong = tally.note(&text, epoch, &mut waiting);
-                    !pong || write(&mut stream, r#"{"type":"pong","payload":{}}"#.to_owned()).await.is_ok()
-                }
-                Some(Ok(Message::Close(_)) | Err(_)) | None => false,
-                Some(Ok(_)) => true,
-            },
+            text = gateway.next_text() => text.map(|text| tally.note(&text, epoch, &mut waiting)),
         };
-        if !ok {
-            tally.broken += 1;
+        if let Err(error) = went_on {
+            tracing::warn!(%error, "a socket broke");
+            tally.broke = true;
             return tally;
         }
     }
 }
 
+async fn say(gateway: &mut Gateway, room: &RoomSlug, number: u32, epoch: Instant) -> Result<Waiting, TargetError> {
+    let since = Instant::now();
+    let text = format!("{MARK}{number}{AT}{}", since.duration_since(epoch).as_micros());
+    let text = MessageText::new(&text).map_err(|error| TargetError::refused("a message", error))?;
+    // The same identities talk in other runs on the same server; rooms are new in each.
+    let key = format!("{room}-{number}");
+    let message = ClientMessage::MessageSend { room: room.clone(), text, reply_to: None };
+    Ok(Waiting { request_id: gateway.send(&message, Some(key)).await?, number, since })
+}
+
 impl Tally {
-    /// Counts a frame; true when the server asked for a pong.
-    fn note(&mut self, text: &str, epoch: Instant, waiting: &mut VecDeque<(u64, Instant)>) -> bool {
-        let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else { return false };
+    /// Counts a frame.
+    fn note(&mut self, text: &str, epoch: Instant, waiting: &mut VecDeque<Waiting>) {
+        let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else { return };
         match frame.kind {
             "message.new" => {
-                if let Some(sent_us) = sent_at(text) {
+                if let Some((number, sent_us)) = stamp(text) {
                     let now_us = u64::try_from(epoch.elapsed().as_micros()).unwrap_or(u64::MAX);
                     self.delivery_us.push(u32::try_from(now_us.saturating_sub(sent_us)).unwrap_or(u32::MAX));
+                    self.heard.push(number);
                 }
             }
             "ack" | "nack" => {
-                let answered = frame.request_id.and_then(|id| id.parse::<u64>().ok());
-                let position = waiting.iter().position(|(request, _)| Some(*request) == answered);
-                if let Some((_, sent)) = position.and_then(|position| waiting.remove(position)) {
-                    if frame.kind == "ack" { self.ack_us.push(micros(sent)) } else { self.refused += 1 }
+                let position = waiting.iter().position(|request| frame.request_id == Some(&request.request_id));
+                let Some(request) = position.and_then(|position| waiting.remove(position)) else { return };
+                if frame.kind == "ack" {
+                    self.ack_us.push(micros(request.since));
+                    self.acked.push(request.number);
+                } else {
+                    self.refused += 1;
                 }
             }
-            "ping" => return true,
             _ => {}
         }
-        false
-    }
-
-    /// Takes over what another one counted.
-    pub fn add(&mut self, mut other: Self) {
-        self.connect_us.append(&mut other.connect_us);
-        self.join_us.append(&mut other.join_us);
-        self.ack_us.append(&mut other.ack_us);
-        self.delivery_us.append(&mut other.delivery_us);
-        self.sent += other.sent;
-        self.refused += other.refused;
-        self.broken += other.broken;
-    }
-
-    /// The figures of a run.
-    pub fn into_result(
-        mut self,
-        rooms: u32,
-        sockets: u32,
-        sockets_failed: u32,
-        connecting: Duration,
-        deliveries_expected: u64,
-        talked: Duration,
-    ) -> SignalResult {
-        let deliveries = self.delivery_us.len() as f64;
-        let talked_s = talked.as_secs_f64().max(f64::MIN_POSITIVE);
-        let delivery_ratio = if deliveries_expected == 0 { 1.0 } else { deliveries / deliveries_expected as f64 };
-        for times in [&mut self.connect_us, &mut self.join_us, &mut self.ack_us, &mut self.delivery_us] {
-            times.sort_unstable();
-        }
-        SignalResult {
-            scenario: "signal".into(),
-            sockets,
-            sockets_failed,
-            sockets_broken: self.broken,
-            rooms,
-            connects_per_s: f64::from(sockets) / connecting.as_secs_f64().max(f64::MIN_POSITIVE),
-            connect_ms_p50: quantile_ms(&self.connect_us, 0.50),
-            connect_ms_p95: quantile_ms(&self.connect_us, 0.95),
-            connect_ms_p99: quantile_ms(&self.connect_us, 0.99),
-            join_ms_p50: quantile_ms(&self.join_us, 0.50),
-            join_ms_p95: quantile_ms(&self.join_us, 0.95),
-            messages_sent: self.sent,
-            messages_per_s: self.ack_us.len() as f64 / talked_s,
-            messages_refused: self.refused,
-            deliveries_per_s: deliveries / talked_s,
-            delivery_ratio,
-            ack_ms_p50: quantile_ms(&self.ack_us, 0.50),
-            ack_ms_p95: quantile_ms(&self.ack_us, 0.95),
-            ack_ms_p99: quantile_ms(&self.ack_us, 0.99),
-            delivery_ms_p50: quantile_ms(&self.delivery_us, 0.50),
-            delivery_ms_p95: quantile_ms(&self.delivery_us, 0.95),
-            delivery_ms_p99: quantile_ms(&self.delivery_us, 0.99),
-        }
     }
 }
 
-/// Reads until a frame of the type comes. A `nack` is an error.
-async fn wait_for(stream: &mut Stream, kind: &'static str) -> Result<(), TargetError> {
-    loop {
-        match stream.next().await {
-            Some(Ok(Message::Text(text))) => match serde_json::from_str::<Frame<'_>>(&text) {
-                Ok(frame) if frame.kind == kind => return Ok(()),
-                Ok(frame) if frame.kind == "nack" => return Err(TargetError::refused(kind, text)),
-                Ok(_) => {}
-                Err(error) => return Err(TargetError::refused(kind, error)),
-            },
-            Some(Ok(Message::Close(why))) => return Err(TargetError::refused(kind, format!("closed: {why:?}"))),
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(TargetError::refused(kind, error)),
-            None => return Err(TargetError::refused(kind, "the socket ended")),
-        }
-    }
-}
-
-async fn write(stream: &mut Stream, frame: String) -> Result<(), TargetError> {
-    stream.send(Message::text(frame)).await.map_err(|error| TargetError::refused("the socket", error))
-}
-
-/// The send time in a message's text, in microseconds since the epoch of the run.
-fn sent_at(frame: &str) -> Option<u64> {
-    let (_, rest) = frame.split_once(MARK)?;
+/// The number and the send time in a message's text, the latter in microseconds since the epoch of the run.
+pub fn stamp(text: &str) -> Option<(u32, u64)> {
+    let (number, rest) = text.split_once(MARK)?.1.split_once(AT)?;
     let end = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
-    rest.get(..end)?.parse().ok()
+    Some((number.parse().ok()?, rest.get(..end)?.parse().ok()?))
 }
 
 fn micros(since: Instant) -> u32 {
     u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
-}
-
-/// A quantile of sorted times by the nearest rank; 0 when there are none.
-fn quantile_ms(sorted_us: &[u32], quantile: f64) -> f64 {
-    let rank = (quantile * sorted_us.len() as f64).ceil().max(1.0) as usize - 1;
-    sorted_us.get(rank).map_or(0.0, |time_us| f64::from(*time_us) / 1_000.0)
 }
 
 #[cfg(test)]
@@ -267,22 +175,24 @@ mod tests {
     #[test]
     fn frames_are_counted_by_kind() {
         let (mut tally, epoch) = (Tally::default(), Instant::now());
-        let mut waiting = VecDeque::from([(1, epoch), (2, epoch)]);
-        assert!(tally.note(r#"{"type":"ping","payload":{}}"#, epoch, &mut waiting));
-        assert!(!tally.note(r#"{"type":"ack","requestId":"2","payload":{"a":[1]}}"#, epoch, &mut waiting));
-        assert!(!tally.note(r#"{"type":"nack","requestId":"1","code":"x"}"#, epoch, &mut waiting));
-        assert!(!tally.note(r#"{"type":"ack","requestId":"7"}"#, epoch, &mut waiting));
-        let message = r#"{"type":"message.new","payload":{"message":{"text":"sent at 0"}}}"#;
-        assert!(!tally.note(message, epoch, &mut waiting));
-        assert_eq!((tally.ack_us.len(), tally.refused, tally.delivery_us.len(), waiting.len()), (1, 1, 1, 0));
+        let request = |number: u32| Waiting { request_id: format!("r{number}"), number, since: epoch };
+        let mut waiting = VecDeque::from([request(1), request(2), request(3)]);
+        let mut note = |text: &str| tally.note(text, epoch, &mut waiting);
+        note(r#"{"type":"ack","requestId":"r2","payload":{"a":[1]}}"#);
+        note(r#"{"type":"nack","requestId":"r1","code":"x"}"#);
+        note(r#"{"type":"ack","requestId":"r7"}"#);
+        note(r#"{"type":"message.new","payload":{"message":{"text":"message 9 sent at 0"}}}"#);
+        note(r#"{"type":"message.new","payload":{"message":{"text":"of somebody else"}}}"#);
+        assert_eq!((tally.acked, tally.refused, tally.heard, waiting.len()), (vec![2], 1, vec![9], 1));
+        assert_eq!((tally.ack_us.len(), tally.delivery_us.len()), (1, 1));
     }
 
     #[test]
-    fn quantiles_take_the_nearest_rank() {
-        let times: Vec<u32> = (1..=100).map(|ms| ms * 1_000).collect();
-        assert!((quantile_ms(&times, 0.50) - 50.0).abs() < f64::EPSILON);
-        assert!((quantile_ms(&times, 0.99) - 99.0).abs() < f64::EPSILON);
-        assert!((quantile_ms(&[], 0.99)).abs() < f64::EPSILON);
-        assert!((quantile_ms(&[7_000], 0.50) - 7.0).abs() < f64::EPSILON);
+    fn a_stamp_is_read_from_the_text_or_the_frame_around_it() {
+        assert_eq!(stamp("message 17 sent at 123456"), Some((17, 123_456)));
+        assert_eq!(stamp(r#"{"text":"message 0 sent at 5"}"#), Some((0, 5)));
+        for other in ["message 17", "message x sent at 5", "message 17 sent at ", ""] {
+            assert_eq!(stamp(other), None, "{other}");
+        }
     }
 }

@@ -103,10 +103,10 @@ fn a_data_dir_that_is_made_is_closed_to_others() {
 fn a_second_server_on_the_same_data_is_refused() {
     let place = Place::new();
     let mut server = place.serve(&[]);
-    let second = Place { folder: tempfile::tempdir().unwrap(), udp_port: free_media_port() };
+    let udp_port = free_media_port();
     let data_dir = place.data_dir().to_str().unwrap();
     let mut command = boltorezka(&["serve", "--http=127.0.0.1:0", "--data-dir", data_dir]);
-    let output = command.arg(format!("--udp-port={}", second.udp_port)).output().unwrap();
+    let output = command.arg(format!("--udp-port={udp_port}")).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.contains("another server") && message.contains("data_dir"), "{message}");

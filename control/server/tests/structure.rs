@@ -61,7 +61,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
             let name = entry.file_name().into_string().unwrap();
             match entry.file_type().unwrap() {
                 kind if kind.is_dir() && !NO_SOURCE.contains(&name.as_str()) => folders.push(entry.path()),
-                kind if kind.is_file() => found.push(entry.path().strip_prefix(root()).unwrap().to_owned()),
+                // `.git` is a file where it is a worktree.
+                kind if kind.is_file() && name != ".git" => {
+                    found.push(entry.path().strip_prefix(root()).unwrap().to_owned())
+                }
                 _ => {}
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use boltorezka_proto::RoomId;
 use boltorezka_proto::socket::{Message, ServerMessage};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -33,9 +34,10 @@ pub enum GatewayEvent {
 /// Tells the sockets, in the order of commits, until `shutdown`. After a crash a row may be told again: clients know
 /// messages by their id.
 pub async fn dispatch(app: App, shutdown: CancellationToken) {
-    let mut told = 0;
+    let (told, latest_told) = watch::channel(0);
+    let marker = tokio::spawn(mark(app.clone(), latest_told));
     while !shutdown.is_cancelled() {
-        let pause = match dispatch_waiting(&app, &mut told).await {
+        let pause = match tell_waiting(&app, &told).await {
             Ok(()) => FALLBACK,
             Err(error) => {
                 tracing::error!(%error, "the outbox could not be read");
@@ -48,17 +50,33 @@ pub async fn dispatch(app: App, shutdown: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
         }
     }
+    // It marks the last ones and ends.
+    drop(told);
+    let _ = marker.await;
 }
 
-async fn dispatch_waiting(app: &App, told: &mut u64) -> Result<(), StoreError> {
+async fn tell_waiting(app: &App, told: &watch::Sender<u64>) -> Result<(), StoreError> {
     loop {
-        let rows = app.store.outbox(Topic::Gateway, *told, ROWS_AT_ONCE).await?;
+        let after = *told.borrow();
+        let rows = app.store.outbox(Topic::Gateway, after, ROWS_AT_ONCE).await?;
         let Some(last) = rows.last().map(|row| row.id) else { return Ok(()) };
         for row in &rows {
             tell(app, row);
         }
-        *told = last;
-        app.store.delivered(Topic::Gateway, last, app.clock.now_ms()).await?;
+        told.send_replace(last);
+    }
+}
+
+/// Marks what was told. A task of its own: under load a write waits its turn for long, and whoever waited for it here
+/// would tell [`ROWS_AT_ONCE`] rows in that time, and no more.
+async fn mark(app: App, mut told: watch::Receiver<u64>) {
+    while told.changed().await.is_ok() {
+        let up_to = *told.borrow_and_update();
+        if let Err(error) = app.store.delivered(Topic::Gateway, up_to, app.clock.now_ms()).await {
+            // The next mark counts for these rows too; a restart before it tells them again.
+            tracing::error!(%error, "what was told could not be marked");
+            tokio::time::sleep(RETRY).await;
+        }
     }
 }
 

@@ -53,6 +53,25 @@ async fn a_message_is_stored_and_told_to_all() {
 }
 
 #[tokio::test]
+async fn what_was_told_waits_no_more() {
+    let server = TestServer::start().await;
+    let owner = server.owner().await;
+    make_room(&owner, "talk", "text").await;
+    let (mut socket, _) = owner.in_room("talk").await;
+    for number in 0..3 {
+        say(&mut socket, "hello", &format!("k{number}")).await;
+        socket.expect("message.new").await;
+    }
+    for _ in 0..200 {
+        if server.count("SELECT count(*) FROM outbox WHERE topic = 'gateway' AND delivered_at IS NULL").await == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("a restart would tell it again");
+}
+
+#[tokio::test]
 async fn a_message_that_cannot_be_stored_is_refused() {
     let server = TestServer::start().await;
     let owner = server.owner().await;

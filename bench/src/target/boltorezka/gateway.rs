@@ -20,11 +20,23 @@ use crate::target::TargetError;
 const READ_BYTES: usize = 8 * 1024;
 /// How frames begin that are told often and matter to nobody here.
 const IGNORED: &str = "{\"type\":\"presence.update\"";
+/// How the first frame begins.
+const READY: &str = "{\"type\":\"server.ready\"";
 
 /// An open socket.
 pub struct Gateway {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     next_request: u64,
+    presence: Presence,
+}
+
+/// What was told of who is there.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Presence {
+    /// Frames of type `presence.update`.
+    pub messages: u64,
+    /// Bytes of their text.
+    pub bytes: u64,
 }
 
 /// What was read.
@@ -59,7 +71,16 @@ impl Gateway {
         let (socket, _) = tokio_tungstenite::connect_async_with_config(url, Some(config), true)
             .await
             .map_err(|error| TargetError::refused("opening the socket", error))?;
-        Ok(Self { socket, next_request: 0 })
+        Ok(Self { socket, next_request: 0, presence: Presence::default() })
+    }
+
+    /// Waits until the server has taken the socket.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`].
+    pub async fn ready(&mut self) -> Result<(), TargetError> {
+        while !self.next_text().await?.starts_with(READY) {}
+        Ok(())
     }
 
     /// Sends a request without waiting for its answer; returns its id.
@@ -113,6 +134,17 @@ impl Gateway {
         }
     }
 
+    /// What was told of who is there, so far.
+    pub fn presence(&self) -> Presence {
+        self.presence
+    }
+
+    /// Closes the socket.
+    pub async fn close(mut self) {
+        // One that has broken is closed already.
+        let _ = self.socket.close(None).await;
+    }
+
     /// Keeps the socket alive until told to leave, then leaves the room and says when that is done.
     pub async fn stay(mut self, room: RoomSlug, leave: oneshot::Receiver<oneshot::Sender<()>>) {
         tokio::pin!(leave);
@@ -139,7 +171,10 @@ impl Gateway {
     pub async fn next_text(&mut self) -> Result<String, TargetError> {
         loop {
             match self.socket.next().await {
-                Some(Ok(Frame::Text(text))) if text.starts_with(IGNORED) => {}
+                Some(Ok(Frame::Text(text))) if text.starts_with(IGNORED) => {
+                    self.presence.messages += 1;
+                    self.presence.bytes += text.len() as u64;
+                }
                 Some(Ok(Frame::Text(text))) if text.starts_with("{\"type\":\"ping\"") => {
                     self.write("{\"type\":\"pong\",\"payload\":{}}".to_owned()).await?;
                 }

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use boltorezka_proto::rest::{CreateRoomRequest, JoinTokenRequest, RoomKind, TicketResponse};
+use boltorezka_proto::rest::{CreateRoomRequest, JoinTokenRequest, Page, RoomKind, TicketResponse};
+use boltorezka_proto::socket::Message;
 use boltorezka_proto::{DisplayName, RoomSlug, RoomTitle};
 use boltorezka_sdk::Client;
 use tokio::sync::oneshot;
@@ -59,8 +60,7 @@ impl Access {
     /// [`TargetError::Refused`].
     pub async fn create_room(&self, number: u32) -> Result<RoomSlug, TargetError> {
         let refused = |error: &dyn std::fmt::Display| TargetError::refused("making a room", error);
-        let suffix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
-        let slug = RoomSlug::new(&format!("bench-{suffix}-{number}")).map_err(|error| refused(&error))?;
+        let slug = RoomSlug::new(&format!("bench-{}-{number}", unix_ms())).map_err(|error| refused(&error))?;
         let title = RoomTitle::new("Load test").map_err(|error| refused(&error))?;
         let request = CreateRoomRequest { slug, title, kind: RoomKind::Video, capacity: None };
         self.api.create_room(&request).await.map(|room| room.slug).map_err(|error| refused(&error))
@@ -76,6 +76,40 @@ impl Access {
         let request = JoinTokenRequest { room: room.clone(), identity, display_name, permissions: None, ttl_s: None };
         let token = self.api.create_join_token(&request).await;
         Ok(token.map_err(|error| TargetError::refused("a join token", error))?.token)
+    }
+
+    /// A signed-in account of its own.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`], as when the server takes no registrations.
+    pub async fn account(&self, number: u32) -> Result<Client, TargetError> {
+        let refused = |error: &dyn std::fmt::Display| TargetError::refused("registering an account", error);
+        let name = format!("bench-{}-{number}", unix_ms());
+        let display_name = DisplayName::new(&name).map_err(|error| refused(&error))?;
+        // A secret that nobody needs again.
+        let mut secret = [0; 16];
+        aws_lc_rs::rand::fill(&mut secret).map_err(|error| refused(&error))?;
+        let password = format!("{:032x}", u128::from_be_bytes(secret));
+        let account = Client::register(&self.url, &format!("{name}@example.org"), &password, display_name).await;
+        account.map(|(client, _)| client).map_err(|error| refused(&error))
+    }
+
+    /// Everything that was said in a room, oldest first.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`].
+    pub async fn history(&self, room: &RoomSlug) -> Result<Vec<Message>, TargetError> {
+        let mut messages = Vec::new();
+        let mut path = format!("/v1/rooms/{room}/messages?limit=100");
+        loop {
+            let page: Result<Page<Message>, _> = self.api.get(&path).await;
+            let page = page.map_err(|error| TargetError::refused("reading what was said", error))?;
+            messages.extend(page.items);
+            let Some(cursor) = page.next_cursor else { break };
+            path = format!("/v1/rooms/{room}/messages?limit=100&cursor={cursor}");
+        }
+        messages.reverse();
+        Ok(messages)
     }
 
     /// A ticket for one socket of whoever the join token is for.
@@ -165,6 +199,11 @@ impl Boltorezka {
             video_slots: seat.video.min(SECTIONS_MAX - audio_slots),
         }
     }
+}
+
+/// Tells the names of one run from those of another.
+fn unix_ms() -> u128 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis()
 }
 
 /// The media node's counters in Prometheus' text, without what all their names have in common.

@@ -33,11 +33,13 @@ pub fn free_media_port() -> u16 {
 pub struct Place {
     pub folder: TempDir,
     pub udp_port: u16,
+    /// Where it listens; a port of the system's choice, unless a test wants the same one again.
+    pub http: String,
 }
 
 impl Place {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), udp_port: free_media_port() }
+        Self { folder: tempfile::tempdir().unwrap(), udp_port: free_media_port(), http: "127.0.0.1:0".into() }
     }
 
     pub fn data_dir(&self) -> &Path {
@@ -52,7 +54,7 @@ impl Place {
     pub fn command(&self, command: &str, more: &[&str]) -> Command {
         let (data_dir, udp_port) = (self.data_dir().to_str().unwrap(), self.udp_port.to_string());
         let mut all = boltorezka(&[command, "--data-dir", data_dir, "--udp-port", &udp_port]);
-        all.args(["--shards=1", "--http=127.0.0.1:0", "--public-ip=127.0.0.1"]).args(more);
+        all.args(["--shards=1", "--http", self.http.as_str(), "--public-ip=127.0.0.1"]).args(more);
         all
     }
 
