@@ -30,10 +30,11 @@ pub enum GatewayEvent {
     },
 }
 
-/// Tells the sockets, in the order of commits, until `shutdown`. After a crash a row may be told again: clients know
-/// messages by their id.
+/// Tells the sockets, each room in the order of commits, until `shutdown`. After a crash a row may be told again:
+/// clients know messages by their id.
 pub async fn dispatch(app: App, shutdown: CancellationToken) {
-    let mut told = 0;
+    // Told, and not marked yet because the database failed.
+    let mut told = Vec::new();
     while !shutdown.is_cancelled() {
         let pause = match dispatch_waiting(&app, &mut told).await {
             Ok(()) => FALLBACK,
@@ -50,15 +51,19 @@ pub async fn dispatch(app: App, shutdown: CancellationToken) {
     }
 }
 
-async fn dispatch_waiting(app: &App, told: &mut u64) -> Result<(), StoreError> {
+async fn dispatch_waiting(app: &App, told: &mut Vec<u64>) -> Result<(), StoreError> {
     loop {
-        let rows = app.store.outbox(Topic::Gateway, *told, ROWS_AT_ONCE).await?;
-        let Some(last) = rows.last().map(|row| row.id) else { return Ok(()) };
+        // First, so that there is never more than one reading of them.
+        app.store.events_told(told, app.clock.now_ms()).await?;
+        told.clear();
+        let rows = app.store.events(ROWS_AT_ONCE).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
         for row in &rows {
             tell(app, row);
+            told.push(row.id);
         }
-        *told = last;
-        app.store.delivered(Topic::Gateway, last, app.clock.now_ms()).await?;
     }
 }
 
