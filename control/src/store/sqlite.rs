@@ -10,7 +10,7 @@ mod sql;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
@@ -36,6 +36,8 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 const READERS: u32 = 4;
 /// How long a write waits for another process (`boltorezka api-key` beside a running server).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two tries to open a file that is locked.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// How long a request waits for a connection before it fails.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -52,12 +54,7 @@ pub async fn open(path: &str, signal: Arc<OutboxSignal>) -> Result<SqlStore, Ope
     make_private(path).await.map_err(|error| open_error(error.into()))?;
     let writer = writer(path).await.map_err(open_error)?;
     migrate(&writer, migrations::SQLITE).await.map_err(|source| OpenError::Migrate { url: url.clone(), source })?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options(path).read_only(true))
-        .await
-        .map_err(open_error)?;
+    let readers = connect(options(path).read_only(true), READERS).await.map_err(open_error)?;
     Ok(SqlStore::new(writer, readers, signal).await?)
 }
 
@@ -72,8 +69,28 @@ fn options(path: &str) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
 }
 
+/// The one connection that writes.
 pub async fn writer(path: &str) -> Result<SqlitePool, sqlx::Error> {
-    SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT).connect_with(options(path)).await
+    connect(options(path), 1).await
+}
+
+/// Tries again while the file is locked: a new file that two processes switch to WAL at once is refused to one of them
+/// without a wait.
+async fn connect(options: SqliteConnectOptions, connections: u32) -> Result<SqlitePool, sqlx::Error> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let pool = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        match pool.connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => tokio::time::sleep(BUSY_PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// `SQLITE_BUSY`, whatever its extension.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 /// All that is missing in one transaction, which others wait for.
