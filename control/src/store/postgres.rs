@@ -130,7 +130,6 @@ async fn lock(tx: &mut Tx, lock: Lock) -> Result<(), StoreError> {
         )
         .bind(user_id.0)
         .bind(room_id.map(|id| id.0)),
-        Lock::Admitted => sqlx::query("SELECT 1 FROM participants WHERE admitted ORDER BY id FOR UPDATE"),
         Lock::SeatsInCalls => sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SEATS_KEY),
         Lock::Orders => sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ORDERS_KEY),
     };

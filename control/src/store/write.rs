@@ -20,8 +20,6 @@ pub enum Lock {
     Participant(ParticipantId),
     /// Every stay of a user, in one room or everywhere: what its rights are, and what the node was told of them.
     ParticipantsOf(UserId, Option<RoomId>),
-    /// Every stay that is admitted.
-    Admitted,
     /// How many are in calls on the whole server.
     SeatsInCalls,
     /// The order of commits among orders to the media node.

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
+use tokio::sync::Barrier;
 
 use super::postgres_server::PostgresDatabase;
 use crate::store::{OpenError, OutboxSignal, Store, open};
@@ -32,6 +33,14 @@ impl Database {
 
     pub async fn postgres() -> Self {
         Self::Postgres(PostgresDatabase::create().await)
+    }
+
+    /// Another one of this kind.
+    pub async fn another(&self) -> Self {
+        match self {
+            Self::Sqlite(_) => Self::sqlite(),
+            Self::Postgres(_) => Self::postgres().await,
+        }
     }
 
     pub fn url(&self) -> String {
@@ -83,10 +92,19 @@ impl Database {
     }
 }
 
-/// Runs all at once on threads of the runtime.
+/// Runs all on threads of the runtime; they begin together.
 pub async fn at_once<T: Send + 'static>(
     tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
-    let running: Vec<_> = tasks.into_iter().map(tokio::spawn).collect();
+    let tasks: Vec<_> = tasks.into_iter().collect();
+    let together = Arc::new(Barrier::new(tasks.len()));
+    let start = |task| {
+        let together = together.clone();
+        tokio::spawn(async move {
+            together.wait().await;
+            task.await
+        })
+    };
+    let running: Vec<_> = tasks.into_iter().map(start).collect();
     join_all(running).await.into_iter().map(Result::unwrap).collect()
 }

@@ -26,6 +26,8 @@ on_every_database!(
     one_takes_the_ticket,
     no_order_is_committed_behind_one_that_was_read,
     rights_are_those_of_the_last_change,
+    a_lost_role_and_a_mute_are_told_together,
+    a_stay_ends_once,
 );
 
 type Instances = [Arc<dyn Store>; 2];
@@ -134,14 +136,17 @@ async fn in_rooms(store: &dyn Store, count: usize) -> Vec<(RoomId, UserId)> {
 
 async fn seats_in_calls_are_exact(database: Database) {
     let stores = instances(&database).await;
-    let seats = in_rooms(&*stores[0], 40).await;
-    let admissions = seats.into_iter().enumerate().map(|(n, (room_id, who))| {
-        let store = stores[n % 2].clone();
-        async move { store.admit(room_id, who, Some(10)).await.unwrap() }
-    });
-    let outcomes = at_once(admissions).await;
-    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Admission::Admitted(_))).count(), 10);
-    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Admission::Full)).count(), 30);
+    let seats = in_rooms(&*stores[0], 60).await;
+    for (round, of_round) in seats.chunks(4).enumerate() {
+        let max = u32::try_from(round).unwrap() + 1;
+        let admissions = of_round.to_vec().into_iter().enumerate().map(|(n, (room_id, who))| {
+            let store = stores[n % 2].clone();
+            async move { store.admit(room_id, who, Some(max)).await.unwrap() }
+        });
+        let outcomes = at_once(admissions).await;
+        let admitted = outcomes.iter().filter(|outcome| matches!(outcome, Admission::Admitted(_))).count();
+        assert_eq!(admitted, 1, "round {round}: {outcomes:?}");
+    }
 }
 
 async fn one_becomes_the_first_super_admin(database: Database) {
@@ -214,11 +219,9 @@ async fn rights_are_those_of_the_last_change(database: Database) {
         let seat = enter(&*stores[0], talk, ann).await.participant_id;
         stores[0].admit(talk, ann, None).await.unwrap();
         stores[0].set_role(ann, Role::Admin, &audit()).await.unwrap();
-        let together = Arc::new(Barrier::new(4));
         let tasks = (0..4).map(|task| {
-            let (store, together) = (stores[task % 2].clone(), together.clone());
+            let store = stores[task % 2].clone();
             async move {
-                together.wait().await;
                 match task {
                     0 => drop(store.mute(talk, seat, TrackSource::Microphone, true, &audit()).await.unwrap()),
                     1 => drop(store.set_role(ann, Role::User, &audit()).await.unwrap()),
@@ -237,6 +240,51 @@ async fn rights_are_those_of_the_last_change(database: Database) {
         let Admission::Admitted(now) = stores[0].admit(talk, ann, None).await.unwrap() else { panic!("refused") };
         assert_eq!(PermissionBits(told), PermissionBits::from(now.permissions), "round {round}");
         assert!(!now.permissions.camera, "a listener");
+    }
+}
+
+/// A server role and a mute hold no lock in common but the stay itself.
+async fn a_lost_role_and_a_mute_are_told_together(database: Database) {
+    let stores = instances(&database).await;
+    let talk = room(&*stores[0], "talk", None).await.id;
+    for round in 0..40 {
+        let ann = user(&*stores[0], &format!("User{round}")).await;
+        stores[0].set_member(talk, ann, RoomRole::Listener, &audit()).await.unwrap();
+        stores[0].set_role(ann, Role::Admin, &audit()).await.unwrap();
+        let seat = enter(&*stores[0], talk, ann).await.participant_id;
+        stores[0].admit(talk, ann, None).await.unwrap();
+        let tasks = (0..2).map(|task| {
+            let store = stores[task].clone();
+            async move {
+                match task {
+                    0 => drop(store.mute(talk, seat, TrackSource::Microphone, true, &audit()).await.unwrap()),
+                    _ => drop(store.set_role(ann, Role::User, &audit()).await.unwrap()),
+                }
+            }
+        });
+        at_once(tasks).await;
+        let orders = stores[0].orders(0, 1000).await.unwrap();
+        let last = orders.iter().rfind(|order| order.payload.contains(&seat.to_string())).unwrap();
+        assert!(last.payload.contains("\"camera\":false"), "round {round}: a listener may {}", last.payload);
+    }
+}
+
+/// Of two who end a stay in their ways, one finds it.
+async fn a_stay_ends_once(database: Database) {
+    let stores = instances(&database).await;
+    for (round, (room_id, who)) in in_rooms(&*stores[0], 40).await.into_iter().enumerate() {
+        let Admission::Admitted(told) = stores[0].admit(room_id, who, None).await.unwrap() else { panic!("refused") };
+        let ends = (0..2).map(|task| {
+            let store = stores[task].clone();
+            async move {
+                match task {
+                    0 => store.leave(told.participant_id, NOW_MS).await.unwrap(),
+                    _ => store.leave_call(told.participant_id, NOW_MS).await.unwrap().is_some(),
+                }
+            }
+        });
+        let found = at_once(ends).await;
+        assert_eq!(found.iter().filter(|found| **found).count(), 1, "round {round}: {found:?}");
     }
 }
 

@@ -303,7 +303,6 @@ impl ParticipantStore for SqlStore {
                 .bind(Topic::Media.as_str())
                 .fetch_one(&mut *tx)
                 .await?;
-            lock(&mut tx, Lock::Admitted).await?;
             let rows: Vec<(uuid::Uuid, uuid::Uuid, i64)> =
                 sqlx::query_as("SELECT id, room_id, permissions FROM participants WHERE admitted = TRUE ORDER BY id")
                     .fetch_all(&mut *tx)
