@@ -31,6 +31,13 @@ async fn migrate_and_serve_take_postgresql_and_show_no_password() {
         assert!(log.contains("_sqlx_migrations") && !log.contains(PASSWORD), "{log}");
     }
 
+    // A parameter that is misspelt may hold the password.
+    let misspelt = format!("--database-url=postgres://app@127.0.0.1:1/db?passwrod={PASSWORD}");
+    let output = places[0].command("migrate", &[&misspelt, "--log=trace"]).output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(log.contains("database_url: ") && !log.contains(PASSWORD), "{log}");
+
     let mut server = places[0].serve(&[&url]);
     server.stdout_line("owner link: ");
     let child = std::fs::read(format!("/proc/{}/cmdline", places[0].media_pid())).unwrap();

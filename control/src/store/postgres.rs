@@ -26,7 +26,7 @@ type Db = Postgres;
 type Row = PgRow;
 type Tx = Transaction<'static, Postgres>;
 
-/// Said each time, since a database or a role may have another default.
+/// The isolation is said each time, since a database or a role may have another default.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Well below the 100 that PostgreSQL takes unless it is told otherwise, and more than the transactions that a disk
@@ -36,9 +36,9 @@ const CONNECTIONS: u32 = 20;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an attempt to connect waits at start.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// For each connection. A write waits for another as long as it does in SQLite; what hangs ends, and so does the
+/// For each connection. Lone statements are isolated as [`BEGIN`] says. A write waits for another as long as it does in SQLite; what hangs ends, and so does the
 /// transaction of a host that is gone, which would hold its locks for as long as TCP believes in it.
-const BOUNDS: &str = "SET lock_timeout = '5s'; SET statement_timeout = '30s'; \
+const SESSION: &str = "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; SET statement_timeout = '30s'; \
                       SET idle_in_transaction_session_timeout = '30s'";
 /// What may follow the `?`. Others are refused here: sqlx would only log them, with their values.
 const PARAMETERS: [&str; 11] = [
@@ -76,7 +76,7 @@ pub async fn open(url: &str, signal: Arc<OutboxSignal>) -> Result<SqlStore, Open
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(sqlx::raw_sql(BOUNDS)).await.map(|_| ()) })
+            Box::pin(async move { connection.execute(sqlx::raw_sql(SESSION)).await.map(|_| ()) })
         })
         .connect_with(options)
         .await

@@ -1,41 +1,13 @@
-//! The password in `database_url` is shown to nobody.
+//! The password in `database_url` is in no error. (That it is in no log either, `server/tests/postgres.rs` asks the real
+//! program.)
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::database::Database;
 use super::postgres_server::PostgresDatabase;
 use crate::store::{OutboxSignal, open};
 
 const PASSWORD: &str = "hunter22";
-
-/// All that is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    fn record(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || log.clone());
-        tracing::subscriber::set_default(subscriber.finish())
-    }
-}
 
 async fn guarded() -> (PostgresDatabase, String) {
     let Database::Postgres(database) = Database::postgres().await else { unreachable!() };
@@ -46,15 +18,11 @@ async fn guarded() -> (PostgresDatabase, String) {
     (database, url)
 }
 
-/// One test, since two that record at once disturb each other.
 #[tokio::test]
-async fn it_is_in_no_log_and_in_no_error() {
+async fn it_opens_the_database_and_is_in_no_error() {
     let (_database, url) = guarded().await;
-    let log = Log::default();
-    let _recording = log.record();
     let store = open(&url, Arc::new(OutboxSignal::default())).await.unwrap();
     store.check().await.unwrap();
-    assert!(log.text().contains("SELECT 1 FROM workspaces"), "nothing was recorded");
     let wrong = [
         url.replace(PASSWORD, "hunter22-wrong"),
         url.replace("/t", "/nowhere-"),
@@ -73,5 +41,4 @@ async fn it_is_in_no_log_and_in_no_error() {
         assert!(!shown.contains(PASSWORD), "{shown}");
         assert!(error.to_string().starts_with("database_url: "), "{error}");
     }
-    assert!(!log.text().contains(PASSWORD), "{}", log.text());
 }
