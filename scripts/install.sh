@@ -20,6 +20,8 @@ missing_packages() {
   fi
   if [ "$1" = test ]; then
     wanted+=("chromium chromium" "firefox-esr firefox-esr" "ffmpeg ffmpeg" "valgrind valgrind" "shellcheck shellcheck" "fc-list fontconfig")
+    # Its programs are in no folder of PATH.
+    has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
     # Debian's python3 lacks what makes virtual environments.
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   fi

@@ -17,6 +17,14 @@ const STAGES = [
     run: ['cargo', 'clippy', '--workspace', '--all-targets', '--quiet', '--', '-D', 'warnings'],
   },
   { name: 'rust-test', budget: 900, run: ['cargo', 'test', '--workspace', '--no-fail-fast'], count: countCargo },
+  // The control plane's tests once more, on PostgreSQL. (Those of its store ran on both above.)
+  {
+    name: 'postgres',
+    budget: 60,
+    run: ['cargo', 'test', '--workspace', '--test', 'control'],
+    env: { TEST_DATABASE: 'postgres' },
+    count: countCargo,
+  },
   {
     name: 'instructions',
     budget: 240,
@@ -80,7 +88,7 @@ function run(stage) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', CARGO_TERM_COLOR: 'never' },
+      env: { ...process.env, ...stage.env, NO_COLOR: '1', FORCE_COLOR: '0', CARGO_TERM_COLOR: 'never' },
     });
     let output = '';
     for (const [from, to] of [

@@ -9,7 +9,7 @@ use crate::limits::Limits;
 pub struct Config {
     /// Where files of the server live. Created when it is missing.
     pub data_dir: PathBuf,
-    /// `sqlite://path`, where a relative path counts from the working directory. `postgres://` is refused for now.
+    /// `sqlite://path`, where a relative path counts from the working directory, or `postgres://user@host/database`.
     pub database_url: String,
     /// Who may register.
     pub registration: Registration,

@@ -48,6 +48,9 @@ impl From<ErrorCode> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        if error.is_untakable_text() {
+            return Self::because(ErrorCode::Malformed, "a text holds U+0000; leave it out");
+        }
         // What failed is for the operator, not for the caller.
         tracing::error!(%error, "store failed");
         Self::new(ErrorCode::Internal)

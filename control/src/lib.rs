@@ -3,7 +3,7 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`store`] | what must last: a trait, and SQLite |
+//! | [`store`] | what must last: a trait, on SQLite or PostgreSQL |
 //! | [`auth`] | accounts, sessions, tickets, API keys, join tokens |
 //! | [`rooms`] | rooms, members, moderation |
 //! | [`chat`] | messages |

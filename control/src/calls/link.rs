@@ -236,7 +236,7 @@ async fn write_orders(
     requests: &mut mpsc::Receiver<Request>,
 ) -> Result<(), LinkError> {
     loop {
-        let rows = app.store.outbox(Topic::Media, *sent_rev, ORDERS_AT_ONCE).await?;
+        let rows = app.store.orders(*sent_rev, ORDERS_AT_ONCE).await?;
         let Some(last) = rows.last().map(|row| row.id) else { return Ok(()) };
         while let Ok(request) = requests.try_recv() {
             write_request(app, lines, request).await?;

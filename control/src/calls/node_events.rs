@@ -10,7 +10,7 @@ use super::link::Admission;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::presence::{self, CallOwner, LiveRoom};
-use crate::store::{StoreError, Topic};
+use crate::store::StoreError;
 use crate::ws::{SocketHandle, frame};
 
 /// A node that has too much to do looks again after five seconds of less.
@@ -64,7 +64,7 @@ async fn handle(app: &App, event: NodeEvent) -> Result<(), StoreError> {
             app.link.inspections().answer(request_id, Ok(inspection));
         }
         NodeEvent::Message(MediaMessage::Applied { rev }) => {
-            app.store.delivered(Topic::Media, rev, app.clock.now_ms()).await?;
+            app.store.orders_applied(rev, app.clock.now_ms()).await?;
         }
         NodeEvent::Message(MediaMessage::Participant(status)) => set_status(app, &status),
         NodeEvent::Message(MediaMessage::Left { participant_id, room, reason }) => {

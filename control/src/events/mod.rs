@@ -1,11 +1,12 @@
 //! Telling others what was committed: the outbox's way to the sockets. (Its way to the media node is the link.)
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use boltorezka_proto::RoomId;
 use boltorezka_proto::socket::{Message, ServerMessage};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -13,6 +14,8 @@ use crate::store::{OutboxRow, StoreError, Topic};
 
 /// Rows that are read at once.
 const ROWS_AT_ONCE: u32 = 256;
+/// Rows that are marked at once: a statement takes some 32,000 values (SQLite).
+const MARKED_AT_ONCE: usize = 8_192;
 /// The outbox is read this often even when nobody woke us.
 const FALLBACK: Duration = Duration::from_secs(5);
 /// Pause after a failure of the database.
@@ -31,51 +34,72 @@ pub enum GatewayEvent {
     },
 }
 
-/// Tells the sockets, in the order of commits, until `shutdown`. After a crash a row may be told again: clients know
-/// messages by their id.
+/// Tells the sockets, each room in the order of commits, until `shutdown`. After a crash a row may be told again:
+/// clients know messages by their id.
 pub async fn dispatch(app: App, shutdown: CancellationToken) {
-    let (told, latest_told) = watch::channel(0);
-    let marker = tokio::spawn(mark(app.clone(), latest_told));
+    // Told, and not known to be marked.
+    let mut told = HashSet::new();
+    let mut marking: Option<JoinHandle<Vec<u64>>> = None;
     while !shutdown.is_cancelled() {
-        let pause = match tell_waiting(&app, &told).await {
+        let pause = match tell_waiting(&app, &mut told).await {
             Ok(()) => FALLBACK,
             Err(error) => {
                 tracing::error!(%error, "the outbox could not be read");
                 RETRY
             }
         };
+        if marking.is_none() && !told.is_empty() {
+            marking = Some(tokio::spawn(mark(app.clone(), told.iter().copied().take(MARKED_AT_ONCE).collect())));
+        }
+        let marked = async {
+            match &mut marking {
+                Some(task) => task.await.unwrap_or_default(),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = app.signal.of(Topic::Gateway).notified() => {}
             () = tokio::time::sleep(pause) => {}
+            ids = marked => {
+                marking = None;
+                ids.iter().for_each(|id| drop(told.remove(id)));
+            }
         }
     }
-    // It marks the last ones and ends.
-    drop(told);
-    let _ = marker.await;
+    if let Some(marking) = marking {
+        let ids = marking.await.unwrap_or_default();
+        ids.iter().for_each(|id| drop(told.remove(id)));
+    }
+    mark(app, told.into_iter().take(MARKED_AT_ONCE).collect()).await;
 }
 
-async fn tell_waiting(app: &App, told: &watch::Sender<u64>) -> Result<(), StoreError> {
+/// Tells what waits, but what is in `told`, and adds it there. What was marked before is not read again.
+async fn tell_waiting(app: &App, told: &mut HashSet<u64>) -> Result<(), StoreError> {
     loop {
-        let after = *told.borrow();
-        let rows = app.store.outbox(Topic::Gateway, after, ROWS_AT_ONCE).await?;
-        let Some(last) = rows.last().map(|row| row.id) else { return Ok(()) };
+        let rows = app.store.events(ROWS_AT_ONCE.saturating_add(told.len() as u32)).await?;
+        let before = told.len();
         for row in &rows {
-            tell(app, row);
+            if told.insert(row.id) {
+                tell(app, row);
+            }
         }
-        told.send_replace(last);
+        if told.len() == before {
+            return Ok(());
+        }
     }
 }
 
-/// Marks what was told. A task of its own: under load a write waits its turn for long, and whoever waited for it here
-/// would tell [`ROWS_AT_ONCE`] rows in that time, and no more.
-async fn mark(app: App, mut told: watch::Receiver<u64>) {
-    while told.changed().await.is_ok() {
-        let up_to = *told.borrow_and_update();
-        if let Err(error) = app.store.delivered(Topic::Gateway, up_to, app.clock.now_ms()).await {
-            // The next mark counts for these rows too; a restart before it tells them again.
+/// Marks what was told, and gives what is marked. A task of its own: under load a write waits its turn for long, and whoever
+/// waited for it would tell [`ROWS_AT_ONCE`] rows in that time, and no more.
+async fn mark(app: App, told: Vec<u64>) -> Vec<u64> {
+    match app.store.events_told(&told, app.clock.now_ms()).await {
+        Ok(()) => told,
+        Err(error) => {
+            // They are marked with the next ones; a restart before that tells them again.
             tracing::error!(%error, "what was told could not be marked");
             tokio::time::sleep(RETRY).await;
+            Vec::new()
         }
     }
 }

@@ -2,20 +2,29 @@
 //!
 //! Every method is one transaction. What must be told to others (the media node, the sockets) is written to the outbox
 //! in that same transaction, and the [`OutboxSignal`] is fired after its commit.
+//!
+//! The methods are written once, in `sql/`, and compiled for each database; `sqlite.rs` and `postgres.rs` are what differs.
 
 mod accounts;
 mod chat;
+mod codec;
+#[cfg(test)]
+mod conformance;
+mod migrations;
 mod moderation;
 mod outbox;
 mod participants;
+mod postgres;
 mod rooms;
 mod sessions;
 mod sqlite;
 mod whip;
+mod write;
 
 use std::sync::Arc;
 
 use boltorezka_proto::UserId;
+use sqlx::error::ErrorKind;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -56,21 +65,35 @@ pub enum StoreError {
     Corrupt(&'static str),
 }
 
+impl StoreError {
+    /// Whether the transaction failed only because another one was faster: it did nothing, and may be run again.
+    pub fn is_lost_race(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        // Serialization failure and deadlock (PostgreSQL, appendix A).
+        let rolled_back = matches!(error.code().as_deref(), Some("40001" | "40P01"));
+        // A row appeared or went between the reading and the writing.
+        rolled_back || matches!(error.kind(), ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation)
+    }
+
+    /// Whether a text was given that the database cannot keep: PostgreSQL takes no U+0000.
+    pub fn is_untakable_text(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        error.code().as_deref() == Some("22021")
+    }
+}
+
 /// The database could not be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// Only SQLite is there now.
-    #[error(
-        "database_url: postgres is not supported yet; use sqlite://PATH, or leave the setting out to use the data \
-         directory"
-    )]
-    PostgresUnsupported,
     /// The address is of no known kind.
-    #[error("database_url: {0:?} is not understood; use sqlite://PATH")]
+    #[error("database_url: {0:?} is not understood; use sqlite://PATH or postgres://USER@HOST/DATABASE")]
     UnknownScheme(String),
     /// The address names no plain file.
     #[error("database_url: sqlite:// takes the path of a file and no options; {0:?} is none")]
     NoFile(String),
+    /// The address of a PostgreSQL server is not one. It may hold a password and is not shown.
+    #[error("database_url: the address is not understood: {0}. Give postgres://USER@HOST/DATABASE")]
+    PostgresAddress(String),
     /// The data directory cannot be made.
     #[error("data_dir: cannot create {path}: {source}")]
     DataDir {
@@ -79,7 +102,7 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
-    /// The database file cannot be opened or its schema cannot be brought up to date.
+    /// The database cannot be opened.
     #[error("database_url: cannot open {url}: {source}")]
     Open {
         /// Which.
@@ -109,8 +132,8 @@ pub enum OpenError {
 /// [`OpenError`], which names the setting and the cure.
 pub async fn open(url: &str, signal: Arc<OutboxSignal>) -> Result<Arc<dyn Store>, OpenError> {
     match url.split_once("://") {
-        Some(("sqlite", path)) => Ok(Arc::new(sqlite::SqliteStore::open(path, signal).await?)),
-        Some(("postgres" | "postgresql", _)) => Err(OpenError::PostgresUnsupported),
+        Some(("sqlite", path)) => Ok(Arc::new(sqlite::open(path, signal).await?)),
+        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(postgres::open(url, signal).await?)),
         // What follows the scheme may hold a password.
         Some((scheme, _)) => Err(OpenError::UnknownScheme(scheme.to_owned())),
         None => Err(OpenError::UnknownScheme("an address without ://".to_owned())),

@@ -44,7 +44,8 @@ impl OutboxSignal {
 /// A row that waits for its delivery.
 #[derive(Clone, Debug)]
 pub struct OutboxRow {
-    /// Order of commits.
+    /// Of orders, the revision: greater than that of every order that was committed before, and so in the order of
+    /// commits. Of events, the same within a room.
     pub id: u64,
     /// JSON.
     pub payload: String,
@@ -53,11 +54,18 @@ pub struct OutboxRow {
 /// The outbox.
 #[async_trait]
 pub trait OutboxStore: Send + Sync {
-    /// Rows of `topic` after `after` that were not delivered, by order of commits, at most `limit`.
-    async fn outbox(&self, topic: Topic, after: u64, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
+    /// Orders to the media node after revision `after` that it has not confirmed, by revision, at most `limit`.
+    async fn orders(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
 
-    /// Marks the rows of `topic` up to `id` as delivered.
-    async fn delivered(&self, topic: Topic, up_to: u64, now_ms: i64) -> Result<(), StoreError>;
+    /// The media node has carried out all orders up to this revision.
+    async fn orders_applied(&self, up_to: u64, now_ms: i64) -> Result<(), StoreError>;
+
+    /// Events that wait to be told to sockets, at most `limit`. There is no place in them to go on from: those of
+    /// another room may be committed later and have smaller ids.
+    async fn events(&self, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
+
+    /// These events were told.
+    async fn events_told(&self, ids: &[u64], now_ms: i64) -> Result<(), StoreError>;
 
     /// How many rows wait.
     async fn outbox_depth(&self) -> Result<u64, StoreError>;

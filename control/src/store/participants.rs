@@ -114,8 +114,8 @@ pub trait ParticipantStore: Send + Sync {
     /// The media node does not serve it any more.
     async fn unadmit(&self, participant_id: ParticipantId) -> Result<(), StoreError>;
 
-    /// Keeps as admitted only those whom the media node serves; returns all that are left with the outbox's last id,
-    /// and those that the node had lost.
+    /// Keeps as admitted only those whom the media node serves; returns all that are left with the revision
+    /// of the last order that is in them, and those that the node had lost.
     async fn reconcile(
         &self,
         on_node: &[ParticipantId],

@@ -78,9 +78,10 @@ async fn a_database_that_cannot_be_used_is_refused_with_the_cure() {
         let config = Config { database_url: url.to_owned(), ..Config::new(data.path()) };
         Control::open(config).await.map(|_| ()).unwrap_err()
     };
-    let postgres = open("postgres://user:secret@localhost/db").await;
-    assert!(matches!(postgres, OpenError::PostgresUnsupported));
-    assert!(postgres.to_string().contains("sqlite://") && !postgres.to_string().contains("secret"));
+    let away = open("postgres://user:secret@127.0.0.1:1/db").await.to_string();
+    assert!(away.contains("postgres://127.0.0.1:1/db") && !away.contains("secret"), "{away}");
+    let unknown = open("postgres://user@localhost/db?schema=x").await;
+    assert!(matches!(unknown, OpenError::PostgresAddress(_)) && unknown.to_string().contains("sslmode"));
     assert!(matches!(open("mysql://x").await, OpenError::UnknownScheme(_)));
     assert!(matches!(open("boltorezka.db").await, OpenError::UnknownScheme(_)));
     for no_file in ["sqlite://", "sqlite://:memory:", "sqlite://x.db?mode=ro"] {

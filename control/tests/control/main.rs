@@ -1,4 +1,4 @@
-//! The control plane as its clients and the media node see it: the real router on a real port, a real SQLite file, real
+//! The control plane as its clients and the media node see it: the real router on a real port, a real database, real
 //! WebSockets, and a node that speaks the real contract over a real Unix socket.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

@@ -102,8 +102,8 @@ fn own() -> Vec<Key> {
             name: "database_url",
             default: None,
             otherwise: "`sqlite://{data_dir}/boltorezka.db`",
-            values: "sqlite://PATH",
-            meaning: "The database.",
+            values: "sqlite://PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE with sslmode, sslrootcert, sslcert or sslkey behind a ?",
+            meaning: "The database: a file, or one of PostgreSQL 13 or later that no other server uses. A password can also come in PGPASSWORD or a pgpass file; over a network, give sslmode=verify-full.",
             many: false,
             node: false,
             set: |settings, _, values| match one(values)? {
@@ -111,7 +111,13 @@ fn own() -> Vec<Key> {
                     settings.database_url = Some(url.to_owned());
                     Ok(())
                 }
-                _ => Err("this version keeps its data in SQLite. Give sqlite://PATH, or leave the key out.".to_owned()),
+                url if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                    settings.database_url = Some(url.to_owned());
+                    Ok(())
+                }
+                _ => Err("it is the address of neither SQLite nor PostgreSQL. Give sqlite://PATH or \
+                          postgres://USER:PASSWORD@HOST/DATABASE, or leave the key out."
+                    .to_owned()),
             },
         },
         Key {

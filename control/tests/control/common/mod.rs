@@ -1,5 +1,7 @@
 pub mod client;
 pub mod node;
+#[path = "../../support/postgres.rs"]
+pub mod postgres;
 pub mod server;
 pub mod socket;
 

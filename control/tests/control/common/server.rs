@@ -9,11 +9,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::serve::ListenerExt;
 use boltorezka_control::{Clock, Config, Control, Limits};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::postgres::PostgresDatabase;
 use super::{Client, TestNode};
 
 /// The machine's clock, moved by what a test says.
@@ -35,12 +37,42 @@ impl Clock for TestClock {
     }
 }
 
+/// What a server keeps: its files, and a database on the tests' PostgreSQL where `TEST_DATABASE=postgres` says so.
+pub struct Data {
+    folder: TempDir,
+    postgres: Option<PostgresDatabase>,
+}
+
+impl Data {
+    async fn new() -> Self {
+        let postgres = match std::env::var("TEST_DATABASE").as_deref() {
+            Ok("postgres") => Some(PostgresDatabase::create().await),
+            Ok("sqlite") | Err(_) => None,
+            Ok(other) => panic!("TEST_DATABASE={other}: give sqlite or postgres"),
+        };
+        Self { folder: TempDir::new().unwrap(), postgres }
+    }
+
+    fn config(&self) -> Config {
+        let config = Config::new(self.folder.path());
+        match &self.postgres {
+            Some(database) => Config { database_url: database.url(), ..config },
+            None => config,
+        }
+    }
+
+    async fn sqlite(&self) -> SqliteConnection {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.folder.path().join("boltorezka.db"));
+        SqliteConnection::connect_with(&options).await.unwrap()
+    }
+}
+
 pub struct TestServer {
     pub control: Control,
     pub address: SocketAddr,
     pub clock: Arc<TestClock>,
     config: Config,
-    data: Arc<TempDir>,
+    data: Arc<Data>,
     stop: CancellationToken,
     running: JoinHandle<()>,
     serving: JoinHandle<()>,
@@ -53,14 +85,14 @@ impl TestServer {
 
     /// With a changed configuration. Limits are off unless the change says otherwise.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let data = Arc::new(TempDir::new().unwrap());
-        let mut config = Config::new(data.path());
+        let data = Arc::new(Data::new().await);
+        let mut config = data.config();
         config.limits = Limits { password_hashes_parallel: Some(4), ..Limits::off() };
         change(&mut config);
         Self::open(config, data, Arc::default()).await
     }
 
-    async fn open(config: Config, data: Arc<TempDir>, clock: Arc<TestClock>) -> Self {
+    async fn open(config: Config, data: Arc<Data>, clock: Arc<TestClock>) -> Self {
         let control = Control::open_with_clock(config.clone(), clock.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -74,7 +106,7 @@ impl TestServer {
     }
 
     /// Ends as on SIGTERM.
-    pub async fn stop(self) -> (Config, Arc<TempDir>, Arc<TestClock>) {
+    pub async fn stop(self) -> (Config, Arc<Data>, Arc<TestClock>) {
         self.stop.cancel();
         self.running.await.unwrap();
         self.serving.abort();
@@ -91,24 +123,19 @@ impl TestServer {
         self.config.media_socket.clone()
     }
 
-    pub fn database(&self) -> PathBuf {
-        self.data.path().join("boltorezka.db")
-    }
-
     /// A statement straight to the database, for what has no route yet.
     pub async fn sql(&self, statement: &'static str) {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
-        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-        sqlx::query(statement).execute(&pool).await.unwrap();
-        pool.close().await;
+        match &self.data.postgres {
+            Some(database) => drop(sqlx::query(statement).execute(&mut database.connect().await).await.unwrap()),
+            None => drop(sqlx::query(statement).execute(&mut self.data.sqlite().await).await.unwrap()),
+        }
     }
 
     pub async fn count(&self, query: &'static str) -> i64 {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
-        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-        let count = sqlx::query_scalar(query).fetch_one(&pool).await.unwrap();
-        pool.close().await;
-        count
+        match &self.data.postgres {
+            Some(database) => sqlx::query_scalar(query).fetch_one(&mut database.connect().await).await.unwrap(),
+            None => sqlx::query_scalar(query).fetch_one(&mut self.data.sqlite().await).await.unwrap(),
+        }
     }
 
     /// Somebody without a session.

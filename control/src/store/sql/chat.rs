@@ -2,12 +2,12 @@ use async_trait::async_trait;
 use boltorezka_proto::rest::RoomRole;
 use boltorezka_proto::socket::Message;
 use boltorezka_proto::{MessageId, RoomId, Timestamp, UserId};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Row as _;
 
-use super::{SqliteStore, Tx, codec, rooms};
+use super::{Row, SqlStore, Tx, rooms};
 use crate::events::GatewayEvent;
-use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, StoreError, Topic};
+use crate::store::write::retried;
+use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, StoreError, Topic, codec};
 
 macro_rules! select_message {
     ($tail:literal) => {
@@ -19,7 +19,7 @@ macro_rules! select_message {
     };
 }
 
-fn message_record(row: &SqliteRow) -> Result<MessageRecord, StoreError> {
+fn message_record(row: &Row) -> Result<MessageRecord, StoreError> {
     Ok(MessageRecord {
         seq: row.try_get(0)?,
         message: Message {
@@ -36,7 +36,7 @@ fn message_record(row: &SqliteRow) -> Result<MessageRecord, StoreError> {
 
 /// What an earlier request with the same key made of it.
 async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
-    let row = sqlx::query(select_message!("WHERE m.sender_id = ? AND m.idempotency_key = ?"))
+    let row = sqlx::query(select_message!("WHERE m.sender_id = $1 AND m.idempotency_key = $2"))
         .bind(new.sender_id.0)
         .bind(new.idempotency_key)
         .fetch_optional(&mut **tx)
@@ -50,7 +50,7 @@ async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome
 /// Why the sender may not say this here, if it may not.
 async fn refusal(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
     let joined: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM participants WHERE room_id = ? AND user_id = ?)")
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM participants WHERE room_id = $1 AND user_id = $2)")
             .bind(new.room_id.0)
             .bind(new.sender_id.0)
             .fetch_one(&mut **tx)
@@ -63,7 +63,7 @@ async fn refusal(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome
         return Ok(Some(SendOutcome::Forbidden));
     }
     let Some(reply_to) = new.reply_to else { return Ok(None) };
-    let answered: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM messages WHERE id = ? AND room_id = ?)")
+    let answered: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM messages WHERE id = $1 AND room_id = $2)")
         .bind(reply_to.0)
         .bind(new.room_id.0)
         .fetch_one(&mut **tx)
@@ -71,18 +71,13 @@ async fn refusal(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome
     Ok((!answered).then_some(SendOutcome::NoReplyTarget))
 }
 
-impl SqliteStore {
-    async fn insert_message(&self, tx: &mut Tx, new: &NewMessage<'_>) -> Result<Message, StoreError> {
-        let seq: i64 =
-            sqlx::query_scalar("UPDATE rooms SET message_seq = message_seq + 1 WHERE id = ? RETURNING message_seq")
-                .bind(new.room_id.0)
-                .fetch_one(&mut **tx)
-                .await?;
+impl SqlStore {
+    async fn insert_message(&self, tx: &mut Tx, new: &NewMessage<'_>, seq: i64) -> Result<Message, StoreError> {
         let id = MessageId::generate();
         sqlx::query(
             "INSERT INTO messages (id, workspace_id, room_id, seq, sender_id, sender_name, text, reply_to,
                                    idempotency_key, created_at)
-             SELECT ?, ?, ?, ?, u.id, u.display_name, ?, ?, ?, ? FROM users u WHERE u.id = ?",
+             SELECT $1, $2, $3, $4, u.id, u.display_name, $5, $6, $7, $8 FROM users u WHERE u.id = $9",
         )
         .bind(id.0)
         .bind(self.workspace_id.0)
@@ -95,26 +90,42 @@ impl SqliteStore {
         .bind(new.sender_id.0)
         .execute(&mut **tx)
         .await?;
-        let row = sqlx::query(select_message!("WHERE m.id = ?")).bind(id.0).fetch_one(&mut **tx).await?;
+        let row = sqlx::query(select_message!("WHERE m.id = $1")).bind(id.0).fetch_one(&mut **tx).await?;
         Ok(message_record(&row)?.message)
     }
 }
 
+/// The room's next number. It locks the room, so that numbers and events of a room are in the order of commits; what is
+/// not committed gives its number back.
+async fn take_seq(tx: &mut Tx, room_id: RoomId) -> Result<Option<i64>, StoreError> {
+    let seq = sqlx::query_scalar("UPDATE rooms SET message_seq = message_seq + 1 WHERE id = $1 RETURNING message_seq")
+        .bind(room_id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(seq)
+}
+
 #[async_trait]
-impl ChatStore for SqliteStore {
+impl ChatStore for SqlStore {
     async fn send_message(&self, new: NewMessage<'_>) -> Result<SendOutcome, StoreError> {
-        let mut tx = self.begin().await?;
-        if let Some(outcome) = earlier(&mut tx, &new).await? {
-            return Ok(outcome);
-        }
-        if let Some(refusal) = refusal(&mut tx, &new).await? {
-            return Ok(refusal);
-        }
-        let message = self.insert_message(&mut tx, &new).await?;
-        let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
-        self.put_outbox(&mut tx, Topic::Gateway, &event, new.now_ms).await?;
-        self.commit_and_wake(tx, Topic::Gateway).await?;
-        Ok(SendOutcome::Stored(message))
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            // First of all: whoever waits for the room then sees what was said meanwhile.
+            let seq = take_seq(&mut tx, new.room_id).await?;
+            if let Some(outcome) = earlier(&mut tx, &new).await? {
+                return Ok(outcome);
+            }
+            if let Some(refusal) = refusal(&mut tx, &new).await? {
+                return Ok(refusal);
+            }
+            let Some(seq) = seq else { return Ok(SendOutcome::NotJoined) };
+            let message = self.insert_message(&mut tx, &new, seq).await?;
+            let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
+            self.put_outbox(&mut tx, Topic::Gateway, &event, new.now_ms).await?;
+            self.commit_and_wake(tx, Topic::Gateway).await?;
+            Ok(SendOutcome::Stored(message))
+        })
+        .await
     }
 
     async fn messages(
@@ -124,11 +135,11 @@ impl ChatStore for SqliteStore {
         limit: u32,
     ) -> Result<Vec<MessageRecord>, StoreError> {
         let rows = sqlx::query(select_message!(
-            "WHERE m.room_id = ?1 AND (?2 IS NULL OR m.seq < ?2) ORDER BY m.seq DESC LIMIT ?3"
+            "WHERE m.room_id = $1 AND ($2 IS NULL OR m.seq < $2) ORDER BY m.seq DESC LIMIT $3"
         ))
         .bind(room_id.0)
         .bind(before)
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(message_record).collect()

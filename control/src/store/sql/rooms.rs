@@ -1,25 +1,25 @@
 use async_trait::async_trait;
 use boltorezka_proto::rest::RoomRole;
 use boltorezka_proto::{RoomId, RoomSlug, RoomTitle, UserId};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteExecutor};
+use sqlx::{Executor, Row as _};
 
-use super::{SqliteStore, codec};
+use super::{Db, Row, SqlStore};
 use crate::calls::PermissionBits;
-use crate::store::{Audit, MemberRecord, NewRoom, RoomRecord, RoomStore, Standing, StoreError};
+use crate::store::write::retried;
+use crate::store::{Audit, MemberRecord, NewRoom, RoomRecord, RoomStore, Standing, StoreError, codec};
 
 /// A room with the number of those in it who are shown. Its first argument is [`PermissionBits::HIDDEN`].
 macro_rules! select_room {
     ($tail:literal) => {
         concat!(
             "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
-            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND p.token_permissions & ? = 0) FROM rooms r ",
+            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND (p.token_permissions & $1) = 0) FROM rooms r ",
             $tail
         )
     };
 }
 
-fn room_record(row: &SqliteRow) -> Result<RoomRecord, StoreError> {
+fn room_record(row: &Row) -> Result<RoomRecord, StoreError> {
     Ok(RoomRecord {
         id: RoomId(row.try_get(0)?),
         slug: codec::slug(row.try_get(1)?)?,
@@ -31,8 +31,11 @@ fn room_record(row: &SqliteRow) -> Result<RoomRecord, StoreError> {
     })
 }
 
-async fn room_by_id(executor: impl SqliteExecutor<'_>, room_id: RoomId) -> Result<Option<RoomRecord>, StoreError> {
-    let row = sqlx::query(select_room!("WHERE r.id = ?"))
+async fn room_by_id(
+    executor: impl Executor<'_, Database = Db>,
+    room_id: RoomId,
+) -> Result<Option<RoomRecord>, StoreError> {
+    let row = sqlx::query(select_room!("WHERE r.id = $2"))
         .bind(PermissionBits::HIDDEN.0)
         .bind(room_id.0)
         .fetch_optional(executor)
@@ -46,13 +49,13 @@ fn standing(role: &str, member_role: Option<&str>, banned: bool) -> Result<Stand
 
 /// What somebody is in a room, as of the transaction or connection that is given.
 pub(super) async fn standing_of(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_, Database = Db>,
     room_id: RoomId,
     user_id: UserId,
 ) -> Result<Option<Standing>, StoreError> {
     let row: Option<(String, Option<String>, bool)> = sqlx::query_as(
-        "SELECT u.role, m.role, EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = ?1 AND b.user_id = ?2)
-         FROM users u LEFT JOIN room_members m ON m.room_id = ?1 AND m.user_id = u.id WHERE u.id = ?2",
+        "SELECT u.role, m.role, EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = $1 AND b.user_id = $2)
+         FROM users u LEFT JOIN room_members m ON m.room_id = $1 AND m.user_id = u.id WHERE u.id = $2",
     )
     .bind(room_id.0)
     .bind(user_id.0)
@@ -61,7 +64,7 @@ pub(super) async fn standing_of(
     row.map(|(role, member, banned)| standing(&role, member.as_deref(), banned)).transpose()
 }
 
-impl SqliteStore {
+impl SqlStore {
     pub(super) async fn put_member(
         &self,
         tx: &mut super::Tx,
@@ -71,7 +74,7 @@ impl SqliteStore {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO room_members (workspace_id, room_id, user_id, role, created_at) VALUES (?, ?, ?, ?, ?)
+            "INSERT INTO room_members (workspace_id, room_id, user_id, role, created_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (room_id, user_id) DO UPDATE SET role = excluded.role",
         )
         .bind(self.workspace_id.0)
@@ -86,37 +89,40 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl RoomStore for SqliteStore {
+impl RoomStore for SqlStore {
     async fn create_room(&self, room: &NewRoom, audit: &Audit) -> Result<Option<RoomRecord>, StoreError> {
-        let mut tx = self.begin().await?;
-        let room_id = RoomId::generate();
-        let inserted = sqlx::query(
-            "INSERT INTO rooms (id, workspace_id, slug, title, kind, capacity, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (workspace_id, slug) DO NOTHING",
-        )
-        .bind(room_id.0)
-        .bind(self.workspace_id.0)
-        .bind(room.slug.as_str())
-        .bind(room.title.as_str())
-        .bind(codec::kind_text(room.kind))
-        .bind(room.capacity)
-        .bind(audit.now_ms)
-        .execute(&mut *tx)
-        .await?;
-        if inserted.rows_affected() == 0 {
-            return Ok(None);
-        }
-        if let Some(owner) = room.owner {
-            self.put_member(&mut tx, room_id, owner, RoomRole::Owner, audit.now_ms).await?;
-        }
-        self.put_audit(&mut tx, audit, "rooms.room.create", room.slug.as_str()).await?;
-        let record = room_by_id(&mut *tx, room_id).await?;
-        tx.commit().await?;
-        Ok(record)
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            let room_id = RoomId::generate();
+            let inserted = sqlx::query(
+                "INSERT INTO rooms (id, workspace_id, slug, title, kind, capacity, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+                 ON CONFLICT (workspace_id, slug) DO NOTHING",
+            )
+            .bind(room_id.0)
+            .bind(self.workspace_id.0)
+            .bind(room.slug.as_str())
+            .bind(room.title.as_str())
+            .bind(codec::kind_text(room.kind))
+            .bind(room.capacity.map(i64::from))
+            .bind(audit.now_ms)
+            .execute(&mut *tx)
+            .await?;
+            if inserted.rows_affected() == 0 {
+                return Ok(None);
+            }
+            if let Some(owner) = room.owner {
+                self.put_member(&mut tx, room_id, owner, RoomRole::Owner, audit.now_ms).await?;
+            }
+            self.put_audit(&mut tx, audit, "rooms.room.create", room.slug.as_str()).await?;
+            let record = room_by_id(&mut *tx, room_id).await?;
+            tx.commit().await?;
+            Ok(record)
+        })
+        .await
     }
 
     async fn room_count(&self) -> Result<u32, StoreError> {
-        let count = sqlx::query_scalar("SELECT count(*) FROM rooms WHERE workspace_id = ?")
+        let count = sqlx::query_scalar("SELECT count(*) FROM rooms WHERE workspace_id = $1")
             .bind(self.workspace_id.0)
             .fetch_one(&self.readers)
             .await?;
@@ -124,7 +130,7 @@ impl RoomStore for SqliteStore {
     }
 
     async fn room(&self, slug: &RoomSlug) -> Result<Option<RoomRecord>, StoreError> {
-        let row = sqlx::query(select_room!("WHERE r.workspace_id = ? AND r.slug = ?"))
+        let row = sqlx::query(select_room!("WHERE r.workspace_id = $2 AND r.slug = $3"))
             .bind(PermissionBits::HIDDEN.0)
             .bind(self.workspace_id.0)
             .bind(slug.as_str())
@@ -141,16 +147,16 @@ impl RoomStore for SqliteStore {
     ) -> Result<Vec<(RoomRecord, Option<Standing>)>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
-            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND p.token_permissions & ?5 = 0), u.role, m.role, b.user_id IS NOT NULL ",
-            "FROM rooms r LEFT JOIN users u ON u.id = ?1 ",
-            "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = ?1 ",
-            "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = ?1 ",
-            "WHERE r.workspace_id = ?2 AND (?3 IS NULL OR r.slug > ?3) ORDER BY r.slug LIMIT ?4"
+            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND (p.token_permissions & $5) = 0), u.role, m.role, b.user_id IS NOT NULL ",
+            "FROM rooms r LEFT JOIN users u ON u.id = $1 ",
+            "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = $1 ",
+            "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = $1 ",
+            "WHERE r.workspace_id = $2 AND ($3 IS NULL OR r.slug > $3) ORDER BY r.slug LIMIT $4"
         ))
         .bind(user.map(|id| id.0))
         .bind(self.workspace_id.0)
         .bind(after)
-        .bind(limit)
+        .bind(i64::from(limit))
         .bind(PermissionBits::HIDDEN.0)
         .fetch_all(&self.readers)
         .await?;
@@ -172,17 +178,22 @@ impl RoomStore for SqliteStore {
         capacity: Option<u32>,
         audit: &Audit,
     ) -> Result<Option<RoomRecord>, StoreError> {
-        let mut tx = self.begin().await?;
-        sqlx::query("UPDATE rooms SET title = coalesce(?, title), capacity = coalesce(?, capacity) WHERE id = ?")
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            sqlx::query(
+                "UPDATE rooms SET title = coalesce($1, title), capacity = coalesce($2, capacity) WHERE id = $3",
+            )
             .bind(title.map(RoomTitle::as_str))
-            .bind(capacity)
+            .bind(capacity.map(i64::from))
             .bind(room_id.0)
             .execute(&mut *tx)
             .await?;
-        let Some(room) = room_by_id(&mut *tx, room_id).await? else { return Ok(None) };
-        self.put_audit(&mut tx, audit, "rooms.room.update", room.slug.as_str()).await?;
-        tx.commit().await?;
-        Ok(Some(room))
+            let Some(room) = room_by_id(&mut *tx, room_id).await? else { return Ok(None) };
+            self.put_audit(&mut tx, audit, "rooms.room.update", room.slug.as_str()).await?;
+            tx.commit().await?;
+            Ok(Some(room))
+        })
+        .await
     }
 
     async fn standing(&self, room_id: RoomId, user_id: UserId) -> Result<Option<Standing>, StoreError> {
@@ -197,19 +208,18 @@ impl RoomStore for SqliteStore {
     ) -> Result<Vec<MemberRecord>, StoreError> {
         let rows = sqlx::query(
             "SELECT m.user_id, u.display_name, m.role FROM room_members m JOIN users u ON u.id = m.user_id
-             WHERE m.room_id = ?1 AND (?2 IS NULL OR m.user_id > ?2) ORDER BY m.user_id LIMIT ?3",
+             WHERE m.room_id = $1 AND ($2 IS NULL OR m.user_id > $2) ORDER BY m.user_id LIMIT $3",
         )
         .bind(room_id.0)
         .bind(after.map(|id| id.0))
-        .bind(limit)
-        .bind(PermissionBits::HIDDEN.0)
+        .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(member_record).collect()
     }
 }
 
-pub(super) fn member_record(row: &SqliteRow) -> Result<MemberRecord, StoreError> {
+pub(super) fn member_record(row: &Row) -> Result<MemberRecord, StoreError> {
     Ok(MemberRecord {
         user_id: UserId(row.try_get(0)?),
         display_name: codec::display_name(row.try_get(1)?)?,

@@ -1,38 +1,42 @@
 use async_trait::async_trait;
 use boltorezka_proto::{ParticipantId, RoomId, UserId};
-use sqlx::Row;
+use sqlx::Row as _;
 
-use super::{SqliteStore, codec};
+use super::SqlStore;
 use crate::auth::TokenHash;
-use crate::store::{NewWhipSession, StoreError, WhipSessionRecord, WhipStore};
+use crate::store::write::retried;
+use crate::store::{NewWhipSession, StoreError, WhipSessionRecord, WhipStore, codec};
 
 #[async_trait]
-impl WhipStore for SqliteStore {
+impl WhipStore for SqlStore {
     async fn put_whip_session(&self, session: &NewWhipSession<'_>) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM whip_sessions WHERE participant_id = ?")
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            sqlx::query("DELETE FROM whip_sessions WHERE participant_id = $1")
+                .bind(session.participant_id.0)
+                .execute(&mut *tx)
+                .await?;
+            let inserted = sqlx::query(
+                "INSERT INTO whip_sessions (token_hash, workspace_id, participant_id, kind, offer, created_at)
+                 SELECT $1, workspace_id, id, $2, $3, $4 FROM participants WHERE id = $5",
+            )
+            .bind(session.token_hash.as_slice())
+            .bind(session.kind.name())
+            .bind(session.offer)
+            .bind(session.now_ms)
             .bind(session.participant_id.0)
             .execute(&mut *tx)
             .await?;
-        let inserted = sqlx::query(
-            "INSERT INTO whip_sessions (token_hash, workspace_id, participant_id, kind, offer, created_at)
-             SELECT ?, workspace_id, id, ?, ?, ? FROM participants WHERE id = ?",
-        )
-        .bind(session.token_hash.as_slice())
-        .bind(session.kind.name())
-        .bind(session.offer)
-        .bind(session.now_ms)
-        .bind(session.participant_id.0)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(inserted.rows_affected() == 1)
+            tx.commit().await?;
+            Ok(inserted.rows_affected() == 1)
+        })
+        .await
     }
 
     async fn whip_session(&self, hash: TokenHash) -> Result<Option<WhipSessionRecord>, StoreError> {
         let row = sqlx::query(
             "SELECT p.id, p.room_id, p.user_id, s.kind, s.offer, s.generation
-             FROM whip_sessions s JOIN participants p ON p.id = s.participant_id WHERE s.token_hash = ?",
+             FROM whip_sessions s JOIN participants p ON p.id = s.participant_id WHERE s.token_hash = $1",
         )
         .bind(hash.as_slice())
         .fetch_optional(&self.readers)
@@ -50,18 +54,18 @@ impl WhipStore for SqliteStore {
 
     async fn renew_whip_session(&self, hash: TokenHash, generation: u32, offer: &str) -> Result<bool, StoreError> {
         let updated = sqlx::query(
-            "UPDATE whip_sessions SET offer = ?, generation = generation + 1 WHERE token_hash = ? AND generation = ?",
+            "UPDATE whip_sessions SET offer = $1, generation = generation + 1 WHERE token_hash = $2 AND generation = $3",
         )
         .bind(offer)
         .bind(hash.as_slice())
-        .bind(generation)
+        .bind(i64::from(generation))
         .execute(&self.writer)
         .await?;
         Ok(updated.rows_affected() == 1)
     }
 
     async fn has_whip_session(&self, participant_id: ParticipantId) -> Result<bool, StoreError> {
-        let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM whip_sessions WHERE participant_id = ?)")
+        let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM whip_sessions WHERE participant_id = $1)")
             .bind(participant_id.0)
             .fetch_one(&self.readers)
             .await?;
@@ -71,7 +75,7 @@ impl WhipStore for SqliteStore {
     async fn whip_sessions_elsewhere(&self, user_id: UserId, room_id: RoomId) -> Result<u32, StoreError> {
         let count: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM whip_sessions s JOIN participants p ON p.id = s.participant_id
-             WHERE p.user_id = ? AND p.room_id <> ?",
+             WHERE p.user_id = $1 AND p.room_id <> $2",
         )
         .bind(user_id.0)
         .bind(room_id.0)

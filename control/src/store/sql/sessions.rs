@@ -1,15 +1,16 @@
 use async_trait::async_trait;
 use boltorezka_proto::{RoomId, UserId};
-use sqlx::Row;
+use sqlx::Row as _;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::accounts::user_record;
 use crate::auth::TokenHash;
 use crate::calls::PermissionBits;
+use crate::store::write::retried;
 use crate::store::{Grant, SessionStore, StoreError, UserRecord};
 
 #[async_trait]
-impl SessionStore for SqliteStore {
+impl SessionStore for SqlStore {
     async fn create_session(
         &self,
         hash: TokenHash,
@@ -18,7 +19,7 @@ impl SessionStore for SqliteStore {
         expires_at_ms: i64,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO sessions (token_hash, workspace_id, user_id, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO sessions (token_hash, workspace_id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(hash.as_slice())
         .bind(self.workspace_id.0)
@@ -33,7 +34,7 @@ impl SessionStore for SqliteStore {
     async fn session(&self, hash: TokenHash, now_ms: i64) -> Result<Option<(UserRecord, i64)>, StoreError> {
         let row = sqlx::query(concat!(
             "SELECT u.id, u.email, u.display_name, u.role, u.password_hash, u.blocked_at, s.expires_at ",
-            "FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = ? AND s.expires_at > ?"
+            "FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1 AND s.expires_at > $2"
         ))
         .bind(hash.as_slice())
         .bind(now_ms)
@@ -43,7 +44,7 @@ impl SessionStore for SqliteStore {
     }
 
     async fn extend_session(&self, hash: TokenHash, expires_at_ms: i64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE sessions SET expires_at = ? WHERE token_hash = ?")
+        sqlx::query("UPDATE sessions SET expires_at = $1 WHERE token_hash = $2")
             .bind(expires_at_ms)
             .bind(hash.as_slice())
             .execute(&self.writer)
@@ -52,16 +53,19 @@ impl SessionStore for SqliteStore {
     }
 
     async fn delete_session(&self, hash: TokenHash) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM sessions WHERE token_hash = ?").bind(hash.as_slice()).execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM tickets WHERE session_hash = ?").bind(hash.as_slice()).execute(&mut *tx).await?;
-        Ok(tx.commit().await?)
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            sqlx::query("DELETE FROM sessions WHERE token_hash = $1").bind(hash.as_slice()).execute(&mut *tx).await?;
+            sqlx::query("DELETE FROM tickets WHERE session_hash = $1").bind(hash.as_slice()).execute(&mut *tx).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn create_ticket(&self, hash: TokenHash, grant: &Grant) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO tickets (token_hash, workspace_id, user_id, session_hash, room_id, permissions, expires_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(hash.as_slice())
         .bind(self.workspace_id.0)
@@ -77,7 +81,7 @@ impl SessionStore for SqliteStore {
 
     async fn take_ticket(&self, hash: TokenHash, now_ms: i64) -> Result<Option<Grant>, StoreError> {
         let row = sqlx::query(
-            "DELETE FROM tickets WHERE token_hash = ?
+            "DELETE FROM tickets WHERE token_hash = $1
              RETURNING user_id, session_hash, room_id, permissions, expires_at",
         )
         .bind(hash.as_slice())
@@ -96,8 +100,11 @@ impl SessionStore for SqliteStore {
     }
 
     async fn delete_expired(&self, now_ms: i64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE expires_at <= ?").bind(now_ms).execute(&self.writer).await?;
-        sqlx::query("DELETE FROM tickets WHERE expires_at <= ?").bind(now_ms).execute(&self.writer).await?;
-        Ok(())
+        retried(|| async {
+            sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now_ms).execute(&self.writer).await?;
+            sqlx::query("DELETE FROM tickets WHERE expires_at <= $1").bind(now_ms).execute(&self.writer).await?;
+            Ok(())
+        })
+        .await
     }
 }

@@ -1,0 +1,37 @@
+//! What every database must do, as one suite: each case runs on SQLite and on PostgreSQL, real ones.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+/// Makes tests of the cases of a module, one for each database.
+macro_rules! on_every_database {
+    ($($case:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case($crate::store::conformance::database::Database::sqlite()).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case($crate::store::conformance::database::Database::postgres().await).await;
+            })+
+        }
+    };
+}
+
+mod accounts;
+mod chat;
+mod database;
+mod durability;
+mod migrations;
+mod moderation;
+mod outbox;
+mod participants;
+mod passwords;
+mod people;
+#[path = "../../../tests/support/postgres.rs"]
+mod postgres_server;
+mod races;
+mod rooms;
+mod sessions;
+mod whip;

@@ -1,0 +1,35 @@
+//! The schema's history. Each migration has a file of the same name for each database.
+
+use std::borrow::Cow;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// Version, name, and text of each, from one folder of `control/migrations`.
+macro_rules! migrations {
+    ($folder:literal) => {
+        &[
+            (1, "initial", include_str!(concat!("../../migrations/", $folder, "/0001_initial.sql"))),
+            (2, "whip sessions", include_str!(concat!("../../migrations/", $folder, "/0002_whip_sessions.sql"))),
+        ]
+    };
+}
+
+/// A migration's version, name and text.
+pub type Step = (i64, &'static str, &'static str);
+
+/// For SQLite.
+pub const SQLITE: &[Step] = migrations!("sqlite");
+/// For PostgreSQL.
+pub const POSTGRES: &[Step] = migrations!("postgres");
+
+/// Carries out those of `steps` that the database lacks. Whoever runs it holds a transaction that keeps others out: then
+/// all of them are in, or none is.
+pub fn migrator(steps: &[Step]) -> Migrator {
+    let migration = |&(version, name, sql): &Step| {
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let mut migrator = Migrator::with_migrations(steps.iter().map(migration).collect());
+    migrator.set_locking(false);
+    migrator
+}

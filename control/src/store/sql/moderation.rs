@@ -1,0 +1,179 @@
+use async_trait::async_trait;
+use boltorezka_proto::call::{EndReason, TrackSource};
+use boltorezka_proto::rest::RoomRole;
+use boltorezka_proto::{ParticipantId, RoomId, UserId};
+
+use super::rooms::member_record;
+use super::{SqlStore, Tx, lock, participants};
+use crate::calls::{MediaOrder, PermissionBits};
+use crate::store::write::{Lock, retried};
+use crate::store::{Audit, MemberRecord, ModerationStore, Permitted, Removed, StoreError, Topic};
+
+/// Whose stay it is, and the name of the room, which is locked with the stay.
+async fn user_of(
+    tx: &mut Tx,
+    room_id: RoomId,
+    participant_id: ParticipantId,
+) -> Result<Option<(UserId, String)>, StoreError> {
+    lock(tx, Lock::Room(room_id)).await?;
+    lock(tx, Lock::Participant(participant_id)).await?;
+    let row: Option<(uuid::Uuid, String)> = sqlx::query_as(
+        "SELECT p.user_id, r.slug FROM participants p JOIN rooms r ON r.id = p.room_id WHERE p.id = $1 AND p.room_id = $2",
+    )
+    .bind(participant_id.0)
+    .bind(room_id.0)
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|(user_id, slug)| (UserId(user_id), slug)))
+}
+
+#[async_trait]
+impl ModerationStore for SqlStore {
+    async fn expel(
+        &self,
+        room_id: RoomId,
+        participant_id: ParticipantId,
+        reason: EndReason,
+        audit: &Audit,
+    ) -> Result<Option<Removed>, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            let Some((user_id, slug)) = user_of(&mut tx, room_id, participant_id).await? else { return Ok(None) };
+            sqlx::query("DELETE FROM participants WHERE id = $1").bind(participant_id.0).execute(&mut *tx).await?;
+            if reason == EndReason::Banned {
+                sqlx::query(
+                    "INSERT INTO room_bans (workspace_id, room_id, user_id, created_at) VALUES ($1, $2, $3, $4)
+                     ON CONFLICT (room_id, user_id) DO NOTHING",
+                )
+                .bind(self.workspace_id.0)
+                .bind(room_id.0)
+                .bind(user_id.0)
+                .bind(audit.now_ms)
+                .execute(&mut *tx)
+                .await?;
+            }
+            let order = MediaOrder::Revoke { participant_id, reason };
+            self.put_outbox(&mut tx, Topic::Media, &order, audit.now_ms).await?;
+            let action = if reason == EndReason::Banned { "rooms.participant.ban" } else { "rooms.participant.kick" };
+            self.put_audit(&mut tx, audit, action, &format!("{slug} {user_id}")).await?;
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(Some(Removed { participant_id, user_id }))
+        })
+        .await
+    }
+
+    async fn mute(
+        &self,
+        room_id: RoomId,
+        participant_id: ParticipantId,
+        source: TrackSource,
+        muted: bool,
+        audit: &Audit,
+    ) -> Result<Option<Permitted>, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            let Some((user_id, slug)) = user_of(&mut tx, room_id, participant_id).await? else { return Ok(None) };
+            let before: Option<i64> =
+                sqlx::query_scalar("SELECT muted FROM room_mutes WHERE room_id = $1 AND user_id = $2")
+                    .bind(room_id.0)
+                    .bind(user_id.0)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            let bits = PermissionBits(before.unwrap_or(0)).with(PermissionBits::of_source(source), muted);
+            sqlx::query(
+                "INSERT INTO room_mutes (workspace_id, room_id, user_id, muted, created_at) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (room_id, user_id) DO UPDATE SET muted = excluded.muted, created_at = excluded.created_at",
+            )
+            .bind(self.workspace_id.0)
+            .bind(room_id.0)
+            .bind(user_id.0)
+            .bind(bits.0)
+            .bind(audit.now_ms)
+            .execute(&mut *tx)
+            .await?;
+            participants::tell_permissions(self, &mut tx, user_id, Some(room_id), audit.now_ms).await?;
+            let action = if muted { "rooms.participant.mute" } else { "rooms.participant.unmute" };
+            self.put_audit(&mut tx, audit, action, &format!("{slug} {user_id} {source:?}")).await?;
+            let permissions = participants::facts(&mut tx, room_id, user_id).await?.map(|facts| facts.allowed());
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(permissions.map(|permissions| Permitted { participant_id, permissions }))
+        })
+        .await
+    }
+
+    async fn set_member(
+        &self,
+        room_id: RoomId,
+        user_id: UserId,
+        role: RoomRole,
+        audit: &Audit,
+    ) -> Result<Option<MemberRecord>, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            lock(&mut tx, Lock::Room(room_id)).await?;
+            let known: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND workspace_id = $2)
+                    AND EXISTS (SELECT 1 FROM rooms WHERE id = $3)",
+            )
+            .bind(user_id.0)
+            .bind(self.workspace_id.0)
+            .bind(room_id.0)
+            .fetch_one(&mut *tx)
+            .await?;
+            if !known {
+                return Ok(None);
+            }
+            self.put_member(&mut tx, room_id, user_id, role, audit.now_ms).await?;
+            participants::tell_permissions(self, &mut tx, user_id, Some(room_id), audit.now_ms).await?;
+            self.put_audit(&mut tx, audit, "rooms.member.set", &format!("{room_id} {user_id} {role:?}")).await?;
+            let row = sqlx::query(
+                "SELECT m.user_id, u.display_name, m.role FROM room_members m JOIN users u ON u.id = m.user_id
+                 WHERE m.room_id = $1 AND m.user_id = $2",
+            )
+            .bind(room_id.0)
+            .bind(user_id.0)
+            .fetch_one(&mut *tx)
+            .await?;
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(Some(member_record(&row)?))
+        })
+        .await
+    }
+
+    async fn delete_member(&self, room_id: RoomId, user_id: UserId, audit: &Audit) -> Result<bool, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            lock(&mut tx, Lock::Room(room_id)).await?;
+            let deleted = sqlx::query("DELETE FROM room_members WHERE room_id = $1 AND user_id = $2")
+                .bind(room_id.0)
+                .bind(user_id.0)
+                .execute(&mut *tx)
+                .await?;
+            if deleted.rows_affected() == 0 {
+                return Ok(false);
+            }
+            participants::tell_permissions(self, &mut tx, user_id, Some(room_id), audit.now_ms).await?;
+            self.put_audit(&mut tx, audit, "rooms.member.delete", &format!("{room_id} {user_id}")).await?;
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn delete_room(&self, room_id: RoomId, audit: &Audit) -> Result<bool, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            let slug: Option<String> = sqlx::query_scalar("DELETE FROM rooms WHERE id = $1 RETURNING slug")
+                .bind(room_id.0)
+                .fetch_optional(&mut *tx)
+                .await?;
+            let Some(slug) = slug else { return Ok(false) };
+            let order = MediaOrder::CloseRoom { room: room_id, reason: EndReason::RoomDeleted };
+            self.put_outbox(&mut tx, Topic::Media, &order, audit.now_ms).await?;
+            self.put_audit(&mut tx, audit, "rooms.room.delete", &slug).await?;
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(true)
+        })
+        .await
+    }
+}

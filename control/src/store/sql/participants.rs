@@ -1,0 +1,334 @@
+use async_trait::async_trait;
+use boltorezka_proto::admission::Admitted;
+use boltorezka_proto::call::{EndReason, MediaPermissions};
+use boltorezka_proto::rest::RoomKind;
+use boltorezka_proto::{ParticipantId, RoomId, UserId};
+use sqlx::Row as _;
+use std::collections::HashSet;
+
+use super::rooms::standing_of;
+use super::{Row, SqlStore, Tx, lock};
+use crate::calls::{MediaOrder, PermissionBits, media_permissions};
+use crate::store::write::{Lock, retried};
+use crate::store::{
+    Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Standing, StoreError, Topic, codec,
+};
+use crate::whip::Kind;
+
+/// A participant with all that decides over its rights.
+pub(super) struct Facts {
+    record: ParticipantRecord,
+    kind: RoomKind,
+    token: PermissionBits,
+    muted: PermissionBits,
+    told: PermissionBits,
+}
+
+impl Facts {
+    /// What it may do as of now.
+    pub(super) fn allowed(&self) -> MediaPermissions {
+        media_permissions(self.record.role, self.kind, self.token, self.muted)
+    }
+}
+
+macro_rules! select_facts {
+    ($tail:literal) => {
+        concat!(
+            "SELECT p.id, p.room_id, r.slug, p.user_id, u.display_name, u.role, m.role, p.joined_at, p.admitted, ",
+            "r.kind, p.token_permissions, coalesce(x.muted, 0), p.permissions ",
+            "FROM participants p JOIN rooms r ON r.id = p.room_id JOIN users u ON u.id = p.user_id ",
+            "LEFT JOIN room_members m ON m.room_id = p.room_id AND m.user_id = p.user_id ",
+            "LEFT JOIN room_mutes x ON x.room_id = p.room_id AND x.user_id = p.user_id ",
+            $tail
+        )
+    };
+}
+
+fn read_facts(row: &Row) -> Result<Facts, StoreError> {
+    let member_role = row.try_get::<Option<&str>, _>(6)?.map(codec::room_role).transpose()?;
+    let standing = Standing::new(codec::role(row.try_get(5)?)?, member_role, false);
+    Ok(Facts {
+        record: ParticipantRecord {
+            participant_id: ParticipantId(row.try_get(0)?),
+            room_id: RoomId(row.try_get(1)?),
+            room: codec::slug(row.try_get(2)?)?,
+            user_id: UserId(row.try_get(3)?),
+            display_name: codec::display_name(row.try_get(4)?)?,
+            role: standing.role,
+            joined_at_ms: row.try_get(7)?,
+            admitted: row.try_get(8)?,
+            hidden: PermissionBits(row.try_get(10)?).is_hidden(),
+        },
+        kind: codec::kind(row.try_get(9)?)?,
+        token: PermissionBits(row.try_get(10)?),
+        muted: PermissionBits(row.try_get(11)?),
+        told: PermissionBits(row.try_get(12)?),
+    })
+}
+
+pub(super) async fn facts(tx: &mut Tx, room_id: RoomId, user_id: UserId) -> Result<Option<Facts>, StoreError> {
+    let row = sqlx::query(select_facts!("WHERE p.room_id = $1 AND p.user_id = $2"))
+        .bind(room_id.0)
+        .bind(user_id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.as_ref().map(read_facts).transpose()
+}
+
+async fn facts_by_id(tx: &mut Tx, participant_id: ParticipantId) -> Result<Option<Facts>, StoreError> {
+    let row = sqlx::query(select_facts!("WHERE p.id = $1")).bind(participant_id.0).fetch_optional(&mut **tx).await?;
+    row.as_ref().map(read_facts).transpose()
+}
+
+/// Orders the media node to give a user's admitted participants (in one room, or everywhere) the rights that they have
+/// as of this transaction, where these differ from what the node was told last.
+pub(super) async fn tell_permissions(
+    store: &SqlStore,
+    tx: &mut Tx,
+    user_id: UserId,
+    room_id: Option<RoomId>,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    // All of them, and before they are read: of two who change something, the later one sees what the earlier one did.
+    lock(tx, Lock::ParticipantsOf(user_id, room_id)).await?;
+    let rows = sqlx::query(select_facts!(
+        "WHERE p.user_id = $1 AND p.admitted = TRUE AND ($2 IS NULL OR p.room_id = $2) ORDER BY p.id"
+    ))
+    .bind(user_id.0)
+    .bind(room_id.map(|id| id.0))
+    .fetch_all(&mut **tx)
+    .await?;
+    for row in &rows {
+        let facts = read_facts(row)?;
+        let permissions = facts.allowed();
+        let participant_id = facts.record.participant_id;
+        if PermissionBits::from(permissions) == facts.told {
+            continue;
+        }
+        set_told(tx, participant_id, permissions).await?;
+        let order = MediaOrder::SetPermissions { participant_id, permissions };
+        store.put_outbox(tx, Topic::Media, &order, now_ms).await?;
+    }
+    Ok(())
+}
+
+/// The kind of the session that carries a participant's call, if it is one.
+async fn session_kind(tx: &mut Tx, participant_id: ParticipantId) -> Result<Option<Kind>, StoreError> {
+    let kind: Option<String> = sqlx::query_scalar("SELECT kind FROM whip_sessions WHERE participant_id = $1")
+        .bind(participant_id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    kind.as_deref().map(codec::whip_kind).transpose()
+}
+
+async fn set_told(tx: &mut Tx, participant_id: ParticipantId, permissions: MediaPermissions) -> Result<(), StoreError> {
+    sqlx::query("UPDATE participants SET permissions = $1 WHERE id = $2")
+        .bind(PermissionBits::from(permissions).0)
+        .bind(participant_id.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+impl SqlStore {
+    /// A seat for somebody who is not in the room yet.
+    async fn take_seat(
+        &self,
+        tx: &mut Tx,
+        room_id: RoomId,
+        capacity: Option<u32>,
+        request: &JoinRequest,
+    ) -> Result<bool, StoreError> {
+        let inserted = sqlx::query(
+            "INSERT INTO participants (id, workspace_id, room_id, user_id, token_permissions, joined_at)
+             SELECT $1, $2, $3, $4, $5, $6
+             WHERE $7 IS NULL OR (SELECT count(*) FROM participants WHERE room_id = $3) < $7",
+        )
+        .bind(ParticipantId::generate().0)
+        .bind(self.workspace_id.0)
+        .bind(room_id.0)
+        .bind(request.user_id.0)
+        .bind(request.token_permissions.0)
+        .bind(request.now_ms)
+        .bind(capacity.map(i64::from))
+        .execute(&mut **tx)
+        .await?;
+        Ok(inserted.rows_affected() == 1)
+    }
+}
+
+#[async_trait]
+impl ParticipantStore for SqlStore {
+    async fn join(&self, request: JoinRequest) -> Result<Join, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            let room_id = request.room_id;
+            lock(&mut tx, Lock::User(request.user_id)).await?;
+            lock(&mut tx, Lock::Room(room_id)).await?;
+            let capacity: Option<Option<i64>> = sqlx::query_scalar("SELECT capacity FROM rooms WHERE id = $1")
+                .bind(room_id.0)
+                .fetch_optional(&mut *tx)
+                .await?;
+            let opens = request.only_room.is_none_or(|only| only == room_id);
+            let Some(capacity) = capacity.filter(|_| opens) else { return Ok(Join::NoRoom) };
+            let capacity = capacity.map(codec::count);
+            match standing_of(&mut *tx, room_id, request.user_id).await? {
+                None => return Ok(Join::NoRoom),
+                Some(standing) if standing.banned => return Ok(Join::Banned),
+                Some(_) => {}
+            }
+            if let Some(facts) = facts(&mut tx, room_id, request.user_id).await? {
+                let carried_by = session_kind(&mut tx, facts.record.participant_id).await?;
+                if let Some(kind) = carried_by.filter(|kind| request.whip != Some(*kind)) {
+                    return Ok(Join::Carried(kind));
+                }
+                sqlx::query("UPDATE participants SET token_permissions = $1 WHERE room_id = $2 AND user_id = $3")
+                    .bind(request.token_permissions.0)
+                    .bind(room_id.0)
+                    .bind(request.user_id.0)
+                    .execute(&mut *tx)
+                    .await?;
+                tell_permissions(self, &mut tx, request.user_id, Some(room_id), request.now_ms).await?;
+            } else if !self.take_seat(&mut tx, room_id, capacity, &request).await? {
+                return Ok(Join::Full { capacity: capacity.unwrap_or_default() });
+            }
+            let facts =
+                facts(&mut tx, room_id, request.user_id).await?.ok_or(StoreError::Corrupt("participants.id"))?;
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(Join::In(facts.record))
+        })
+        .await
+    }
+
+    async fn leave(&self, participant_id: ParticipantId, now_ms: i64) -> Result<bool, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            let admitted: Option<bool> =
+                sqlx::query_scalar("DELETE FROM participants WHERE id = $1 RETURNING admitted")
+                    .bind(participant_id.0)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            if admitted == Some(true) {
+                let order = MediaOrder::Revoke { participant_id, reason: EndReason::Left };
+                self.put_outbox(&mut tx, Topic::Media, &order, now_ms).await?;
+            }
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(admitted.is_some())
+        })
+        .await
+    }
+
+    async fn leave_call(
+        &self,
+        participant_id: ParticipantId,
+        now_ms: i64,
+    ) -> Result<Option<ParticipantRecord>, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            lock(&mut tx, Lock::Participant(participant_id)).await?;
+            let Some(facts) = facts_by_id(&mut tx, participant_id).await? else { return Ok(None) };
+            let mut record = facts.record;
+            if record.admitted {
+                let new_id = ParticipantId::generate();
+                sqlx::query("UPDATE participants SET id = $1, admitted = FALSE, permissions = 0 WHERE id = $2")
+                    .bind(new_id.0)
+                    .bind(participant_id.0)
+                    .execute(&mut *tx)
+                    .await?;
+                let order = MediaOrder::Revoke { participant_id, reason: EndReason::Left };
+                self.put_outbox(&mut tx, Topic::Media, &order, now_ms).await?;
+                record = ParticipantRecord { participant_id: new_id, admitted: false, ..record };
+            }
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(Some(record))
+        })
+        .await
+    }
+
+    async fn admit(
+        &self,
+        room_id: RoomId,
+        user_id: UserId,
+        in_calls_max: Option<u32>,
+    ) -> Result<Admission, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            lock(&mut tx, Lock::User(user_id)).await?;
+            lock(&mut tx, Lock::Room(room_id)).await?;
+            lock(&mut tx, Lock::ParticipantsOf(user_id, Some(room_id))).await?;
+            let Some(facts) = facts(&mut tx, room_id, user_id).await? else { return Ok(Admission::NotJoined) };
+            let permissions = facts.allowed();
+            if permissions.is_nothing() {
+                return Ok(Admission::Nothing);
+            }
+            let participant_id = facts.record.participant_id;
+            if !facts.record.admitted {
+                lock(&mut tx, Lock::SeatsInCalls).await?;
+                let changed = sqlx::query(
+                    "UPDATE participants SET admitted = TRUE WHERE id = $1
+                     AND ($2 IS NULL OR (SELECT count(*) FROM participants WHERE admitted = TRUE) < $2)",
+                )
+                .bind(participant_id.0)
+                .bind(in_calls_max.map(i64::from))
+                .execute(&mut *tx)
+                .await?;
+                if changed.rows_affected() == 0 {
+                    return Ok(Admission::Full);
+                }
+            }
+            set_told(&mut tx, participant_id, permissions).await?;
+            tx.commit().await?;
+            Ok(Admission::Admitted(Admitted { participant_id, room: room_id, permissions }))
+        })
+        .await
+    }
+
+    async fn unadmit(&self, participant_id: ParticipantId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE participants SET admitted = FALSE WHERE id = $1")
+            .bind(participant_id.0)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    async fn reconcile(
+        &self,
+        on_node: &[ParticipantId],
+    ) -> Result<(Vec<Admitted>, u64, Vec<ParticipantId>), StoreError> {
+        retried(|| async {
+            let on_node: HashSet<ParticipantId> = on_node.iter().copied().collect();
+            let mut tx = self.begin().await?;
+            // Before the participants: what the orders up to here changed is then seen in them.
+            let rev: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM outbox WHERE topic = $1")
+                .bind(Topic::Media.as_str())
+                .fetch_one(&mut *tx)
+                .await?;
+            let rows: Vec<(uuid::Uuid, uuid::Uuid, i64)> =
+                sqlx::query_as("SELECT id, room_id, permissions FROM participants WHERE admitted = TRUE ORDER BY id")
+                    .fetch_all(&mut *tx)
+                    .await?;
+            let (kept, lost): (Vec<_>, Vec<_>) =
+                rows.into_iter().partition(|(id, ..)| on_node.contains(&ParticipantId(*id)));
+            for (id, ..) in &lost {
+                sqlx::query("UPDATE participants SET admitted = FALSE WHERE id = $1")
+                    .bind(id)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            tx.commit().await?;
+            let admitted = kept.into_iter().map(|(id, room, bits)| Admitted {
+                participant_id: ParticipantId(id),
+                room: RoomId(room),
+                permissions: PermissionBits(bits).into(),
+            });
+            let lost = lost.into_iter().map(|(id, ..)| ParticipantId(id)).collect();
+            Ok((admitted.collect(), u64::try_from(rev).unwrap_or(0), lost))
+        })
+        .await
+    }
+
+    async fn participants(&self) -> Result<Vec<ParticipantRecord>, StoreError> {
+        let rows = sqlx::query(select_facts!("ORDER BY p.id")).fetch_all(&self.readers).await?;
+        rows.iter().map(|row| read_facts(row).map(|facts| facts.record)).collect()
+    }
+}
