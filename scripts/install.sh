@@ -19,7 +19,7 @@ missing_packages() {
     echo build-essential
   fi
   if [ "$1" = test ]; then
-    wanted+=("chromium chromium" "firefox-esr firefox-esr" "ffmpeg ffmpeg" "valgrind valgrind" "shellcheck shellcheck" "fc-list fontconfig")
+    wanted+=("chromium chromium" "firefox-esr firefox-esr" "ffmpeg ffmpeg" "valgrind valgrind" "shellcheck shellcheck" "fc-list fontconfig" "curl curl" "jq jq")
     # Debian's python3 lacks what makes virtual environments.
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   fi
