@@ -11,6 +11,7 @@ use boltorezka_proto::data::*;
 use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
+use boltorezka_proto::telemetry::*;
 use boltorezka_proto::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -89,6 +90,7 @@ fn examples_are_what_the_types_say() {
             "MediaState" => check::<MediaState>(value),
             "DrainRequest" => check::<DrainRequest>(value),
             "ResumeRequest" => check::<ResumeRequest>(value),
+            "TelemetryRequest" => check::<TelemetryRequest>(value),
             "ResumeResponse" => check::<ResumeResponse>(value),
             "ClientFrame" => check_client_frame(value),
             "Answer" => check_answer(value),
@@ -152,6 +154,10 @@ fn every_choice_is_explained() {
     is_explained::<RoomRole>();
     is_explained::<RoomKind>();
     is_explained::<CallState>();
+    is_explained::<CallFailure>();
+    for event in variants::<TelemetryEvent>(json!({"type": "?"})) {
+        assert!(document().contains(&format!("`{event}`")), "`{event}` is not explained");
+    }
     is_explained::<ConnectionState>();
 }
 
