@@ -19,7 +19,7 @@ missing_packages() {
     echo build-essential
   fi
   if [ "$1" = test ]; then
-    wanted+=("chromium chromium" "firefox-esr firefox-esr" "ffmpeg ffmpeg" "valgrind valgrind" "shellcheck shellcheck" "fc-list fontconfig")
+    wanted+=("chromium chromium" "firefox-esr firefox-esr" "ffmpeg ffmpeg" "valgrind valgrind" "shellcheck shellcheck" "fc-list fontconfig" "curl curl" "jq jq")
     # Its programs are in no folder of PATH.
     has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
     # Debian's python3 lacks what makes virtual environments.

@@ -62,6 +62,10 @@ pub struct Rates {
     pub tickets: RateLimiter<UserId>,
     /// Join tokens of an API key.
     pub join_tokens: RateLimiter<Uuid>,
+    /// Telemetry of a user.
+    pub telemetry_user: RateLimiter<UserId>,
+    /// Telemetry from an address.
+    pub telemetry_address: RateLimiter<IpAddr>,
     /// Requests on all sockets of a user.
     pub requests_user: RateLimiter<UserId>,
     /// Messages of a user.
@@ -78,6 +82,8 @@ impl Rates {
             requests_address: RateLimiter::per_second(limits.requests_per_address_per_s, 10),
             tickets: RateLimiter::per_minute(limits.tickets_per_user_per_minute),
             join_tokens: RateLimiter::per_second(limits.join_tokens_per_key_per_s, 10),
+            telemetry_user: RateLimiter::per_minute(limits.telemetry_per_user_per_minute),
+            telemetry_address: RateLimiter::per_minute(limits.telemetry_per_address_per_minute),
             requests_user: RateLimiter::per_second(limits.requests_per_user_per_s, 4),
             messages_user: RateLimiter::per_second(limits.messages_per_user_per_s, 10),
         }

@@ -11,6 +11,7 @@
 //! | [`calls`] | admission, and the link to the media node |
 //! | [`events`] | the outbox's way to the sockets |
 //! | [`admin`] | accounts as admins see them |
+//! | [`telemetry`] | what clients tell of themselves |
 //! | [`ws`], [`whip`], [`http`] | the ways in |
 //!
 //! The database decides, memory shows: a change is committed with the outbox rows that tell it to others, then memory
@@ -33,6 +34,7 @@ mod rooms;
 mod seed;
 mod store;
 mod sync;
+mod telemetry;
 mod whip;
 mod ws;
 

@@ -92,6 +92,10 @@ limits! {
     tickets_per_user_per_minute = 60;
     /// Join tokens issued to one API key a second; ten times as many at once.
     join_tokens_per_key_per_s = 100;
+    /// Requests with telemetry of one user a minute; as many at once. Clients send one a minute and one at their end.
+    telemetry_per_user_per_minute = 30;
+    /// Requests with telemetry from one address a minute; as many at once: an office behind one address.
+    telemetry_per_address_per_minute = 600;
     /// Open sockets of one user; beside them as many rooms with a session of WHIP or WHEP.
     sockets_per_user = 10;
     /// Open sockets in all. Below the 20,000 files that a process may commonly open.

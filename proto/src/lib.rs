@@ -5,6 +5,7 @@
 //! | module | between | over |
 //! |---|---|---|
 //! | [`rest`] | clients and control | HTTP, JSON |
+//! | [`telemetry`] | clients and control | HTTP, JSON |
 //! | [`socket`] | clients and control | the WebSocket at `/v1/realtime/ws` |
 //! | [`call`] | clients and a media shard | the data channel `boltorezka` |
 //! | [`data`] | clients | the data channels `boltorezka.reliable` and `boltorezka.lossy` |
@@ -23,6 +24,7 @@ mod permissions;
 pub mod rest;
 mod schema;
 pub mod socket;
+pub mod telemetry;
 mod text;
 mod time;
 

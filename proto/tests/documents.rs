@@ -1,5 +1,5 @@
-//! What the project's documents name is there: linked files, and in `docs/architecture.md` the files, functions,
-//! constants, metrics and reasons of drops.
+//! What the project's documents name is there: linked files; in `docs/security.md` and `docs/media.md` tests; in
+//! `docs/architecture.md` the files, functions, constants, metrics and reasons of drops.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 use std::collections::BTreeSet;
@@ -129,6 +129,52 @@ fn what_the_architecture_names_is_in_the_sources() {
     };
     let missing: Vec<_> = quoted.iter().filter(|name| !is_known(name)).collect();
     assert!(missing.is_empty(), "docs/architecture.md names what is not there: {missing:#?}");
+}
+
+/// Whether a quoted text is a file of ours, by its ending.
+fn is_file(name: &str) -> bool {
+    [".rs", ".ts", ".js", ".mjs"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether a quoted text is a test's name: a sentence in lower case.
+fn is_test(name: &str) -> bool {
+    name.matches('_').count() >= 2 && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Checks the last cell of each row, which names tests. Where the document says `file`: `test`, `test`, each is in that
+/// file; else it may be anywhere. Returns how many tests there are.
+fn check_tests(document: &str, says_where: bool, files: &[String]) -> usize {
+    let mut tests = 0;
+    let text = read(document);
+    for line in text.lines().filter(|line| line.starts_with('|')) {
+        for name in line.split('`').skip(1).step_by(2).filter(|name| is_file(name)) {
+            assert!(is_there(files, name), "{document}: there is no {name}");
+        }
+        let cell = line.trim_end_matches([' ', '|']).rsplit(" | ").next().unwrap();
+        let mut file = None;
+        for name in cell.split('`').skip(1).step_by(2) {
+            if is_file(name) {
+                file = Some(format!("/{name}")).filter(|_| says_where);
+            } else if is_test(name) {
+                let may_hold = |path: &&String| {
+                    path.ends_with(".rs") && file.as_ref().is_none_or(|file| format!("/{path}").ends_with(file))
+                };
+                let holds = |path: &String| read(path).contains(&format!("fn {name}("));
+                assert!(files.iter().filter(may_hold).any(holds), "{document}: no test {name} in {file:?}");
+                tests += 1;
+            }
+        }
+    }
+    tests
+}
+
+#[test]
+fn tests_that_documents_name_are_there() {
+    let files = all_files();
+    for (document, says_where, least) in [("docs/security.md", true, 60), ("docs/media.md", false, 60)] {
+        let found = check_tests(document, says_where, &files);
+        assert!(found >= least, "{document}: {found} tests are found");
+    }
 }
 
 /// The texts in `before("text"` over all sources of a folder.

@@ -11,6 +11,7 @@ use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
+use boltorezka_proto::telemetry::*;
 use boltorezka_proto::*;
 use common::{check_example, document, examples, root, variants};
 use serde::de::DeserializeOwned;
@@ -63,6 +64,10 @@ fn every_choice_is_explained() {
     is_explained::<RoomRole>();
     is_explained::<RoomKind>();
     is_explained::<CallState>();
+    is_explained::<CallFailure>();
+    for event in variants::<TelemetryEvent>(json!({"type": "?"})) {
+        assert!(document().contains(&format!("`{event}`")), "`{event}` is not explained");
+    }
     is_explained::<ConnectionState>();
 }
 

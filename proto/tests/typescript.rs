@@ -7,6 +7,7 @@ use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
+use boltorezka_proto::telemetry::*;
 use boltorezka_proto::*;
 use ts_rs::{Config, TS};
 
@@ -64,6 +65,10 @@ fn typescript_is_up_to_date() {
         PromoteRequest,
         ResumeRequest,
         ResumeResponse,
+        // telemetry
+        TelemetryRequest,
+        TelemetryEvent,
+        CallFailure,
         // socket
         ClientMessage,
         Answer,

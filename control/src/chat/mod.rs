@@ -30,6 +30,16 @@ pub struct Outgoing<'a> {
 /// # Errors
 /// `malformed` without a usable key, `rate_limited`, `not_joined`, `forbidden`, `conflict`, `not_found`.
 pub async fn send(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Result<MessageSent, ApiError> {
+    let sent = store(app, socket, message).await;
+    match &sent {
+        Ok(MessageSent { duplicate: false, .. }) => app.metrics.messages.inc(),
+        Err(error) if error.code == ErrorCode::Internal => app.metrics.sends_failed.inc(),
+        Ok(_) | Err(_) => {}
+    }
+    sent
+}
+
+async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Result<MessageSent, ApiError> {
     let key = message.key.filter(|key| !key.is_empty() && key.len() <= REQUEST_ID_BYTES_MAX).ok_or_else(|| {
         let detail = format!("idempotencyKey must have 1 to {REQUEST_ID_BYTES_MAX} bytes; make one for each message");
         ApiError::because(ErrorCode::Malformed, detail)
@@ -45,10 +55,7 @@ pub async fn send(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Re
         now_ms,
     };
     match app.store.send_message(new).await? {
-        SendOutcome::Stored(message) => {
-            app.metrics.messages.inc();
-            Ok(MessageSent { message, duplicate: false })
-        }
+        SendOutcome::Stored(message) => Ok(MessageSent { message, duplicate: false }),
         SendOutcome::Duplicate(message) => Ok(MessageSent { message, duplicate: true }),
         SendOutcome::Conflict => {
             let detail = "the idempotencyKey was used for another message; make a new one";

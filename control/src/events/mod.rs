@@ -108,7 +108,8 @@ fn tell(app: &App, row: &OutboxRow) {
     match serde_json::from_str(&row.payload) {
         Ok(GatewayEvent::MessageNew { room_id, message }) => {
             if let Some(room) = app.hub.find(room_id) {
-                room.state().tell(&ServerMessage::MessageNew { message });
+                let (queued, dropped) = room.state().tell(&ServerMessage::MessageNew { message });
+                app.metrics.message_told(queued as u64, dropped as u64);
             }
         }
         Err(error) => tracing::error!(id = row.id, %error, "an outbox row is not understood and is left out"),

@@ -4,12 +4,17 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use boltorezka_proto::admission::NodeLoad;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry, TextEncoder};
+use boltorezka_proto::telemetry::{CallFailure, TelemetryEvent};
+use prometheus::core::Collector;
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 use crate::sync::lock;
 
 /// From a page that is in memory to a password that is hashed on a busy machine.
 const DURATION_BUCKETS_S: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+const QUEUED: &str = "queued";
+const DROPPED: &str = "dropped";
 
 /// The metrics of one control plane.
 pub struct Metrics {
@@ -20,6 +25,10 @@ pub struct Metrics {
     pub sockets: IntGauge,
     /// Stored messages.
     pub messages: IntCounter,
+    /// Messages that were not stored because the server failed.
+    pub sends_failed: IntCounter,
+    deliveries: IntCounterVec,
+    clients: ClientMetrics,
     outbox_depth: IntGauge,
     node_load: Mutex<NodeLoad>,
 }
@@ -32,19 +41,44 @@ impl Metrics {
         let duration =
             HistogramOpts::new("boltorezka_http_request_duration_seconds", "Time from a request to its answer.")
                 .buckets(DURATION_BUCKETS_S.to_vec());
+        let deliveries = Opts::new("boltorezka_chat_deliveries_total", "Messages for sockets, by what became of them.");
         let metrics = Self {
             http_duration: HistogramVec::new(duration, &["route", "method", "status"])?,
             sockets: IntGauge::new("boltorezka_realtime_sockets", "Open sockets of the realtime gateway.")?,
             messages: IntCounter::new("boltorezka_chat_messages_total", "Chat messages stored.")?,
+            sends_failed: IntCounter::new(
+                "boltorezka_chat_sends_failed_total",
+                "Chat messages not stored because the server failed.",
+            )?,
+            deliveries: with_values(deliveries, "outcome", [QUEUED, DROPPED])?,
+            clients: ClientMetrics::new()?,
             outbox_depth: IntGauge::new("boltorezka_outbox_rows", "Outbox rows that wait for their delivery.")?,
             node_load: Mutex::default(),
             registry,
         };
-        metrics.registry.register(Box::new(metrics.http_duration.clone()))?;
-        metrics.registry.register(Box::new(metrics.sockets.clone()))?;
-        metrics.registry.register(Box::new(metrics.messages.clone()))?;
-        metrics.registry.register(Box::new(metrics.outbox_depth.clone()))?;
+        for collector in [
+            Box::new(metrics.http_duration.clone()) as Box<dyn Collector>,
+            Box::new(metrics.sockets.clone()),
+            Box::new(metrics.messages.clone()),
+            Box::new(metrics.sends_failed.clone()),
+            Box::new(metrics.deliveries.clone()),
+            Box::new(metrics.outbox_depth.clone()),
+        ] {
+            metrics.registry.register(collector)?;
+        }
+        metrics.clients.register(&metrics.registry)?;
         Ok(metrics)
+    }
+
+    /// A message went to the queues of `queued` sockets, and did not fit into those of `dropped`.
+    pub fn message_told(&self, queued: u64, dropped: u64) {
+        self.deliveries.with_label_values(&[QUEUED]).inc_by(queued);
+        self.deliveries.with_label_values(&[DROPPED]).inc_by(dropped);
+    }
+
+    /// Counts what a client says that happened to it.
+    pub fn client_event(&self, event: TelemetryEvent) {
+        self.clients.count(event);
     }
 
     /// Takes over the media node's counters, which are cumulative: they replace those before.
@@ -63,6 +97,74 @@ impl Metrics {
         let mut text = TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default();
         render_node_load(&mut text, &lock(&self.node_load));
         text
+    }
+}
+
+/// A counter whose label has these values and no others, so that each is there from the start.
+fn with_values<const N: usize>(opts: Opts, label: &str, values: [&str; N]) -> Result<IntCounterVec, prometheus::Error> {
+    let counter = IntCounterVec::new(opts, &[label])?;
+    for value in values {
+        counter.get_metric_with_label_values(&[value])?;
+    }
+    Ok(counter)
+}
+
+/// What clients say of themselves: claims, which nobody can check.
+struct ClientMetrics {
+    sessions_began: IntCounter,
+    sessions_ended: IntCounter,
+    sessions_crashed: IntCounter,
+    reconnects_tried: IntCounter,
+    reconnects_succeeded: IntCounter,
+    calls_set_up: IntCounter,
+    calls_failed: IntCounterVec,
+    ice_failures: IntCounter,
+}
+
+impl ClientMetrics {
+    fn new() -> Result<Self, prometheus::Error> {
+        let calls_failed = Opts::new("boltorezka_client_calls_failed_total", "Connections that did not come about.");
+        Ok(Self {
+            sessions_began: IntCounter::new("boltorezka_client_sessions_began_total", "Sessions of pages that began.")?,
+            sessions_ended: IntCounter::new("boltorezka_client_sessions_ended_total", "Sessions that ended well.")?,
+            sessions_crashed: IntCounter::new("boltorezka_client_sessions_crashed_total", "Sessions without an end.")?,
+            reconnects_tried: IntCounter::new("boltorezka_client_reconnects_tried_total", "Sockets that were lost.")?,
+            reconnects_succeeded: IntCounter::new(
+                "boltorezka_client_reconnects_succeeded_total",
+                "Lost sockets that were replaced in time.",
+            )?,
+            calls_set_up: IntCounter::new("boltorezka_client_calls_set_up_total", "Connections that came about.")?,
+            calls_failed: with_values(calls_failed, "reason", CallFailure::ALL.map(CallFailure::name))?,
+            ice_failures: IntCounter::new("boltorezka_client_ice_failures_total", "Connections without a path.")?,
+        })
+    }
+
+    fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        for counter in [
+            &self.sessions_began,
+            &self.sessions_ended,
+            &self.sessions_crashed,
+            &self.reconnects_tried,
+            &self.reconnects_succeeded,
+            &self.calls_set_up,
+            &self.ice_failures,
+        ] {
+            registry.register(Box::new(counter.clone()))?;
+        }
+        registry.register(Box::new(self.calls_failed.clone()))
+    }
+
+    fn count(&self, event: TelemetryEvent) {
+        match event {
+            TelemetryEvent::SessionBegan => self.sessions_began.inc(),
+            TelemetryEvent::SessionEnded => self.sessions_ended.inc(),
+            TelemetryEvent::SessionCrashed => self.sessions_crashed.inc(),
+            TelemetryEvent::ReconnectTried => self.reconnects_tried.inc(),
+            TelemetryEvent::ReconnectSucceeded => self.reconnects_succeeded.inc(),
+            TelemetryEvent::CallSetUp => self.calls_set_up.inc(),
+            TelemetryEvent::CallFailed { reason } => self.calls_failed.with_label_values(&[reason.name()]).inc(),
+            TelemetryEvent::IceFailed => self.ice_failures.inc(),
+        }
     }
 }
 

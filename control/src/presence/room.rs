@@ -282,12 +282,11 @@ impl RoomState {
         self.sockets.values().filter(of_call).map(|attached| attached.socket.clone()).collect()
     }
 
-    /// Tells every socket in the room.
-    pub fn tell(&self, message: &ServerMessage) {
+    /// Tells every socket in the room. Returns how many queues took it, and how many were full.
+    pub fn tell(&self, message: &ServerMessage) -> (usize, usize) {
         let frame = frame(message);
-        for attached in self.sockets.values() {
-            attached.socket.send(frame.clone());
-        }
+        let queued = self.sockets.values().filter(|attached| attached.socket.send(frame.clone())).count();
+        (queued, self.sockets.len() - queued)
     }
 
     /// Tells the sockets what changed since the last time: numbered, and everything to those that are new.

@@ -76,11 +76,13 @@ impl SocketHandle {
     }
 
     /// Queues a frame. When the queue is full the socket is closed: its client reconnects and starts from what is
-    /// true then, instead of from ever older news.
-    pub fn send(&self, frame: Utf8Bytes) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.0.outgoing.try_send(frame) {
+    /// true then, instead of from ever older news. False then.
+    pub fn send(&self, frame: Utf8Bytes) -> bool {
+        let is_full = matches!(self.0.outgoing.try_send(frame), Err(mpsc::error::TrySendError::Full(_)));
+        if is_full {
             self.close(CloseCode::TryAgainLater);
         }
+        !is_full
     }
 
     /// Closes. The first code counts.
@@ -141,10 +143,10 @@ mod tests {
     async fn a_reader_that_is_too_slow_is_closed() {
         let (socket, mut outgoing) = SocketHandle::for_tests();
         for _ in 0..OUTGOING_MAX {
-            socket.send("x".into());
+            assert!(socket.send("x".into()));
         }
         assert!(!socket.is_closed());
-        socket.send("one too many".into());
+        assert!(!socket.send("one too many".into()));
         assert!(socket.is_closed());
         assert_eq!(socket.closed().await, Some(CloseCode::TryAgainLater));
         assert_eq!(outgoing.next().await.unwrap().as_str(), "x");

@@ -15,5 +15,6 @@ mod problems;
 mod revocation;
 mod rights;
 mod rooms;
+mod telemetry;
 mod tokens;
 mod whip;

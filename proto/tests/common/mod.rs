@@ -10,6 +10,7 @@ use boltorezka_proto::data::*;
 use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
+use boltorezka_proto::telemetry::*;
 use boltorezka_proto::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -87,6 +88,7 @@ pub fn check_example(kind: &str, value: &Value) {
         "MediaState" => check::<MediaState>(value),
         "DrainRequest" => check::<DrainRequest>(value),
         "ResumeRequest" => check::<ResumeRequest>(value),
+        "TelemetryRequest" => check::<TelemetryRequest>(value),
         "ResumeResponse" => check::<ResumeResponse>(value),
         "ClientFrame" => check_client_frame(value),
         "Answer" => check_answer(value),

@@ -15,11 +15,13 @@ import type {
   Room,
   RoomRole,
   SetupRequest,
+  TelemetryRequest,
   TicketResponse,
   UpdateRoomRequest,
   User,
   UserEnvelope,
 } from './proto.ts';
+import { Telemetry } from './telemetry.ts';
 
 /** How long an HTTP request may take. The slowest one, a log-in, waits for a password hash. */
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -41,6 +43,11 @@ export interface PageOptions {
 /** The HTTP API of a server, as the signed-in account. Each method rejects with a `BoltorezkaError`. */
 export class Client {
   readonly baseUrl: string;
+  /** What only this page knows of how it goes: told in batches, beside everything else. */
+  readonly telemetry = new Telemetry((events, isLast) => {
+    const request: TelemetryRequest = { events };
+    return this.#send('POST', '/telemetry', request, isLast);
+  });
   readonly #joinToken: string | undefined;
 
   constructor(options: ClientOptions = {}) {
@@ -164,7 +171,8 @@ export class Client {
     return this.#send('POST', `/rooms/${room}/participants/${encodeURIComponent(participantId)}/${action}`, body);
   }
 
-  async #send<T>(method: string, path: string, body?: unknown): Promise<T> {
+  /** `keepalive` lets a request outlive its page. */
+  async #send<T>(method: string, path: string, body?: unknown, keepalive = false): Promise<T> {
     const headers: Record<string, string> = { accept: 'application/json' };
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (this.#joinToken) headers.authorization = `Bearer ${this.#joinToken}`;
@@ -174,6 +182,7 @@ export class Client {
         method,
         headers,
         credentials: 'same-origin',
+        keepalive,
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });

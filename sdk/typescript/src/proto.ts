@@ -430,6 +430,29 @@ export type ResumeResponse = {
 sdp: string, };
 
 /**
+ * `POST /v1/telemetry`.
+ */
+export type TelemetryRequest = { 
+/**
+ * 1 to 100, in whatever order.
+ */
+events: Array<TelemetryEvent>, };
+
+/**
+ * Something that happened to a client. A session is the time in which a page holds a socket or looks for one.
+ */
+export type TelemetryEvent = { "type": "sessionBegan" } | { "type": "sessionEnded" } | { "type": "sessionCrashed" } | { "type": "reconnectTried" } | { "type": "reconnectSucceeded" } | { "type": "callSetUp" } | { "type": "callFailed", 
+/**
+ * How far it came.
+ */
+reason: CallFailure, } | { "type": "iceFailed" };
+
+/**
+ * Why a call could not be set up.
+ */
+export type CallFailure = "refused" | "unavailable" | "no_answer" | "no_path" | "no_channel" | "other";
+
+/**
  * What a client asks for.
  */
 export type ClientMessage = { "type": "ping", "payload": Record<symbol, never> } | { "type": "pong", "payload": Record<symbol, never> } | { "type": "room.join", "payload": { 

@@ -13,6 +13,8 @@ const LIMITS = [
   'requests-per-address-per-s',
   'tickets-per-user-per-minute',
   'join-tokens-per-key-per-s',
+  'telemetry-per-user-per-minute',
+  'telemetry-per-address-per-minute',
 ];
 
 let server;

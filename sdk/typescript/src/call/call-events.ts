@@ -1,5 +1,5 @@
 import type { ChangeEvents } from '../emitter.ts';
-import type { DataKind, DataTo, EndReason, RoomKind, ServerCallMessage } from '../proto.ts';
+import type { DataKind, DataTo, EndReason, RoomKind, ServerCallMessage, TelemetryEvent } from '../proto.ts';
 import type { DataMessage } from './data.ts';
 
 export type CallState = 'idle' | 'joining' | 'connected' | 'reconnecting';
@@ -12,6 +12,8 @@ export interface CallSignalling {
   /** Restarts ICE by a resume token alone, when nothing else is left; gives the answer. */
   resume(token: string, sdp: string): Promise<string>;
   leave(): void;
+  /** Tells how it went, beside everything else. */
+  report(...events: TelemetryEvent[]): void;
   /** Resolves when requests can be made again. */
   whenJoined(): Promise<void>;
 }

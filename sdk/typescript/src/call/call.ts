@@ -15,6 +15,7 @@ import { Backoff } from '../realtime/backoff.ts';
 import type { CallEvents, CallSignalling, CallState, DataOptions } from './call-events.ts';
 import { CallConnection } from './connection.ts';
 import { DATA_BYTES_MAX } from './data.ts';
+import { failureEvents } from './failure.ts';
 import { InCallState } from './in-call-state.ts';
 import { LossMeter } from './loss-meter.ts';
 import { Outgoing } from './outgoing.ts';
@@ -259,9 +260,11 @@ export class Call extends Observable<CallEvents> {
       await withTimeout(opened, CONNECT_TIMEOUT_MS, NO_MEDIA);
       if (generation !== this.#generation) throw new BoltorezkaError('closed', 'The call was left.');
     } catch (error) {
+      if (generation === this.#generation) this.#signalling.report(...failureEvents(error, connection));
       connection.close();
       throw error;
     }
+    this.#signalling.report({ type: 'callSetUp' });
     connection.on('lost', () => this.#connectionLost(connection));
     connection.on('interrupted', () => void this.#resume(connection, generation));
     this.output.play(connection.audioTracks);
@@ -308,8 +311,9 @@ export class Call extends Observable<CallEvents> {
     const exchange = (sdp: string) => this.#signalling.resume(this.#inCall.resumeToken ?? '', sdp);
     const isBack = this.#inCall.resumeToken !== undefined && (await resume(connection, exchange, isWanted));
     if (!isWanted()) return;
-    if (isBack) this.#setState('connected');
-    else this.#replace(connection);
+    if (isBack) return this.#setState('connected');
+    this.#signalling.report({ type: 'iceFailed' });
+    this.#replace(connection);
   }
 
   #connectionLost(connection: CallConnection | undefined): void {

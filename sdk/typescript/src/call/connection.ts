@@ -34,6 +34,7 @@ export class CallConnection extends Emitter<ConnectionEvents> {
   readonly #wanted = new Map<TrackSource, WantedSender>();
   readonly #sent = new Map<TrackSource, MediaStreamTrack | null>();
   #closed = false;
+  #wasReached = false;
   #silenceTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(shape: OfferShape) {
@@ -51,6 +52,19 @@ export class CallConnection extends Emitter<ConnectionEvents> {
     this.#channel.onmessage = (event) => this.emit('message', JSON.parse(String(event.data)) as ServerCallMessage);
     this.#peer.onicecandidate = ({ candidate }) => this.emit('candidate', candidate?.candidate ?? '');
     this.#peer.onconnectionstatechange = () => this.#watch();
+    this.#peer.oniceconnectionstatechange = () => {
+      if (['connected', 'completed'].includes(this.#peer.iceConnectionState)) this.#wasReached = true;
+    };
+  }
+
+  /** Whether the server has answered an offer. */
+  get isAnswered(): boolean {
+    return this.#peer.remoteDescription !== null;
+  }
+
+  /** Whether a path to the server was found, now or before. */
+  get wasReached(): boolean {
+    return this.#wasReached;
   }
 
   get isOpen(): boolean {

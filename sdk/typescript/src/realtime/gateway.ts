@@ -14,6 +14,9 @@ const READY_TIMEOUT_MS = 10_000;
 /** A socket that lived this long has proven itself: the next wait is a short one again. */
 const STABLE_MS = 5_000;
 
+/** A lost socket that was replaced within this time counts as one that came back: so long the server keeps a seat. */
+const RECONNECT_MS = 30_000;
+
 /** How often timeouts are looked at. */
 const TICK_MS = 500;
 
@@ -45,6 +48,8 @@ export class Gateway extends Observable<GatewayEvents> {
   #openedAtMs = 0;
   #deadlineMs = 0;
   #retryAtMs = 0;
+  /** When the open socket was lost that is to be replaced. */
+  #lostAtMs: number | undefined;
   #user: User | undefined;
   #ended: GatewayEnd | undefined;
   readonly #backoff = new Backoff();
@@ -55,6 +60,7 @@ export class Gateway extends Observable<GatewayEvents> {
   constructor(client: Client) {
     super();
     this.client = client;
+    client.telemetry.begin();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     globalThis.addEventListener?.('online', this.#onProbe);
     globalThis.document?.addEventListener('visibilitychange', this.#onProbe);
@@ -137,6 +143,10 @@ export class Gateway extends Observable<GatewayEvents> {
         break;
       case 'server.ready':
         this.#openedAtMs = Date.now();
+        if (this.#lostAtMs !== undefined && this.#openedAtMs - this.#lostAtMs <= RECONNECT_MS) {
+          this.client.telemetry.add({ type: 'reconnectSucceeded' });
+        }
+        this.#lostAtMs = undefined;
         this.#deadlineMs = this.#openedAtMs + Math.max(WATCHDOG_MS, 2 * message.payload.heartbeatMs);
         this.#user = message.payload.user;
         this.#setState('open');
@@ -156,7 +166,13 @@ export class Gateway extends Observable<GatewayEvents> {
     this.#dropSocket();
     if (closeCode === 4004) this.#end('account_blocked');
     else if (closeCode === 4029) this.#end('too_many_sockets');
-    else this.#retryLater();
+    else {
+      if (this.#openedAtMs > 0) {
+        this.#lostAtMs = Date.now();
+        this.client.telemetry.add({ type: 'reconnectTried' });
+      }
+      this.#retryLater();
+    }
   }
 
   #dropSocket(): void {
@@ -195,6 +211,7 @@ export class Gateway extends Observable<GatewayEvents> {
   #end(reason: GatewayEnd): void {
     if (this.#state === 'closed') return;
     clearInterval(this.#timer);
+    this.client.telemetry.end();
     globalThis.removeEventListener?.('online', this.#onProbe);
     globalThis.document?.removeEventListener('visibilitychange', this.#onProbe);
     this.#ended = reason;

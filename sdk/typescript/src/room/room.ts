@@ -129,6 +129,7 @@ export class Room extends Observable<RoomEvents> {
           .then((joined) => this.#joined(joined as RoomJoined))
           .catch(() => undefined);
       },
+      report: (...events) => this.gateway.client.telemetry.add(...events),
       whenJoined: () => this.#whenJoined(),
     };
   }

@@ -1,0 +1,52 @@
+//! `POST /v1/telemetry`: what clients tell of themselves. It is counted, and nothing is kept.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use boltorezka_proto::ErrorCode;
+use boltorezka_proto::telemetry::{TELEMETRY_EVENTS_MAX, TelemetryRequest};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::auth::{Caller, ClientAddress};
+use crate::error::ApiError;
+use crate::http::Json;
+use crate::rate::address_key;
+
+/// The routes of this feature.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(telemetry))
+}
+
+/// Counts what happened to a client.
+#[utoipa::path(post, path = "/telemetry", operation_id = "sendTelemetry",
+    security(("session" = []), ("joinToken" = [])), request_body = TelemetryRequest,
+    responses(
+        (status = 204, description = "It is counted."),
+        (status = 422, description = "`invalid`: there are no events, or too many."),
+    ))]
+async fn telemetry(
+    State(app): State<App>,
+    ClientAddress(address): ClientAddress,
+    caller: Caller,
+    Json(request): Json<TelemetryRequest>,
+) -> Result<StatusCode, ApiError> {
+    let user_id = match caller {
+        Caller::User { user, .. } => user.id,
+        Caller::Join(claims) => claims.sub,
+        Caller::ApiKey { .. } => {
+            return Err(ApiError::because(ErrorCode::Forbidden, "telemetry is of clients, not of API keys"));
+        }
+    };
+    let now_ms = app.clock.now_ms();
+    app.rates.telemetry_address.take(address_key(address), now_ms).map_err(ApiError::rate_limited)?;
+    app.rates.telemetry_user.take(user_id, now_ms).map_err(ApiError::rate_limited)?;
+    if !(1..=TELEMETRY_EVENTS_MAX).contains(&request.events.len()) {
+        let detail = format!("events must be 1 to {TELEMETRY_EVENTS_MAX}; send the others in another request");
+        return Err(ApiError::because(ErrorCode::Invalid, detail));
+    }
+    for event in request.events {
+        app.metrics.client_event(event);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
