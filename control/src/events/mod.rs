@@ -63,13 +63,16 @@ pub async fn dispatch(app: App, shutdown: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
             ids = marked => {
                 marking = None;
-                ids.iter().for_each(|id| drop(told.remove(id)));
+                for id in ids {
+                    told.remove(&id);
+                }
             }
         }
     }
     if let Some(marking) = marking {
-        let ids = marking.await.unwrap_or_default();
-        ids.iter().for_each(|id| drop(told.remove(id)));
+        for id in marking.await.unwrap_or_default() {
+            told.remove(&id);
+        }
     }
     mark(app, told.into_iter().take(MARKED_AT_ONCE).collect()).await;
 }
