@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`store`] | what must last: a trait, on SQLite or PostgreSQL |
 //! | [`auth`] | accounts, sessions, tickets, API keys, join tokens |
+//! | [`permissions`] | who may do what: one table |
 //! | [`rooms`] | rooms, members, moderation |
 //! | [`chat`] | messages |
 //! | [`presence`] | who is in a room now |
@@ -28,6 +29,7 @@ mod error;
 mod events;
 mod http;
 mod limits;
+mod permissions;
 mod presence;
 mod rate;
 mod rooms;
@@ -174,6 +176,11 @@ impl Control {
 /// When it cannot be written as JSON, which a test would have shown.
 pub fn openapi() -> Result<String, serde_json::Error> {
     http::document().to_pretty_json()
+}
+
+/// Who may do what, which `docs/permissions.md` holds.
+pub fn permissions() -> String {
+    permissions::document()
 }
 
 async fn sweep_loop(app: &App) {

@@ -5,19 +5,19 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use boltorezka_proto::admission::ControlMessage;
 use boltorezka_proto::inspection::MediaInspection;
-use boltorezka_proto::rest::{DRAIN_S_MAX, DrainRequest, MediaState, Role};
+use boltorezka_proto::rest::{DRAIN_S_MAX, DrainRequest, MediaState};
 use boltorezka_proto::{ErrorCode, RoomSlug};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::require;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::calls;
 use crate::error::ApiError;
 use crate::http::{OptionalJson, Query};
+use crate::permissions::Action;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -40,7 +40,7 @@ pub fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/admin/media", operation_id = "getMedia", security(("session" = [])),
     responses((status = 200, description = "What it said last.", body = MediaState)))]
 async fn state(State(app): State<App>, caller: WorkspaceCaller) -> Result<Body<MediaState>, ApiError> {
-    require(&caller, Role::Admin)?;
+    caller.may(Action::ReadMedia)?;
     let load = app.metrics.node_load();
     Ok(Body(MediaState {
         linked: app.link.is_up(),
@@ -64,7 +64,7 @@ async fn inspect(
     caller: WorkspaceCaller,
     Query(query): Query<MediaQuery>,
 ) -> Result<Body<MediaInspection>, ApiError> {
-    require(&caller, Role::Admin)?;
+    caller.may(Action::InspectMedia)?;
     let room = match query.room {
         None => None,
         Some(slug) => {
@@ -89,7 +89,7 @@ async fn drain(
     caller: WorkspaceCaller,
     OptionalJson(request): OptionalJson<DrainRequest>,
 ) -> Result<StatusCode, ApiError> {
-    require(&caller, Role::Admin)?;
+    caller.may(Action::DrainMedia)?;
     let deadline_s = request.deadline_s;
     if deadline_s > DRAIN_S_MAX {
         let detail = format!("deadlineS may be {DRAIN_S_MAX} at most, a day");
@@ -104,7 +104,7 @@ async fn drain(
 #[utoipa::path(post, path = "/admin/media/undrain", operation_id = "undrainMedia", security(("session" = [])),
     responses((status = 202, description = "The node is told."), (status = 503, description = "`media_unavailable`.")))]
 async fn undrain(State(app): State<App>, caller: WorkspaceCaller) -> Result<StatusCode, ApiError> {
-    require(&caller, Role::Admin)?;
+    caller.may(Action::UndrainMedia)?;
     calls::tell_node(&app, ControlMessage::Undrain {})?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
 use crate::http::{Json, PageQuery, Path, id_in_path};
+use crate::permissions::Action;
 use crate::rooms::refresh_roles;
 
 /// The routes of this feature.
@@ -24,7 +25,7 @@ pub fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/admin/users", operation_id = "listUsers", security(("session" = [])), params(PageQuery),
     responses((status = 200, description = "A page of them.", body = Page<User>)))]
 async fn users(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<User>>, ApiError> {
-    require(&caller, Role::Admin)?;
+    caller.may(Action::ListUsers)?;
     let after = page.cursor_as::<UserId>()?;
     let mut users = app.store.users(after, page.limit + 1).await?;
     let next_cursor = page.cut(&mut users).map(|last| last.user.id.to_string());
@@ -41,7 +42,7 @@ async fn promote(
     Path(user_id): Path<String>,
     Json(request): Json<PromoteRequest>,
 ) -> Result<Body<UserEnvelope>, ApiError> {
-    require(&caller, Role::SuperAdmin)?;
+    caller.may(Action::Promote)?;
     let user_id: UserId = id_in_path(&user_id)?;
     if request.role != Role::Admin {
         return Err(ApiError::because(ErrorCode::Malformed, "role must be admin; no other role is given here"));
@@ -55,14 +56,4 @@ async fn promote(
     let user = app.store.set_role(user_id, request.role, &audit).await?.ok_or_else(no_user)?;
     refresh_roles(&app, user_id).await?;
     Ok(Body(UserEnvelope { user: user.user }))
-}
-
-/// Accounts and machines are the business of people: API keys are kept out.
-fn require(caller: &WorkspaceCaller, least: Role) -> Result<(), ApiError> {
-    if caller.user.as_ref().is_some_and(|user| user.role >= least) {
-        Ok(())
-    } else {
-        let least = if least == Role::SuperAdmin { "super_admin" } else { "admin" };
-        Err(ApiError::because(ErrorCode::Forbidden, format!("it takes an account with the role {least}")))
-    }
 }

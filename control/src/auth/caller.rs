@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
-use boltorezka_proto::rest::{Role, User};
+use boltorezka_proto::rest::User;
 use boltorezka_proto::{ErrorCode, UserId};
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use super::session::SessionUser;
 use super::token::{API_KEY_PREFIX, TokenHash, hash_token};
 use crate::app::App;
 use crate::error::ApiError;
+use crate::permissions::{Action, Who};
 use crate::store::{Actor, Audit};
 
 /// The network address of the other end of the connection. Headers of proxies are not believed.
@@ -47,6 +48,25 @@ pub enum Caller {
     },
     /// The holder of a join token.
     Join(Box<JoinClaims>),
+}
+
+impl Caller {
+    /// As the permissions know it.
+    pub fn who(&self) -> Who {
+        match self {
+            Self::User { user, .. } => Who::Account(user.role),
+            Self::ApiKey { .. } => Who::ApiKey,
+            Self::Join(_) => Who::JoinToken,
+        }
+    }
+
+    /// Checks that it may do something that is in no room.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn may(&self, action: Action) -> Result<(), ApiError> {
+        action.check(self.who(), None)
+    }
 }
 
 impl FromRequestParts<App> for Caller {
@@ -126,9 +146,17 @@ impl FromRequestParts<App> for WorkspaceCaller {
 }
 
 impl WorkspaceCaller {
-    /// What it may do on the whole server. An API key makes and moderates rooms as an admin does.
-    pub fn role(&self) -> Role {
-        self.user.as_ref().map_or(Role::Admin, |user| user.role)
+    /// As the permissions know it.
+    pub fn who(&self) -> Who {
+        self.user.as_ref().map_or(Who::ApiKey, |user| Who::Account(user.role))
+    }
+
+    /// Checks that it may do something that is in no room.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn may(&self, action: Action) -> Result<(), ApiError> {
+        action.check(self.who(), None)
     }
 
     /// The account, if it is one.

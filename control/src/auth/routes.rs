@@ -24,6 +24,7 @@ use crate::calls::PermissionBits;
 use crate::config::Registration;
 use crate::error::ApiError;
 use crate::http::{Fields, Json};
+use crate::permissions::Action;
 use crate::rate::address_key;
 use crate::store::{Actor, Audit, Grant, NewAccount, SetupOutcome, UserRecord};
 
@@ -165,11 +166,10 @@ async fn logout(
 #[utoipa::path(get, path = "/auth/me", operation_id = "getMe", security(("session" = [])),
     responses((status = 200, description = "The account.", body = UserEnvelope)))]
 async fn me(caller: Caller) -> Result<axum::Json<UserEnvelope>, ApiError> {
+    let allowed = caller.may(Action::ReadMe).is_ok();
     match caller {
-        Caller::User { user, .. } => Ok(axum::Json(UserEnvelope { user })),
-        Caller::ApiKey { .. } | Caller::Join(_) => {
-            Err(ApiError::because(ErrorCode::Unauthenticated, "only a signed-in account has a me"))
-        }
+        Caller::User { user, .. } if allowed => Ok(axum::Json(UserEnvelope { user })),
+        _ => Err(ApiError::because(ErrorCode::Unauthenticated, "only a signed-in account has a me")),
     }
 }
 
@@ -181,6 +181,7 @@ async fn ws_ticket(
     State(app): State<App>,
     caller: Caller,
 ) -> Result<(StatusCode, axum::Json<TicketResponse>), ApiError> {
+    caller.may(Action::CreateTicket)?;
     let now_ms = app.clock.now_ms();
     let (user_id, session, room_id, permissions) = match caller {
         Caller::User { user, session } => (user.id, Some(session), None, MediaPermissions::ALL),
@@ -189,10 +190,7 @@ async fn ws_ticket(
             let room = room.ok_or_else(|| ApiError::because(ErrorCode::InvalidToken, "the token's room is gone"))?;
             (claims.sub, None, Some(room.id), claims.permissions)
         }
-        Caller::ApiKey { .. } => {
-            let detail = "an API key opens no socket; ask /v1/join-tokens for a join token and use that";
-            return Err(ApiError::because(ErrorCode::Forbidden, detail));
-        }
+        Caller::ApiKey { .. } => return Err(ErrorCode::Forbidden.into()),
     };
     app.rates.tickets.take(user_id, now_ms).map_err(ApiError::rate_limited)?;
     let ticket = new_token().map_err(|_| ApiError::new(ErrorCode::Internal))?;
@@ -217,9 +215,8 @@ async fn join_token(
     caller: Caller,
     Json(request): Json<JoinTokenRequest>,
 ) -> Result<(StatusCode, axum::Json<JoinTokenResponse>), ApiError> {
-    let Caller::ApiKey { id } = caller else {
-        return Err(ApiError::because(ErrorCode::Forbidden, "join tokens are issued to API keys"));
-    };
+    caller.may(Action::CreateJoinToken)?;
+    let Caller::ApiKey { id } = caller else { return Err(ErrorCode::Forbidden.into()) };
     let now_ms = app.clock.now_ms();
     app.rates.join_tokens.take(id, now_ms).map_err(ApiError::rate_limited)?;
     let identity = request.identity.trim().to_owned();

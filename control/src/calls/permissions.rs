@@ -3,6 +3,8 @@
 use boltorezka_proto::call::{MediaPermissions, TrackSource};
 use boltorezka_proto::rest::{RoomKind, RoomRole};
 
+use crate::permissions::Action;
+
 /// A set of [`MediaPermissions`] as the database keeps it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PermissionBits(pub i64);
@@ -72,9 +74,13 @@ pub fn media_permissions(
     token: PermissionBits,
     muted: PermissionBits,
 ) -> MediaPermissions {
-    let of_role = match role {
-        RoomRole::Listener => MediaPermissions { subscribe: true, ..MediaPermissions::default() },
-        RoomRole::Member | RoomRole::Moderator | RoomRole::Owner => MediaPermissions::ALL,
+    let of_role = MediaPermissions {
+        subscribe: Action::Subscribe.takes(role),
+        microphone: Action::PublishMicrophone.takes(role),
+        camera: Action::PublishCamera.takes(role),
+        screen: Action::PublishScreen.takes(role),
+        data: Action::SendData.takes(role),
+        hidden: false,
     };
     let of_kind = match kind {
         RoomKind::Text => MediaPermissions::default(),

@@ -7,6 +7,7 @@ use boltorezka_proto::{ErrorCode, MessageId, MessageText};
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::permissions::Action;
 use crate::presence::LiveRoom;
 use crate::store::{NewMessage, SendOutcome};
 use crate::ws::SocketHandle;
@@ -40,6 +41,7 @@ pub async fn send(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Re
 }
 
 async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Result<MessageSent, ApiError> {
+    Action::SendMessage.check_kind(socket.who())?;
     let key = message.key.filter(|key| !key.is_empty() && key.len() <= REQUEST_ID_BYTES_MAX).ok_or_else(|| {
         let detail = format!("idempotencyKey must have 1 to {REQUEST_ID_BYTES_MAX} bytes; make one for each message");
         ApiError::because(ErrorCode::Malformed, detail)
@@ -62,7 +64,8 @@ async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Resul
             Err(ApiError::because(ErrorCode::Conflict, detail))
         }
         SendOutcome::NotJoined => Err(ErrorCode::NotJoined.into()),
-        SendOutcome::Forbidden => Err(ApiError::because(ErrorCode::Forbidden, "a listener says nothing")),
+        // The role counts in the transaction, after a repeated message has got its answer.
+        SendOutcome::Forbidden => Err(Action::SendMessage.refusal()),
         SendOutcome::NoReplyTarget => {
             Err(ApiError::because(ErrorCode::NotFound, "the message in replyTo is not in this room"))
         }

@@ -12,7 +12,8 @@ use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
 use crate::http::{PageQuery, Path};
-use crate::rooms::{Action, authorize};
+use crate::permissions::Action;
+use crate::rooms::authorize;
 
 /// The routes of this feature.
 pub fn routes() -> OpenApiRouter<App> {
@@ -31,7 +32,7 @@ async fn messages(
     Path(slug): Path<String>,
     page: PageQuery,
 ) -> Result<Json<Page<Message>>, ApiError> {
-    let (room, _) = authorize(&app, &caller, &slug, Action::ReadMessages).await?;
+    let (room, _) = authorize(&app, &caller, &slug, Action::ListMessages).await?;
     let before = page.cursor_as::<i64>()?;
     let mut records = app.store.messages(room.id, before, page.limit + 1).await?;
     let next_cursor = page.cut(&mut records).map(|last| last.seq.to_string());

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::hub::LiveRoom;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::permissions::{Action, Who};
 use crate::store::{Join, JoinRequest, ParticipantRecord, StoreError};
 use crate::ws::SocketHandle;
 
@@ -65,7 +66,7 @@ pub async fn join(
         whip: None,
         now_ms: app.clock.now_ms(),
     };
-    let participant_id = enter(app, &room, request).await?;
+    let participant_id = enter(app, &room, socket.who(), request).await?;
     let joined = room.state().attach(socket.clone(), participant_id);
     Ok((room.clone(), joined))
 }
@@ -80,11 +81,16 @@ pub async fn join_without_socket(app: &App, room: &LiveRoom, request: JoinReques
         let detail = "this identity is in the room by a socket; leave first, or use a token for another identity";
         return Err(ApiError::because(ErrorCode::Conflict, detail));
     }
-    enter(app, room, request).await
+    enter(app, room, Who::JoinToken, request).await
 }
 
 /// Takes a seat, under the room's gate.
-async fn enter(app: &App, room: &LiveRoom, request: JoinRequest) -> Result<ParticipantId, ApiError> {
+async fn enter(app: &App, room: &LiveRoom, who: Who, request: JoinRequest) -> Result<ParticipantId, ApiError> {
+    if request.only_room.is_some_and(|only| only != room.id) {
+        return Err(no_room());
+    }
+    let standing = app.store.standing(room.id, request.user_id).await?.ok_or_else(no_room)?;
+    Action::JoinRoom.check(who, Some(standing))?;
     match app.store.join(request).await? {
         Join::NoRoom => Err(no_room()),
         Join::Banned => Err(ApiError::new(ErrorCode::Banned)),

@@ -1,4 +1,4 @@
-//! Who may do what: the whole matrix of server roles, room roles and actions.
+//! What somebody is in a room, and whom it may moderate there.
 
 use boltorezka_proto::rest::{Role, RoomRole};
 use boltorezka_proto::{ErrorCode, RoomSlug, UserId};
@@ -6,40 +6,8 @@ use boltorezka_proto::{ErrorCode, RoomSlug, UserId};
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
+use crate::permissions::Action;
 use crate::store::{RoomRecord, Standing};
-
-/// Something that can be done in a room.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Action {
-    /// `rooms.room.read`
-    ReadRoom,
-    /// `chat.message.read`
-    ReadMessages,
-    /// `rooms.participant.read`
-    ReadParticipants,
-    /// `rooms.member.read`
-    ReadMembers,
-    /// `rooms.participant.moderate`: kick, ban, mute.
-    Moderate,
-    /// `rooms.room.update`
-    UpdateRoom,
-    /// `rooms.room.delete`
-    DeleteRoom,
-    /// `rooms.member.set`, `rooms.member.delete`
-    SetMembers,
-}
-
-impl Action {
-    /// The least role in the room that may do it, and whether the banned may too.
-    fn needs(self) -> (RoomRole, bool) {
-        match self {
-            Self::ReadRoom => (RoomRole::Listener, true),
-            Self::ReadMessages | Self::ReadParticipants | Self::ReadMembers => (RoomRole::Listener, false),
-            Self::Moderate => (RoomRole::Moderator, false),
-            Self::UpdateRoom | Self::DeleteRoom | Self::SetMembers => (RoomRole::Owner, false),
-        }
-    }
-}
 
 /// Finds the room and checks that the caller may do `action` in it.
 ///
@@ -56,16 +24,9 @@ pub async fn authorize(
     let room = app.store.room(&slug).await?.ok_or_else(no_room)?;
     let standing = match caller.user_id() {
         Some(user_id) => app.store.standing(room.id, user_id).await?.ok_or(ErrorCode::Unauthenticated)?,
-        None => Standing::new(caller.role(), None, false),
+        None => caller.who().standing(),
     };
-    let (least, banned_may) = action.needs();
-    if standing.banned && !banned_may {
-        return Err(ErrorCode::Banned.into());
-    }
-    if standing.role < least {
-        let least = format!("{least:?}").to_lowercase();
-        return Err(ApiError::because(ErrorCode::Forbidden, format!("it takes the room role {least}")));
-    }
+    action.check(caller.who(), Some(standing))?;
     Ok((room, standing))
 }
 

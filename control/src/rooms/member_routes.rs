@@ -8,12 +8,13 @@ use boltorezka_proto::{ErrorCode, RoomSlug, UserId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::{Action, authorize};
+use super::access::authorize;
 use super::moderation;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
 use crate::http::{Json, PageQuery, Path, id_in_path};
+use crate::permissions::Action;
 use crate::store::MemberRecord;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -30,7 +31,7 @@ async fn list(
     Path(slug): Path<String>,
     page: PageQuery,
 ) -> Result<Body<Page<Member>>, ApiError> {
-    let (room, _) = authorize(&app, &caller, &slug, Action::ReadMembers).await?;
+    let (room, _) = authorize(&app, &caller, &slug, Action::ListMembers).await?;
     let after = page.cursor_as::<UserId>()?;
     let mut members = app.store.members(room.id, after, page.limit + 1).await?;
     let next_cursor = page.cut(&mut members).map(|last| last.user_id.to_string());
@@ -47,7 +48,7 @@ async fn set(
     Path((slug, user_id)): Path<(String, String)>,
     Json(request): Json<SetMemberRequest>,
 ) -> Result<Body<Member>, ApiError> {
-    let (room, _) = authorize(&app, &caller, &slug, Action::SetMembers).await?;
+    let (room, _) = authorize(&app, &caller, &slug, Action::SetMember).await?;
     let user_id: UserId = id_in_path(&user_id)?;
     let record = moderation::set_member(&app, &caller, &room, user_id, request.role).await?;
     Ok(Body(member(record.ok_or_else(|| ApiError::because(ErrorCode::NotFound, "there is no such user"))?)))
@@ -62,7 +63,7 @@ async fn delete(
     caller: WorkspaceCaller,
     Path((slug, user_id)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
-    let (room, _) = authorize(&app, &caller, &slug, Action::SetMembers).await?;
+    let (room, _) = authorize(&app, &caller, &slug, Action::DeleteMember).await?;
     let user_id: UserId = id_in_path(&user_id)?;
     if moderation::delete_member(&app, &caller, &room, user_id).await? {
         Ok(StatusCode::NO_CONTENT)

@@ -8,7 +8,7 @@ mod room_routes;
 
 use utoipa_axum::router::OpenApiRouter;
 
-pub use access::{Action, authorize};
+pub use access::authorize;
 pub use moderation::refresh_roles;
 
 use crate::app::App;

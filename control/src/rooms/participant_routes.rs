@@ -9,12 +9,13 @@ use boltorezka_proto::{ParticipantId, RoomSlug};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::{Action, authorize};
+use super::access::authorize;
 use super::moderation;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
 use crate::http::{OptionalJson, PageQuery, Path, id_in_path};
+use crate::permissions::Action;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default().routes(routes!(list)).routes(routes!(kick)).routes(routes!(ban)).routes(routes!(mute))
@@ -31,7 +32,7 @@ async fn list(
     Path(slug): Path<String>,
     page: PageQuery,
 ) -> Result<Body<Page<Participant>>, ApiError> {
-    let (room, _) = authorize(&app, &caller, &slug, Action::ReadParticipants).await?;
+    let (room, _) = authorize(&app, &caller, &slug, Action::ListParticipants).await?;
     let after = page.cursor_as::<ParticipantId>()?;
     let mut items: Vec<Participant> = match app.hub.find(room.id) {
         None => Vec::new(),
@@ -78,7 +79,8 @@ async fn expel(
     (slug, participant_id): (String, String),
     reason: EndReason,
 ) -> Result<StatusCode, ApiError> {
-    let (room, standing) = authorize(app, caller, &slug, Action::Moderate).await?;
+    let action = if reason == EndReason::Banned { Action::Ban } else { Action::Kick };
+    let (room, standing) = authorize(app, caller, &slug, action).await?;
     let participant_id = id_in_path(&participant_id)?;
     moderation::expel(app, caller, standing, &room, participant_id, reason).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -95,7 +97,8 @@ async fn mute(
     Path((slug, participant_id)): Path<(String, String)>,
     OptionalJson(request): OptionalJson<MuteRequest>,
 ) -> Result<StatusCode, ApiError> {
-    let (room, standing) = authorize(&app, &caller, &slug, Action::Moderate).await?;
+    let action = if request.muted { Action::Mute } else { Action::Unmute };
+    let (room, standing) = authorize(&app, &caller, &slug, action).await?;
     let participant_id = id_in_path(&participant_id)?;
     moderation::mute(&app, &caller, standing, &room, participant_id, request).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -3,17 +3,18 @@
 use axum::Json as Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use boltorezka_proto::rest::{CAPACITY_MAX, CreateRoomRequest, Page, Role, Room, RoomRole, UpdateRoomRequest};
+use boltorezka_proto::rest::{CAPACITY_MAX, CreateRoomRequest, Page, Room, RoomRole, UpdateRoomRequest};
 use boltorezka_proto::{ErrorCode, RoomSlug};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::{Action, authorize};
+use super::access::authorize;
 use super::moderation;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
 use crate::http::{Json, PageQuery, Path};
+use crate::permissions::Action;
 use crate::store::{NewRoom, Standing};
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -25,10 +26,11 @@ pub fn routes() -> OpenApiRouter<App> {
     params(PageQuery),
     responses((status = 200, description = "A page of them.", body = Page<Room>)))]
 async fn list(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<Room>>, ApiError> {
+    caller.may(Action::ListRooms)?;
     let after = page.cursor_as::<RoomSlug>()?;
     let mut rooms = app.store.rooms(caller.user_id(), after.as_ref().map(RoomSlug::as_str), page.limit + 1).await?;
     let next_cursor = page.cut(&mut rooms).map(|(last, _)| last.slug.to_string());
-    let of_key = Standing::new(caller.role(), None, false);
+    let of_key = caller.who().standing();
     let items = rooms.into_iter().map(|(room, standing)| room.into_room(role_in(standing.unwrap_or(of_key)))).collect();
     Ok(Body(Page { items, next_cursor }))
 }
@@ -45,9 +47,7 @@ async fn create(
     caller: WorkspaceCaller,
     Json(request): Json<CreateRoomRequest>,
 ) -> Result<(StatusCode, Body<Room>), ApiError> {
-    if caller.role() < Role::Admin {
-        return Err(ApiError::because(ErrorCode::Forbidden, "rooms are made by admins"));
-    }
+    caller.may(Action::CreateRoom)?;
     check_capacity(request.capacity)?;
     if let Some(max) = app.config.limits.rooms_total
         && app.store.room_count().await? >= max

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::auth::{Caller, ClientAddress};
 use crate::error::ApiError;
 use crate::http::Json;
+use crate::permissions::Action;
 use crate::rate::address_key;
 
 /// The routes of this feature.
@@ -31,12 +32,11 @@ async fn telemetry(
     caller: Caller,
     Json(request): Json<TelemetryRequest>,
 ) -> Result<StatusCode, ApiError> {
+    caller.may(Action::SendTelemetry)?;
     let user_id = match caller {
         Caller::User { user, .. } => user.id,
         Caller::Join(claims) => claims.sub,
-        Caller::ApiKey { .. } => {
-            return Err(ApiError::because(ErrorCode::Forbidden, "telemetry is of clients, not of API keys"));
-        }
+        Caller::ApiKey { .. } => return Err(ErrorCode::Forbidden.into()),
     };
     let now_ms = app.clock.now_ms();
     app.rates.telemetry_address.take(address_key(address), now_ms).map_err(ApiError::rate_limited)?;

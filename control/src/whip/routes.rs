@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::auth::{Caller, JoinClaims, SignedBearer, hash_token};
 use crate::error::ApiError;
 use crate::http::{Path, read_text};
+use crate::permissions::{Action, Who};
 use crate::store::WhipSessionRecord;
 
 /// How the last parameter of a session's address is called in its route. It is a secret: logs leave it out.
@@ -134,10 +135,8 @@ async fn open(
     Path(room): Path<String>,
     OfferBody(offer): OfferBody,
 ) -> Result<Response, ApiError> {
-    let Caller::Join(claims) = caller else {
-        let detail = "this takes a join token; ask /v1/join-tokens for one";
-        return Err(ApiError::because(ErrorCode::Forbidden, detail));
-    };
+    caller.may(Action::OpenSession)?;
+    let Caller::Join(claims) = caller else { return Err(ErrorCode::Forbidden.into()) };
     if claims.room.as_str() != room {
         return Err(ApiError::because(ErrorCode::Forbidden, "the token is for another room"));
     }
@@ -182,6 +181,7 @@ async fn change(
     headers: HeaderMap,
     FragmentBody(fragment): FragmentBody,
 ) -> Result<Response, ApiError> {
+    Action::ChangeSession.check(Who::JoinToken, None)?;
     let session = find(&app, kind, &claims, &secret).await?;
     check_match(&headers, session.generation)?;
     let offer = Offer::kept(session.offer.clone())?;
@@ -208,6 +208,7 @@ async fn end(
     SignedBearer(claims): SignedBearer,
     Path((_, secret)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
+    Action::EndSession.check(Who::JoinToken, None)?;
     let session = find(&app, kind, &claims, &secret).await?;
     service::end(&app, &session).await?;
     Ok(StatusCode::OK)

@@ -14,8 +14,10 @@ use super::socket::SocketHandle;
 use super::{answer_frame, frame, raw};
 use crate::app::App;
 use crate::error::ApiError;
+use crate::permissions::Action;
 use crate::presence::LiveRoom;
 use crate::rate::Bucket;
+use crate::store::Standing;
 use crate::{calls, chat, presence};
 
 /// The requests of one socket, carried out in the order in which they came. Only the media node's answer to an offer
@@ -116,7 +118,7 @@ impl Requests {
             ClientMessage::Pong {} => Ok(raw(&json!({}))),
             ClientMessage::RoomJoin { room } => self.join(&room).await,
             ClientMessage::RoomLeave { room } => {
-                let live = self.joined(&room)?;
+                let live = self.may(Action::LeaveRoom, &room)?;
                 presence::leave(&self.app, &self.socket, &live).await?;
                 self.rooms.remove(&room);
                 Ok(raw(&json!({ "room": room })))
@@ -129,11 +131,11 @@ impl Requests {
             }
             ClientMessage::CallOffer { .. } => Err(ErrorCode::Internal.into()),
             ClientMessage::CallIce { room, .. } => {
-                self.joined(&room)?;
+                self.may(Action::JoinCall, &room)?;
                 Ok(raw(&json!({ "room": room })))
             }
             ClientMessage::CallLeave { room } => {
-                let live = self.joined(&room)?;
+                let live = self.may(Action::LeaveCall, &room)?;
                 presence::leave_call(&self.app, &self.socket, &live).await
             }
         }
@@ -154,10 +156,24 @@ impl Requests {
     }
 
     async fn offer(&self, reply: Reply, room: &RoomSlug, sdp: String) {
-        match self.joined(room) {
+        match self.may(Action::JoinCall, room) {
             Ok(live) => calls::offer(&self.app, &self.socket, live, sdp, reply).await,
             Err(error) => reply.send(Err(error)),
         }
+    }
+
+    /// The room, if the socket is in it and may do this there.
+    fn may(&self, action: Action, slug: &RoomSlug) -> Result<Arc<LiveRoom>, ApiError> {
+        let room = self.joined(slug)?;
+        let role = {
+            let state = room.state();
+            let seat = state.participant_of(self.socket.id()).and_then(|participant_id| state.seat(participant_id));
+            seat.map(|seat| seat.view.role).ok_or(ErrorCode::NotJoined)?
+        };
+        let who = self.socket.who();
+        // Nobody who is banned is inside.
+        action.check(who, Some(Standing { server_role: who.role(), role, banned: false }))?;
+        Ok(room)
     }
 
     /// The room, if the socket has joined it and was not removed.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::TokenHash;
 use crate::calls::PermissionBits;
+use crate::permissions::Who;
 use crate::store::Grant;
 
 /// Frames that wait for a slow reader. A busy room makes some ten a second, so this is many seconds; who is further
@@ -58,6 +59,11 @@ impl SocketHandle {
     /// Whose it is.
     pub fn user_id(&self) -> UserId {
         self.0.user.id
+    }
+
+    /// As the permissions know it. The role on the server is that of its opening.
+    pub fn who(&self) -> Who {
+        if self.0.grant.room_id.is_some() { Who::JoinToken } else { Who::Account(self.0.user.role) }
     }
 
     /// The session that its ticket came from.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod accounts;
+mod audit;
 mod calls;
 mod chat;
 mod common;
@@ -10,6 +11,7 @@ mod gateway;
 mod health;
 mod inspection;
 mod openapi;
+mod permissions;
 mod presence;
 mod problems;
 mod revocation;

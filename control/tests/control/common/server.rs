@@ -9,7 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::serve::ListenerExt;
 use boltorezka_control::{Clock, Config, Control, Limits};
 use serde_json::{Value, json};
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, FromRow, SqliteConnection};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -135,6 +137,17 @@ impl TestServer {
         match &self.data.postgres {
             Some(database) => sqlx::query_scalar(query).fetch_one(&mut database.connect().await).await.unwrap(),
             None => sqlx::query_scalar(query).fetch_one(&mut self.data.sqlite().await).await.unwrap(),
+        }
+    }
+
+    /// What a query finds.
+    pub async fn rows<T>(&self, query: &'static str) -> Vec<T>
+    where
+        T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        match &self.data.postgres {
+            Some(database) => sqlx::query_as(query).fetch_all(&mut database.connect().await).await.unwrap(),
+            None => sqlx::query_as(query).fetch_all(&mut self.data.sqlite().await).await.unwrap(),
         }
     }
 

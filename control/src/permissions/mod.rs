@@ -1,0 +1,196 @@
+//! Who may do what. A pure table, asked by each handler and each request of a socket; what it does not allow is refused.
+//!
+//! `docs/permissions.md` is written from it, and a test tries each cell of that document against the running server.
+
+mod document;
+mod table;
+
+use boltorezka_proto::ErrorCode;
+use boltorezka_proto::rest::{Role, RoomRole};
+
+use crate::error::ApiError;
+use crate::store::Standing;
+
+pub use document::document;
+pub use table::Action;
+
+/// Who asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Who {
+    /// A signed-in account with this role on the server.
+    Account(Role),
+    /// A server of the operator.
+    ApiKey,
+    /// The holder of a join token.
+    JoinToken,
+}
+
+impl Who {
+    /// What it is on the whole server. An API key makes and moderates rooms as an admin does.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Account(role) => role,
+            Self::ApiKey => Role::Admin,
+            Self::JoinToken => Role::User,
+        }
+    }
+
+    /// What it is in a room that has nothing of it on record.
+    pub fn standing(self) -> Standing {
+        Standing::new(self.role(), None, false)
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::Account(_) => Kind::Account,
+            Self::ApiKey => Kind::ApiKey,
+            Self::JoinToken => Kind::JoinToken,
+        }
+    }
+}
+
+/// How somebody proves who it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Account,
+    ApiKey,
+    JoinToken,
+}
+
+impl Kind {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Account => "a signed-in account",
+            Self::ApiKey => "an API key",
+            Self::JoinToken => "a join token, which /v1/join-tokens issues",
+        }
+    }
+}
+
+/// The least that an action takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Needs {
+    /// A role on the server.
+    Server(Role),
+    /// A role in the room, and not to be banned from it.
+    Room(RoomRole),
+    /// A role in the room.
+    EvenBanned(RoomRole),
+}
+
+/// A row of the table.
+struct Rule {
+    /// `<feature>.<entity>.<action>`
+    name: &'static str,
+    /// What it is, for people.
+    about: &'static str,
+    /// The requests that ask for it.
+    requests: &'static [&'static str],
+    needs: Needs,
+    callers: &'static [Kind],
+}
+
+impl Action {
+    /// Whether `who` may do it, as what it is in the room that the action is about.
+    ///
+    /// # Errors
+    /// `forbidden`, `banned`. Without a standing, nothing is allowed that needs one.
+    pub fn check(self, who: Who, standing: Option<Standing>) -> Result<(), ApiError> {
+        self.check_kind(who)?;
+        match (self.rule().needs, standing) {
+            (Needs::Server(least), _) if who.role() >= least => Ok(()),
+            (Needs::Server(least), _) => Err(forbidden(format!("it takes the role {}", snake_case(least)))),
+            (Needs::Room(_), Some(Standing { banned: true, .. })) => Err(ErrorCode::Banned.into()),
+            (Needs::Room(_) | Needs::EvenBanned(_), standing) => match standing {
+                Some(standing) if self.takes(standing.role) => Ok(()),
+                _ => Err(self.refusal()),
+            },
+        }
+    }
+
+    /// Whether callers of this kind may do it at all, wherever.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn check_kind(self, who: Who) -> Result<(), ApiError> {
+        let Rule { name, callers, .. } = self.rule();
+        if callers.contains(&who.kind()) {
+            return Ok(());
+        }
+        let callers: Vec<&str> = callers.iter().map(|kind| kind.words()).collect();
+        Err(forbidden(format!("{name} takes {}", callers.join(", or "))))
+    }
+
+    /// Whether it takes no more than `role` in a room. False for what is done on the whole server.
+    pub fn takes(self, role: RoomRole) -> bool {
+        match self.rule().needs {
+            Needs::Room(least) | Needs::EvenBanned(least) => role >= least,
+            Needs::Server(_) => false,
+        }
+    }
+
+    /// What those hear whose role in the room is too low.
+    pub fn refusal(self) -> ApiError {
+        match self.rule().needs {
+            Needs::Room(least) | Needs::EvenBanned(least) => {
+                forbidden(format!("it takes the room role {}", snake_case(least)))
+            }
+            Needs::Server(least) => forbidden(format!("it takes the role {}", snake_case(least))),
+        }
+    }
+}
+
+fn forbidden(detail: String) -> ApiError {
+    ApiError::because(ErrorCode::Forbidden, detail)
+}
+
+/// A role as clients write it.
+fn snake_case(role: impl serde::Serialize) -> String {
+    serde_json::to_value(role).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_of_one_form_and_there_once() {
+        let mut names = BTreeSet::new();
+        for action in Action::ALL {
+            let Rule { name, callers, requests, .. } = action.rule();
+            let words: Vec<&str> = name.split('.').collect();
+            let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            assert!(words.len() == 3 && words.iter().all(is_word), "{name}");
+            assert!(!callers.is_empty() && !requests.is_empty(), "{name} is done by nobody");
+            assert!(names.insert(name), "{name} is there twice");
+        }
+    }
+
+    #[test]
+    fn without_a_standing_nothing_is_allowed_in_a_room() {
+        for action in Action::ALL.iter().filter(|action| !matches!(action.rule().needs, Needs::Server(_))) {
+            for who in [Who::Account(Role::SuperAdmin), Who::ApiKey, Who::JoinToken] {
+                assert_eq!(action.check(who, None).unwrap_err().code, ErrorCode::Forbidden, "{action:?} {who:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_ban_counts_more_than_any_role() {
+        let banned = Standing::new(Role::SuperAdmin, Some(RoomRole::Owner), true);
+        let who = Who::Account(Role::SuperAdmin);
+        assert_eq!(Action::UpdateRoom.check(who, Some(banned)).unwrap_err().code, ErrorCode::Banned);
+        assert!(Action::ReadRoom.check(who, Some(banned)).is_ok());
+    }
+
+    #[test]
+    fn a_refusal_says_what_it_takes() {
+        let detail = |action: Action, who| action.check(who, Some(who.standing())).unwrap_err().message();
+        let user = Who::Account(Role::User);
+        assert_eq!(detail(Action::Promote, user), "it takes the role super_admin");
+        assert_eq!(detail(Action::Kick, user), "it takes the room role moderator");
+        assert_eq!(detail(Action::CreateJoinToken, user), "accounts.join_token.create takes an API key");
+    }
+}

@@ -1,0 +1,145 @@
+//! Every action and who may do it: the one place. What is not named here is not allowed.
+
+use boltorezka_proto::rest::{Role, RoomRole};
+
+use super::{Kind, Needs, Rule};
+use Kind::{Account, ApiKey, JoinToken};
+use Needs::{EvenBanned, Room, Server};
+
+macro_rules! actions {
+    ($($(#[doc = $about:literal])+ $action:ident = $name:literal, [$($request:literal),*], $needs:expr, [$($kind:ident),*];)*) => {
+        /// Something that somebody may do.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Action {
+            $($(#[doc = $about])+ $action,)*
+        }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &'static [Self] = &[$(Self::$action,)*];
+
+            /// Its row.
+            pub(super) fn rule(self) -> Rule {
+                match self {
+                    $(Self::$action => Rule {
+                        name: $name,
+                        about: concat!($($about),+),
+                        requests: &[$($request),*],
+                        needs: $needs,
+                        callers: &[$($kind),*],
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+// The first word of a name is the feature, as `docs/openapi.json` tags it; names are those of the audit.
+actions! {
+    /// See one's own account.
+    ReadMe = "accounts.user.read", ["GET /v1/auth/me"], Server(Role::User), [Account];
+    /// Get a ticket, which opens a socket.
+    CreateTicket = "accounts.ticket.create", ["POST /v1/auth/ws-ticket"], Server(Role::User), [Account, JoinToken];
+    /// Vouch for an identity of one's own in a room.
+    CreateJoinToken = "accounts.join_token.create", ["POST /v1/join-tokens"], Server(Role::User), [ApiKey];
+
+    /// List the rooms.
+    ListRooms = "rooms.room.list", ["GET /v1/rooms"], Server(Role::User), [Account, ApiKey];
+    /// Make a room.
+    CreateRoom = "rooms.room.create", ["POST /v1/rooms"], Server(Role::Admin), [Account, ApiKey];
+    /// See a room.
+    ReadRoom = "rooms.room.read", ["GET /v1/rooms/{slug}"], EvenBanned(RoomRole::Listener), [Account, ApiKey];
+    /// Change a room.
+    UpdateRoom = "rooms.room.update", ["PATCH /v1/rooms/{slug}"], Room(RoomRole::Owner), [Account, ApiKey];
+    /// Delete a room.
+    DeleteRoom = "rooms.room.delete", ["DELETE /v1/rooms/{slug}"], Room(RoomRole::Owner), [Account, ApiKey];
+    /// Enter a room.
+    JoinRoom = "rooms.room.join", ["socket room.join"], Room(RoomRole::Listener), [Account, JoinToken];
+    /// Leave a room.
+    LeaveRoom = "rooms.room.leave", ["socket room.leave"], Room(RoomRole::Listener), [Account, JoinToken];
+    /// List those with a role of their own.
+    ListMembers = "rooms.member.list", ["GET /v1/rooms/{slug}/members"],
+        Room(RoomRole::Listener), [Account, ApiKey];
+    /// Give a role.
+    SetMember = "rooms.member.set", ["PUT /v1/rooms/{slug}/members/{userId}"],
+        Room(RoomRole::Owner), [Account, ApiKey];
+    /// Take a role back.
+    DeleteMember = "rooms.member.delete", ["DELETE /v1/rooms/{slug}/members/{userId}"],
+        Room(RoomRole::Owner), [Account, ApiKey];
+    /// List who is inside.
+    ListParticipants = "rooms.participant.list", ["GET /v1/rooms/{slug}/participants"],
+        Room(RoomRole::Listener), [Account, ApiKey];
+    /// Send somebody out.
+    Kick = "rooms.participant.kick", ["POST /v1/rooms/{slug}/participants/{participantId}/kick"],
+        Room(RoomRole::Moderator), [Account, ApiKey];
+    /// Send somebody out for good.
+    Ban = "rooms.participant.ban", ["POST /v1/rooms/{slug}/participants/{participantId}/ban"],
+        Room(RoomRole::Moderator), [Account, ApiKey];
+    /// Take somebody's right to publish a source.
+    Mute = "rooms.participant.mute", ["POST /v1/rooms/{slug}/participants/{participantId}/mute"],
+        Room(RoomRole::Moderator), [Account, ApiKey];
+    /// Give it back: `{"muted": false}`.
+    Unmute = "rooms.participant.unmute", ["POST /v1/rooms/{slug}/participants/{participantId}/mute"],
+        Room(RoomRole::Moderator), [Account, ApiKey];
+
+    /// Read what was said.
+    ListMessages = "chat.message.list", ["GET /v1/rooms/{slug}/messages"],
+        Room(RoomRole::Listener), [Account, ApiKey];
+    /// Say something.
+    SendMessage = "chat.message.send", ["socket message.send"], Room(RoomRole::Member), [Account, JoinToken];
+
+    /// Join the call of a room.
+    JoinCall = "calls.call.join", ["socket call.offer", "socket call.ice"],
+        Room(RoomRole::Listener), [Account, JoinToken];
+    /// Leave the call.
+    LeaveCall = "calls.call.leave", ["socket call.leave"], Room(RoomRole::Listener), [Account, JoinToken];
+    /// Receive tracks and data.
+    Subscribe = "calls.media.receive", ["in a call"], Room(RoomRole::Listener), [Account, JoinToken];
+    /// Speak.
+    PublishMicrophone = "calls.microphone.publish", ["in a call"], Room(RoomRole::Member), [Account, JoinToken];
+    /// Show a camera.
+    PublishCamera = "calls.camera.publish", ["in a call"], Room(RoomRole::Member), [Account, JoinToken];
+    /// Share a screen and its sound.
+    PublishScreen = "calls.screen.publish", ["in a call"], Room(RoomRole::Member), [Account, JoinToken];
+    /// Send data messages.
+    SendData = "calls.data.send", ["in a call"], Room(RoomRole::Member), [Account, JoinToken];
+
+    /// Tell what happened to one's own client.
+    SendTelemetry = "telemetry.event.send", ["POST /v1/telemetry"], Server(Role::User), [Account, JoinToken];
+
+    /// Publish or play without a socket. It also takes `rooms.room.join`.
+    OpenSession = "whip.session.open", ["POST /v1/whip/{room}", "POST /v1/whep/{room}"],
+        Server(Role::User), [JoinToken];
+    /// Change one's own session.
+    ChangeSession = "whip.session.change", ["PATCH /v1/whip/{room}/{session}", "PATCH /v1/whep/{room}/{session}"],
+        Server(Role::User), [JoinToken];
+    /// End one's own session.
+    EndSession = "whip.session.end", ["DELETE /v1/whip/{room}/{session}", "DELETE /v1/whep/{room}/{session}"],
+        Server(Role::User), [JoinToken];
+
+    /// List the accounts.
+    ListUsers = "admin.user.list", ["GET /v1/admin/users"], Server(Role::Admin), [Account];
+    /// Make an account an admin's.
+    Promote = "admin.user.promote", ["POST /v1/admin/users/{userId}/promote"], Server(Role::SuperAdmin), [Account];
+    /// See how the media node does.
+    ReadMedia = "admin.media.read", ["GET /v1/admin/media"], Server(Role::Admin), [Account];
+    /// See what it does with each connection.
+    InspectMedia = "admin.media.inspect", ["GET /v1/admin/media/inspection"], Server(Role::Admin), [Account];
+    /// Empty it.
+    DrainMedia = "admin.media.drain", ["POST /v1/admin/media/drain"], Server(Role::Admin), [Account];
+    /// Take that back.
+    UndrainMedia = "admin.media.undrain", ["POST /v1/admin/media/undrain"], Server(Role::Admin), [Account];
+}
+
+/// Operations that ask for no permission, and what they ask for instead.
+pub const OPEN: [(&str, &str); 9] = [
+    ("POST /v1/setup", "the token of the owner link, once"),
+    ("POST /v1/auth/register", "the setting `registration`"),
+    ("POST /v1/auth/login", "e-mail and password"),
+    ("POST /v1/auth/logout", "nothing: without a session there is none to end"),
+    ("GET /v1/realtime/ws", "a ticket, once"),
+    ("POST /v1/calls/resume", "the media node's resume token"),
+    ("GET /livez", "nothing"),
+    ("GET /readyz", "nothing"),
+    ("GET /metrics", "nothing"),
+];

@@ -1,0 +1,345 @@
+//! `docs/permissions.md` is what the table says, and the running server does what it says: each cell is tried.
+//! `UPDATE=1 cargo test -p boltorezka-control permissions` writes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use boltorezka_proto::call::MediaPermissions;
+use boltorezka_proto::socket::ClientMessage;
+use futures_util::{StreamExt, stream};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::common::client::Answer;
+use crate::common::server::make_room;
+use crate::common::{Client, Socket, TestNode, TestServer};
+
+/// Each kind of caller, with its column. Who is not signed in has none: it may do nothing of this.
+const CALLERS: [(&str, Option<&str>); 11] = [
+    ("nobody", None),
+    ("banned", Some("banned")),
+    ("listener", Some("listener")),
+    ("member", Some("member")),
+    ("no role of its own", Some("member")),
+    ("moderator", Some("moderator")),
+    ("owner", Some("owner")),
+    ("admin", Some("admin")),
+    ("super admin", Some("super admin")),
+    ("API key", Some("API key")),
+    ("join token", Some("join token")),
+];
+
+/// Cells that are tried at a time.
+const AT_ONCE: usize = 8;
+
+const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
+    c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 00:11\r\n\
+    a=setup:actpass\r\na=mid:0\r\na=sendrecv\r\na=rtpmap:111 opus/48000/2\r\n";
+
+/// For the ICE session of [`OFFER`].
+const CANDIDATES: &str = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
+    a=mid:0\r\na=end-of-candidates\r\n";
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/permissions.md")
+}
+
+/// A row of the document.
+struct Row {
+    name: String,
+    requests: Vec<String>,
+    /// By column.
+    cells: BTreeMap<String, bool>,
+}
+
+/// The committed document: all rows, and the requests that ask for no permission.
+fn document() -> (Vec<Row>, BTreeSet<String>) {
+    let text = std::fs::read_to_string(path()).unwrap();
+    let (mut rows, mut open, mut columns) = (Vec::new(), BTreeSet::new(), Vec::new());
+    for line in text.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let words = |cell: &str| cell.split(", ").map(|word| word.trim_matches('`').to_owned()).collect::<Vec<_>>();
+        match cells.as_slice() {
+            ["Permission", "What", "Request", headings @ ..] => {
+                columns = headings.iter().map(|&heading| heading.to_owned()).collect();
+            }
+            ["Request", "Takes"] => {}
+            [request, _takes] => open.extend(words(request)),
+            [name, _what, requests, cells @ ..] => {
+                let cells = cells.iter().map(|cell| match *cell {
+                    "yes" => true,
+                    "-" => false,
+                    other => panic!("{other} in {line}"),
+                });
+                let cells = columns.iter().cloned().zip(cells).collect();
+                rows.push(Row { name: name.trim_matches('`').to_owned(), requests: words(requests), cells });
+            }
+            _ => panic!("{line}"),
+        }
+    }
+    (rows, open)
+}
+
+#[test]
+fn permissions_are_up_to_date() {
+    let generated = boltorezka_control::permissions();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path(), &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(path()).unwrap_or_default();
+    assert!(
+        committed == generated,
+        "docs/permissions.md is stale: UPDATE=1 cargo test -p boltorezka-control permissions"
+    );
+}
+
+#[test]
+fn permissions_cover_every_operation() {
+    let (rows, open) = document();
+    let openapi: Value = serde_json::from_str(&boltorezka_control::openapi().unwrap()).unwrap();
+    let mut operations = BTreeMap::new();
+    for (path, item) in openapi["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let feature = operation["tags"][0].as_str().unwrap().to_owned();
+            operations.insert(format!("{} {path}", method.to_uppercase()), feature);
+        }
+    }
+    let messages = ClientMessage::TYPES.iter().filter(|kind| !["ping", "pong"].contains(kind));
+    let known: BTreeSet<String> =
+        operations.keys().cloned().chain(messages.map(|kind| format!("socket {kind}"))).collect();
+    let asking = rows.iter().flat_map(|row| row.requests.iter().cloned()).filter(|request| request != "in a call");
+    let named: BTreeSet<String> = asking.chain(open.iter().cloned()).collect();
+    assert_eq!(named.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "named, and not there");
+    assert_eq!(known.difference(&named).collect::<Vec<_>>(), Vec::<&String>::new(), "there, and not in the table");
+    for row in &rows {
+        for request in &row.requests {
+            assert!(!open.contains(request), "{request} is open, and asks for {}", row.name);
+            let feature = operations.get(request);
+            assert!(feature.is_none_or(|feature| row.name.starts_with(&format!("{feature}."))), "{}", row.name);
+        }
+    }
+}
+
+/// What became of a try.
+#[derive(PartialEq, Eq, Debug)]
+enum Outcome {
+    Allowed,
+    Refused,
+    /// Neither.
+    Wrong(String),
+}
+
+struct World {
+    server: TestServer,
+    node: TestNode,
+    super_admin: Client,
+    key: Client,
+    callers: BTreeMap<&'static str, Client>,
+    /// An account to be promoted.
+    account: String,
+}
+
+/// A room for one try, and the caller as what it is to be there.
+struct Place {
+    room: String,
+    caller: Client,
+    /// Somebody to be acted upon, who is inside.
+    target: (Socket, String, String),
+}
+
+impl World {
+    async fn new() -> Self {
+        let server = TestServer::start().await;
+        let node = server.node().await;
+        server.linked().await;
+        let super_admin = server.owner().await;
+        let key = server.api_key().await;
+        let mut callers = BTreeMap::new();
+        for (number, (kind, _)) in CALLERS.iter().enumerate() {
+            let client = match *kind {
+                "nobody" | "join token" => server.anybody(),
+                "super admin" => super_admin.clone(),
+                "API key" => key.clone(),
+                _ => server.user(&format!("Caller{number}")).await,
+            };
+            callers.insert(*kind, client);
+        }
+        let promote = format!("/v1/admin/users/{}/promote", callers["admin"].id);
+        super_admin.post(&promote, json!({ "role": "admin" })).await.expect(200);
+        let account = server.user("Target").await.id;
+        Self { server, node, super_admin, key, callers, account }
+    }
+
+    async fn place(&self, kind: &str, number: usize) -> Place {
+        let room = format!("room-{number}");
+        make_room(&self.super_admin, &room, "video").await;
+        let mut caller = self.callers[kind].clone();
+        match kind {
+            "join token" => caller = self.key.join_token(&room, "caller", Value::Null).await,
+            "listener" | "member" | "moderator" | "owner" => {
+                let path = format!("/v1/rooms/{room}/members/{}", caller.id);
+                self.super_admin.send(Method::PUT, &path, Some(json!({ "role": kind }))).await.expect(200);
+            }
+            "banned" => {
+                let (_socket, participant_id) = caller.in_room(&room).await;
+                let ban = format!("/v1/rooms/{room}/participants/{participant_id}/ban");
+                assert_eq!(self.super_admin.act(&ban).await.status, 204);
+            }
+            _ => {}
+        }
+        let mut socket = self.key.join_token(&room, "target", Value::Null).await.socket().await;
+        let joined = socket.ack("room.join", json!({ "room": room })).await;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let participant_id = text(&joined["participantId"]);
+        let user_id = text(&joined["participants"][0]["userId"]);
+        let member = format!("/v1/rooms/{room}/members/{user_id}");
+        self.super_admin.send(Method::PUT, &member, Some(json!({ "role": "member" }))).await.expect(200);
+        Place { room, caller, target: (socket, participant_id, user_id) }
+    }
+
+    async fn try_it(&self, name: &str, request: &str, kind: &str, number: usize) -> Outcome {
+        let place = self.place(kind, number).await;
+        match request.split_once(' ').unwrap() {
+            ("socket", message) => self.by_socket(&place, kind, name, message).await,
+            ("in", _) => self.by_socket(&place, kind, name, "call.offer").await,
+            (_, path) if path.starts_with("/v1/wh") => self.by_whip(&place, kind, request).await,
+            _ => self.by_http(&place, name, request, number).await,
+        }
+    }
+
+    async fn by_http(&self, place: &Place, name: &str, request: &str, number: usize) -> Outcome {
+        let (_, participant_id, user_id) = &place.target;
+        let user_id = if name == "admin.user.promote" { &self.account } else { user_id };
+        let path = request.replace("{slug}", &place.room).replace("{participantId}", participant_id);
+        let path = path.replace("{userId}", user_id);
+        let (method, path) = path.split_once(' ').unwrap();
+        let room = &place.room;
+        let (status, body) = match name {
+            "accounts.ticket.create" => (201, Value::Null),
+            "accounts.join_token.create" => (201, json!({ "room": room, "identity": "i", "displayName": "I" })),
+            "rooms.room.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N", "kind": "text" })),
+            "rooms.room.update" => (200, json!({ "title": "T" })),
+            "rooms.member.set" => (200, json!({ "role": "moderator" })),
+            "rooms.participant.unmute" => (204, json!({ "muted": false })),
+            "admin.user.promote" => (200, json!({ "role": "admin" })),
+            "telemetry.event.send" => (204, json!({ "events": [{ "type": "sessionBegan" }] })),
+            "admin.media.drain" | "admin.media.undrain" => (202, Value::Null),
+            _ if method == "GET" => (200, Value::Null),
+            _ => (204, Value::Null),
+        };
+        let body = Some(body).filter(|body| !body.is_null());
+        judge(&place.caller.send(method.parse().unwrap(), path, body).await, status)
+    }
+
+    async fn by_socket(&self, place: &Place, kind: &str, name: &str, message: &str) -> Outcome {
+        if kind == "nobody" {
+            let socket = Socket::open(self.server.address, "no-ticket").await;
+            return if socket.close_code().await == 4002 { Outcome::Refused } else { Outcome::Allowed };
+        }
+        let ticket = place.caller.act("/v1/auth/ws-ticket").await;
+        if ticket.status != 201 {
+            return judge(&ticket, 201);
+        }
+        let mut socket = Socket::open(self.server.address, ticket.body["ticket"].as_str().unwrap()).await;
+        let room = &place.room;
+        let join = socket.request("room.join", json!({ "room": room })).await;
+        let joined = socket.answer(&join).await;
+        let refused = match joined["code"].as_str() {
+            None => false,
+            Some("banned" | "forbidden") => true,
+            Some(code) => return Outcome::Wrong(code.to_owned()),
+        };
+        if message == "room.join" {
+            return if refused { Outcome::Refused } else { Outcome::Allowed };
+        }
+        let payload = match message {
+            "message.send" => json!({ "room": room, "text": "hello" }),
+            "call.offer" => json!({ "room": room, "sdp": "v=0" }),
+            "call.ice" => json!({ "room": room, "candidate": "" }),
+            _ => json!({ "room": room }),
+        };
+        let id = socket.request_with_key(message, payload, Some(room)).await;
+        let answer = socket.answer(&id).await;
+        match answer["code"].as_str() {
+            None if message == "call.offer" && name != "calls.call.join" => {
+                let id = answer["payload"]["participantId"].as_str().unwrap();
+                if is_given(name, self.node.served(id).unwrap().permissions) {
+                    Outcome::Allowed
+                } else {
+                    Outcome::Refused
+                }
+            }
+            None => Outcome::Allowed,
+            Some("forbidden") => Outcome::Refused,
+            Some("not_joined") if refused => Outcome::Refused,
+            Some(code) => Outcome::Wrong(code.to_owned()),
+        }
+    }
+
+    async fn by_whip(&self, place: &Place, kind: &str, request: &str) -> Outcome {
+        let (method, template) = request.split_once(' ').unwrap();
+        let front = template.replace("/{session}", "").replace("{room}", &place.room);
+        if method == "POST" {
+            return judge(&offer(&place.caller, &front).await, 201);
+        }
+        // One's own session, or else somebody's.
+        let of_somebody = self.key.join_token(&place.room, "somebody", Value::Null).await;
+        let holder = if kind == "join token" { &place.caller } else { &of_somebody };
+        let opened = offer(holder, &front).await;
+        assert_eq!(opened.status, 201, "{}", opened.body);
+        let session = opened.headers["location"].to_str().unwrap();
+        if method == "DELETE" {
+            return judge(&place.caller.send(Method::DELETE, session, None).await, 200);
+        }
+        let request = place.caller.request(Method::PATCH, session).header("if-match", "*");
+        let request = request.header("content-type", "application/trickle-ice-sdpfrag");
+        judge(&place.caller.finish(request.body(CANDIDATES)).await, 204)
+    }
+}
+
+async fn offer(client: &Client, path: &str) -> Answer {
+    let request = client.request(Method::POST, path).header("content-type", "application/sdp");
+    client.finish(request.body(OFFER)).await
+}
+
+fn judge(answer: &Answer, allowed: u16) -> Outcome {
+    let code = answer.body["code"].as_str();
+    match (answer.status, code) {
+        (status, _) if status == allowed => Outcome::Allowed,
+        (401, Some("unauthenticated" | "invalid_token")) | (403, Some("forbidden" | "banned")) => Outcome::Refused,
+        _ => Outcome::Wrong(format!("{} {}", answer.status, answer.body)),
+    }
+}
+
+/// Whether the media node was told that the right is there.
+fn is_given(name: &str, permissions: MediaPermissions) -> bool {
+    match name {
+        "calls.media.receive" => permissions.subscribe,
+        "calls.microphone.publish" => permissions.microphone,
+        "calls.camera.publish" => permissions.camera,
+        "calls.screen.publish" => permissions.screen,
+        "calls.data.send" => permissions.data,
+        other => panic!("{other} is tried nowhere"),
+    }
+}
+
+#[tokio::test]
+async fn each_cell_of_the_permissions_is_true() {
+    let world = World::new().await;
+    let (rows, _) = document();
+    let tries = rows.iter().flat_map(|row| {
+        row.requests
+            .iter()
+            .flat_map(move |request| CALLERS.iter().map(move |(kind, column)| (row, request, kind, column)))
+    });
+    let world = &world;
+    let outcomes = stream::iter(tries.enumerate()).map(|(number, (row, request, kind, column))| async move {
+        let expected = if column.is_some_and(|column| row.cells[column]) { Outcome::Allowed } else { Outcome::Refused };
+        let outcome = world.try_it(&row.name, request, kind, number).await;
+        (outcome != expected).then(|| format!("{}, {request}, {kind}: {outcome:?}, not {expected:?}", row.name))
+    });
+    let outcomes: Vec<Option<String>> = outcomes.buffer_unordered(AT_ONCE).collect().await;
+    assert!(outcomes.len() > 400, "{} tries", outcomes.len());
+    let wrong: Vec<String> = outcomes.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
