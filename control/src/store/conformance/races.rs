@@ -143,7 +143,7 @@ async fn seats_in_calls_are_exact(database: Database) {
     let seats = in_rooms(&*stores[0], 60).await;
     for (round, of_round) in seats.chunks(4).enumerate() {
         let max = u32::try_from(round).unwrap() + 1;
-        let admissions = of_round.to_vec().into_iter().enumerate().map(|(n, (room_id, who))| {
+        let admissions = of_round.iter().copied().enumerate().map(|(n, (room_id, who))| {
             let store = stores[n % 2].clone();
             async move { store.admit(room_id, who, Some(max)).await.unwrap() }
         });
