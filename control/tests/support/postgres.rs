@@ -70,7 +70,8 @@ impl PostgresDatabase {
         // Starting the server takes a second, which other tests can use.
         let server = tokio::task::spawn_blocking(|| &*SERVER_OF_PROCESS).await.unwrap();
         let name = format!("t{}", server.databases.fetch_add(1, Ordering::Relaxed));
-        on_server(format!("CREATE DATABASE {name}")).await;
+        // A third faster than by way of the log.
+        on_server(format!("CREATE DATABASE {name} STRATEGY file_copy")).await;
         Self { name }
     }
 
