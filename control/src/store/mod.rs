@@ -63,6 +63,9 @@ pub enum StoreError {
     /// A stored value does not make sense: the database was changed by hand, or by a newer version.
     #[error("database: {0} holds a value that this version does not understand")]
     Corrupt(&'static str),
+    /// The write was given up half-way, and changed nothing that is known: the server ends.
+    #[error("database: the write was interrupted")]
+    Interrupted,
 }
 
 impl StoreError {

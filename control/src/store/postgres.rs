@@ -26,6 +26,8 @@ type Db = Postgres;
 type Row = PgRow;
 type Tx = Transaction<'static, Postgres>;
 
+/// Several write at once, and the database commits them together by itself.
+const SENDS_TOGETHER_MAX: usize = 1;
 /// The isolation is said each time, since a database or a role may have another default.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 

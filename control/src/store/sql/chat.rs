@@ -4,9 +4,9 @@ use boltorezka_proto::socket::Message;
 use boltorezka_proto::{MessageId, RoomId, Timestamp, UserId};
 use sqlx::Row as _;
 
-use super::{Row, SqlStore, Tx, rooms};
+use super::{Row, SENDS_TOGETHER_MAX, SqlStore, Tx, lock, rooms};
 use crate::events::GatewayEvent;
-use crate::store::write::retried;
+use crate::store::write::{Lock, retried};
 use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, StoreError, Topic, codec};
 
 macro_rules! select_message {
@@ -72,6 +72,36 @@ async fn refusal(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome
 }
 
 impl SqlStore {
+    /// Stores a message in a transaction of its own.
+    pub(super) async fn send_alone(&self, new: &NewMessage<'_>) -> Result<SendOutcome, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            let outcome = self.put_message(&mut tx, new).await?;
+            if matches!(outcome, SendOutcome::Stored(_)) {
+                self.commit_and_wake(tx, Topic::Gateway).await?;
+            }
+            Ok(outcome)
+        })
+        .await
+    }
+
+    /// Writes a message, where it may be sent and is new; else nothing.
+    pub(super) async fn put_message(&self, tx: &mut Tx, new: &NewMessage<'_>) -> Result<SendOutcome, StoreError> {
+        // First of all: whoever waits for the room then sees what was said meanwhile.
+        lock(tx, Lock::Room(new.room_id)).await?;
+        if let Some(outcome) = earlier(tx, new).await? {
+            return Ok(outcome);
+        }
+        if let Some(refusal) = refusal(tx, new).await? {
+            return Ok(refusal);
+        }
+        let Some(seq) = take_seq(tx, new.room_id).await? else { return Ok(SendOutcome::NotJoined) };
+        let message = self.insert_message(tx, new, seq).await?;
+        let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
+        self.put_outbox(tx, Topic::Gateway, &event, new.now_ms).await?;
+        Ok(SendOutcome::Stored(message))
+    }
+
     async fn insert_message(&self, tx: &mut Tx, new: &NewMessage<'_>, seq: i64) -> Result<Message, StoreError> {
         let id = MessageId::generate();
         sqlx::query(
@@ -95,8 +125,8 @@ impl SqlStore {
     }
 }
 
-/// The room's next number. It locks the room, so that numbers and events of a room are in the order of commits; what is
-/// not committed gives its number back.
+/// The room's next number. Numbers and events of a room are in the order of commits, since the room is locked; what is not
+/// committed gives its number back.
 async fn take_seq(tx: &mut Tx, room_id: RoomId) -> Result<Option<i64>, StoreError> {
     let seq = sqlx::query_scalar("UPDATE rooms SET message_seq = message_seq + 1 WHERE id = $1 RETURNING message_seq")
         .bind(room_id.0)
@@ -108,24 +138,7 @@ async fn take_seq(tx: &mut Tx, room_id: RoomId) -> Result<Option<i64>, StoreErro
 #[async_trait]
 impl ChatStore for SqlStore {
     async fn send_message(&self, new: NewMessage<'_>) -> Result<SendOutcome, StoreError> {
-        retried(|| async {
-            let mut tx = self.begin().await?;
-            // First of all: whoever waits for the room then sees what was said meanwhile.
-            let seq = take_seq(&mut tx, new.room_id).await?;
-            if let Some(outcome) = earlier(&mut tx, &new).await? {
-                return Ok(outcome);
-            }
-            if let Some(refusal) = refusal(&mut tx, &new).await? {
-                return Ok(refusal);
-            }
-            let Some(seq) = seq else { return Ok(SendOutcome::NotJoined) };
-            let message = self.insert_message(&mut tx, &new, seq).await?;
-            let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
-            self.put_outbox(&mut tx, Topic::Gateway, &event, new.now_ms).await?;
-            self.commit_and_wake(tx, Topic::Gateway).await?;
-            Ok(SendOutcome::Stored(message))
-        })
-        .await
+        if SENDS_TOGETHER_MAX > 1 { self.send_together(new).await } else { self.send_alone(&new).await }
     }
 
     async fn messages(

@@ -2,7 +2,7 @@
 //! ids as UUIDs, times and counts as 64-bit numbers.
 //!
 //! The module around it is the database: [`Db`], [`Row`], [`Tx`], how a write begins ([`BEGIN`]) and what it
-//! [locks](lock).
+//! [locks](lock), and how many messages share a transaction ([`SENDS_TOGETHER_MAX`]).
 
 mod accounts;
 mod chat;
@@ -10,6 +10,7 @@ mod moderation;
 mod outbox;
 mod participants;
 mod rooms;
+mod sends;
 mod sessions;
 mod whip;
 
@@ -19,17 +20,19 @@ use boltorezka_proto::WorkspaceId;
 use sqlx::Pool;
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Row, Tx, lock};
+use super::{BEGIN, Db, Row, SENDS_TOGETHER_MAX, Tx, lock};
 use crate::clock::{Clock, SystemClock};
 use crate::store::write::Lock;
 use crate::store::{Actor, Audit, OutboxSignal, StoreError, Topic};
 
-/// The store.
+/// The store. Cheap to clone.
+#[derive(Clone)]
 pub struct SqlStore {
     writer: Pool<Db>,
     readers: Pool<Db>,
     signal: Arc<OutboxSignal>,
     workspace_id: WorkspaceId,
+    sends: Arc<sends::Sends>,
 }
 
 impl SqlStore {
@@ -39,7 +42,7 @@ impl SqlStore {
     /// When the first write fails.
     pub async fn new(writer: Pool<Db>, readers: Pool<Db>, signal: Arc<OutboxSignal>) -> Result<Self, StoreError> {
         let workspace_id = default_workspace(&writer).await?;
-        Ok(Self { writer, readers, signal, workspace_id })
+        Ok(Self { writer, readers, signal, workspace_id, sends: Arc::default() })
     }
 
     async fn begin(&self) -> Result<Tx, StoreError> {

@@ -1,0 +1,89 @@
+//! Messages that wait for the one writer share a transaction (group commit): the disk is waited for once for all of them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use boltorezka_proto::{MessageId, MessageText, RoomId, UserId};
+use tokio::sync::{OwnedMutexGuard, oneshot};
+
+use super::{SENDS_TOGETHER_MAX, SqlStore};
+use crate::store::{NewMessage, SendOutcome, StoreError, Topic};
+use crate::sync;
+
+/// Messages that wait: one for each socket at most, which asks for nothing else until it has its answer.
+#[derive(Default)]
+pub struct Sends {
+    waiting: Mutex<VecDeque<Waiting>>,
+    /// Whoever has it stores what waits.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+struct Waiting {
+    room_id: RoomId,
+    sender_id: UserId,
+    text: MessageText,
+    reply_to: Option<MessageId>,
+    idempotency_key: String,
+    now_ms: i64,
+    answer: oneshot::Sender<Result<SendOutcome, StoreError>>,
+}
+
+impl Waiting {
+    fn message(&self) -> NewMessage<'_> {
+        let Self { room_id, sender_id, reply_to, now_ms, .. } = *self;
+        NewMessage { room_id, sender_id, text: &self.text, reply_to, idempotency_key: &self.idempotency_key, now_ms }
+    }
+}
+
+impl SqlStore {
+    /// Stores a message together with those that wait at the same time.
+    pub(super) async fn send_together(&self, new: NewMessage<'_>) -> Result<SendOutcome, StoreError> {
+        let NewMessage { room_id, sender_id, text, reply_to, idempotency_key, now_ms } = new;
+        let (answer, mut outcome) = oneshot::channel();
+        let (text, idempotency_key) = (text.clone(), idempotency_key.to_owned());
+        let waiting = Waiting { room_id, sender_id, text, reply_to, idempotency_key, now_ms, answer };
+        sync::lock(&self.sends.waiting).push_back(waiting);
+        let turn = tokio::select! {
+            biased;
+            outcome = &mut outcome => return outcome.unwrap_or(Err(StoreError::Interrupted)),
+            turn = self.sends.turn.clone().lock_owned() => turn,
+        };
+        // A task of its own: whoever has the turn may go away, and takes nobody along.
+        tokio::spawn(store_waiting(self.clone(), turn));
+        outcome.await.unwrap_or(Err(StoreError::Interrupted))
+    }
+
+    async fn put_together(&self, batch: &[Waiting]) -> Result<Vec<SendOutcome>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for waiting in batch {
+            outcomes.push(self.put_message(&mut tx, &waiting.message()).await?);
+        }
+        self.commit_and_wake(tx, Topic::Gateway).await?;
+        Ok(outcomes)
+    }
+}
+
+async fn store_waiting(store: SqlStore, turn: OwnedMutexGuard<()>) {
+    let batch: Vec<Waiting> = {
+        let mut waiting = sync::lock(&store.sends.waiting);
+        let count = waiting.len().min(SENDS_TOGETHER_MAX);
+        waiting.drain(..count).collect()
+    };
+    match store.put_together(&batch).await {
+        Ok(outcomes) => {
+            for (waiting, outcome) in batch.into_iter().zip(outcomes) {
+                // Who went away needs no answer.
+                let _ = waiting.answer.send(Ok(outcome));
+            }
+        }
+        Err(error) => {
+            tracing::debug!(%error, messages = batch.len(), "what cannot be stored together is stored one by one");
+            for waiting in batch {
+                let outcome = store.send_alone(&waiting.message()).await;
+                let _ = waiting.answer.send(outcome);
+            }
+        }
+    }
+    drop(turn);
+}
