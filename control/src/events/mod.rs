@@ -80,14 +80,15 @@ pub async fn dispatch(app: App, shutdown: CancellationToken) {
 /// Tells what waits, but what is in `told`, and adds it there. What was marked before is not read again.
 async fn tell_waiting(app: &App, told: &mut HashSet<u64>) -> Result<(), StoreError> {
     loop {
-        let rows = app.store.events(ROWS_AT_ONCE.saturating_add(told.len() as u32)).await?;
-        let before = told.len();
+        let limit = ROWS_AT_ONCE.saturating_add(told.len() as u32);
+        let rows = app.store.events(limit).await?;
         for row in &rows {
             if told.insert(row.id) {
                 tell(app, row);
             }
         }
-        if told.len() == before {
+        // Whatever is committed from here on wakes us again.
+        if rows.len() < limit as usize {
             return Ok(());
         }
     }

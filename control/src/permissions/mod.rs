@@ -99,12 +99,9 @@ impl Action {
         self.check_kind(who)?;
         match (self.rule().needs, standing) {
             (Needs::Server(least), _) if who.role() >= least => Ok(()),
-            (Needs::Server(least), _) => Err(forbidden(format!("it takes the role {}", snake_case(least)))),
             (Needs::Room(_), Some(Standing { banned: true, .. })) => Err(ErrorCode::Banned.into()),
-            (Needs::Room(_) | Needs::EvenBanned(_), standing) => match standing {
-                Some(standing) if self.takes(standing.role) => Ok(()),
-                _ => Err(self.refusal()),
-            },
+            (Needs::Room(_) | Needs::EvenBanned(_), Some(standing)) if self.takes(standing.role) => Ok(()),
+            _ => Err(self.refusal()),
         }
     }
 

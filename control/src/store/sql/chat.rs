@@ -1,11 +1,11 @@
 use async_trait::async_trait;
-use boltorezka_proto::rest::RoomRole;
 use boltorezka_proto::socket::Message;
 use boltorezka_proto::{MessageId, RoomId, Timestamp, UserId};
 use sqlx::Row as _;
 
 use super::{Row, SENDS_TOGETHER_MAX, SqlStore, Tx, lock, rooms};
 use crate::events::GatewayEvent;
+use crate::permissions::Action;
 use crate::store::write::{Lock, retried};
 use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, StoreError, Topic, codec};
 
@@ -59,7 +59,7 @@ async fn refusal(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome
     let Some(standing) = standing.filter(|standing| joined && !standing.banned) else {
         return Ok(Some(SendOutcome::NotJoined));
     };
-    if standing.role < RoomRole::Member {
+    if !Action::SendMessage.takes(standing.role) {
         return Ok(Some(SendOutcome::Forbidden));
     }
     let Some(reply_to) = new.reply_to else { return Ok(None) };

@@ -59,7 +59,9 @@ impl SqlStore {
         for waiting in batch {
             outcomes.push(self.put_message(&mut tx, &waiting.message()).await?);
         }
-        self.commit_and_wake(tx, Topic::Gateway).await?;
+        if outcomes.iter().any(|outcome| matches!(outcome, SendOutcome::Stored(_))) {
+            self.commit_and_wake(tx, Topic::Gateway).await?;
+        }
         Ok(outcomes)
     }
 }
