@@ -273,7 +273,9 @@ impl Estimator {
         } else {
             self.prober.reported(sequence, &sent, arrival_us);
             if sent.probe.is_none() {
-                self.loss.packet(sent.sent_us, sent.bytes, arrival_us.is_some());
+                let queued_us =
+                    self.delay.last_us().zip(self.delay.base_us()).map_or(0, |(last_us, base_us)| last_us - base_us);
+                self.loss.packet(sent.sent_us, sent.bytes, arrival_us.is_some(), queued_us);
             }
         }
         let Some(arrival_us) = arrival_us else { return };
