@@ -1,5 +1,5 @@
-//! Members of a room talk while their sockets are cut and the server is killed, again and again. In the end every message
-//! is stored once, and every member has seen each once and in the order in which they were stored.
+//! Members of a room talk while their sockets are cut and the server is killed, or loses its power, again and again. In the end
+//! every message is stored once, and every member has seen each once and in the order in which they were stored.
 //!
 //! Sizes are those of [`Sizes`]: a tenth runs by default, the whole with `CHAT_FAULTS=whole`. `CHAT_FAULTS_DATABASE_URL`
 //! names another database than SQLite, which must be empty:
@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod member;
+mod power;
 mod verdict;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use boltorezka_sdk::Client;
 use common::{Place, Server};
 use futures_util::future::join_all;
 use member::{Member, Shared};
+use power::Power;
 use tokio::sync::mpsc;
 
 /// How large a run is.
@@ -70,12 +72,23 @@ impl Sizes {
 
 #[test]
 fn what_is_acked_is_stored_once_and_seen_once_through_cuts_and_kills() {
-    let sizes = Sizes::asked();
     let database_url = std::env::var("CHAT_FAULTS_DATABASE_URL").ok();
     let database_flag = database_url.map(|url| format!("--database-url={url}"));
     let flags: Vec<&str> = LIMITS_OFF.into_iter().chain(database_flag.as_deref()).collect();
+    talk_through(Place::new(), None, &flags);
+}
+
+#[test]
+fn what_is_acked_was_synced_before() {
     let mut place = Place::new();
-    let mut server = place.serve(&flags);
+    let power = Power::of(&mut place);
+    talk_through(place, Some(&power), &LIMITS_OFF);
+}
+
+/// With a power supply, that is cut at each kill.
+fn talk_through(mut place: Place, power: Option<&Power>, flags: &[&str]) {
+    let sizes = Sizes::asked();
+    let mut server = place.serve(flags);
     // Clients come back to the address that they know.
     place.http = server.origin.trim_start_matches("http://").to_owned();
 
@@ -104,7 +117,7 @@ fn what_is_acked_is_stored_once_and_seen_once_through_cuts_and_kills() {
         wait_for("messages are acked", &|| shared.acked(), acked);
         match fault {
             Fault::Cut(member) => cutters[member].send(()).unwrap(),
-            Fault::Kill => server = kill_and_restart(server, &place, &flags),
+            Fault::Kill => server = kill_and_restart(server, &place, power, flags),
         }
     }
     wait_for("messages are acked", &|| shared.acked(), sizes.messages);
@@ -180,8 +193,11 @@ async fn enter(origin: &str, owner_link: &str, sizes: Sizes) -> Vec<Member> {
     members
 }
 
-fn kill_and_restart(mut server: Server, place: &Place, flags: &[&str]) -> Server {
+fn kill_and_restart(mut server: Server, place: &Place, power: Option<&Power>, flags: &[&str]) -> Server {
     server.signal("KILL");
     server.wait();
+    if let Some(power) = power {
+        power.cut(place);
+    }
     place.serve(flags)
 }

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -35,18 +35,21 @@ pub struct Place {
     pub udp_port: u16,
     /// Where it listens; a port of the system's choice, unless a test wants the same one again.
     pub http: String,
+    /// For the processes that start here.
+    pub environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Place {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), udp_port: free_media_port(), http: "127.0.0.1:0".into() }
+        let (folder, udp_port, http) = (tempfile::tempdir().unwrap(), free_media_port(), "127.0.0.1:0".into());
+        Self { folder, udp_port, http, environment: Vec::new() }
     }
 
     pub fn data_dir(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn socket(&self) -> std::path::PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.data_dir().join("media.sock")
     }
 
@@ -55,6 +58,7 @@ impl Place {
         let (data_dir, udp_port) = (self.data_dir().to_str().unwrap(), self.udp_port.to_string());
         let mut all = boltorezka(&[command, "--data-dir", data_dir, "--udp-port", &udp_port]);
         all.args(["--shards=1", "--http", self.http.as_str(), "--public-ip=127.0.0.1"]).args(more);
+        all.envs(self.environment.iter().map(|(name, value)| (name, value)));
         all
     }
 
