@@ -13,6 +13,7 @@
 //! | [`events`] | the outbox's way to the sockets |
 //! | [`admin`] | accounts as admins see them |
 //! | [`telemetry`] | what clients tell of themselves |
+//! | [`webhooks`] | telling servers of the operator what happened |
 //! | [`ws`], [`whip`], [`http`] | the ways in |
 //!
 //! The database decides, memory shows: a change is committed with the outbox rows that tell it to others, then memory
@@ -37,6 +38,7 @@ mod seed;
 mod store;
 mod sync;
 mod telemetry;
+mod webhooks;
 mod whip;
 mod ws;
 
@@ -50,7 +52,7 @@ use tokio_util::sync::CancellationToken;
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Registration};
 pub use limits::{LimitError, Limits};
-pub use store::{OpenError, StoreError};
+pub use store::{BackupError, OpenError, StoreError, backup, restore};
 
 use app::{App, Rates, Shared};
 use store::OutboxSignal;
@@ -132,6 +134,7 @@ impl Control {
         let app = self.app;
         let link = tokio::spawn(calls::run_link(app.clone(), app.shutdown.child_token()));
         let dispatcher = tokio::spawn(events::dispatch(app.clone(), app.shutdown.child_token()));
+        let webhooks = tokio::spawn(webhooks::deliver(app.clone(), app.shutdown.child_token()));
         let flusher = tokio::spawn(presence::flush_loop(app.clone(), app.shutdown.child_token()));
         tokio::select! {
             () = shutdown.cancelled() => {}
@@ -145,7 +148,7 @@ impl Control {
             }
         };
         let _ = tokio::time::timeout(CLOSE_PATIENCE, sockets_closed).await;
-        for task in [link, dispatcher, flusher] {
+        for task in [link, dispatcher, webhooks, flusher] {
             let _ = task.await;
         }
     }
@@ -204,5 +207,6 @@ async fn sweep_loop(app: &App) {
 async fn clean(app: &App) -> Result<(), StoreError> {
     let now_ms = app.clock.now_ms();
     app.store.delete_expired(now_ms).await?;
+    webhooks::tidy(app).await?;
     app.store.delete_delivered(now_ms - DELIVERED_KEPT_MS).await
 }

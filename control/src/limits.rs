@@ -96,6 +96,8 @@ limits! {
     telemetry_per_user_per_minute = 30;
     /// Requests with telemetry from one address a minute; as many at once: an office behind one address.
     telemetry_per_address_per_minute = 600;
+    /// Webhooks: each event is written once more for each that is told of it.
+    webhooks_total = 16;
     /// Open sockets of one user; beside them as many rooms with a session of WHIP or WHEP.
     sockets_per_user = 10;
     /// Open sockets in all. Below the 20,000 files that a process may commonly open.

@@ -353,7 +353,7 @@ pub enum LayerReason {
 }
 
 /// Why a participant's part in a call ended.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// It left by itself.

@@ -90,6 +90,14 @@ uuid_id! {
     MessageId
 }
 uuid_id! {
+    /// Somebody who is told of events over HTTP.
+    WebhookId
+}
+uuid_id! {
+    /// Something that happened: the same for all who are told of it, and each time that it is told.
+    EventId
+}
+uuid_id! {
     /// One open socket of the realtime gateway.
     SessionId
 }

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`rest`] | clients and control | HTTP, JSON |
 //! | [`telemetry`] | clients and control | HTTP, JSON |
+//! | [`webhooks`] | servers of the operator and control | HTTP, JSON |
 //! | [`socket`] | clients and control | the WebSocket at `/v1/realtime/ws` |
 //! | [`call`] | clients and a media shard | the data channel `boltorezka` |
 //! | [`data`] | clients | the data channels `boltorezka.reliable` and `boltorezka.lossy` |
@@ -27,8 +28,9 @@ pub mod socket;
 pub mod telemetry;
 mod text;
 mod time;
+pub mod webhooks;
 
 pub use error::{ErrorCode, Problem};
-pub use ids::{MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WorkspaceId};
+pub use ids::{EventId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId};
 pub use text::{DisplayName, InvalidText, MessageText, RoomSlug, RoomTitle};
 pub use time::Timestamp;

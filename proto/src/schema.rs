@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::rest;
+use crate::{rest, webhooks};
 
 /// A text of `min` to `max` Unicode scalar values.
 pub fn text(description: &str, min: usize, max: usize, pattern: Option<&str>) -> RefOr<Schema> {
@@ -57,5 +57,6 @@ schemas! {
     Capacity = whole_number("Seats.", 1, rest::CAPACITY_MAX);
     // The only role that the API gives.
     GivenRole = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([json!(rest::Role::Admin)])).into();
+    WebhookUrl = text("An address, 2,000 bytes at most.", 8, webhooks::WEBHOOK_URL_BYTES_MAX, Some("^https?://"));
     DrainSeconds = whole_number("Seconds.", 0, rest::DRAIN_S_MAX);
 }

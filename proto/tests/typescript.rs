@@ -8,6 +8,7 @@ use boltorezka_proto::data::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::telemetry::*;
+use boltorezka_proto::webhooks::*;
 use boltorezka_proto::*;
 use ts_rs::{Config, TS};
 
@@ -32,6 +33,8 @@ fn typescript_is_up_to_date() {
         RoomId,
         WorkspaceId,
         MessageId,
+        WebhookId,
+        EventId,
         SessionId,
         TrackNumber,
         Timestamp,
@@ -65,6 +68,14 @@ fn typescript_is_up_to_date() {
         PromoteRequest,
         ResumeRequest,
         ResumeResponse,
+        // webhooks
+        WebhookEvent,
+        WebhookEventType,
+        WebhookBody,
+        CreateWebhookRequest,
+        Webhook,
+        CreatedWebhook,
+        WebhookDelivery,
         // telemetry
         TelemetryRequest,
         TelemetryEvent,

@@ -1,5 +1,6 @@
 //! The command line: which commands there are, and what each starts.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -34,6 +35,8 @@ async fn execute(name: &str, matches: &ArgMatches, settings: Settings) -> Result
         "doctor" => return doctor::run(&settings).await,
         "migrate" => migrate(&settings).await?,
         "seed" => seed(&settings).await?,
+        "backup" => backup(&settings, matches).await?,
+        "restore" => restore(&settings, matches).await?,
         _ => api_key(&settings, matches).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -48,6 +51,7 @@ fn command_line() -> Command {
         .action(ArgAction::SetTrue)
         .help("Run the media node inside this process: calls end with it. For tests and for debugging.");
     let key_name = Arg::new("name").required(true).help("What the key is for, as lists show it");
+    let folder = Arg::new("folder").required(true).value_parser(clap::value_parser!(PathBuf));
     Command::new("boltorezka")
         .about("A self-hosted media server for voice and video rooms")
         .version(env!("CARGO_PKG_VERSION"))
@@ -62,6 +66,14 @@ fn command_line() -> Command {
         .subcommand(with_settings("doctor", "Check this machine and these settings, with a cure for what is wrong"))
         .subcommand(with_settings("migrate", "Bring the database to this version's form, and stop"))
         .subcommand(with_settings("seed", "Make rooms to try the server out with, where they are missing"))
+        .subcommand(
+            with_settings("backup", "Copy the database into a new folder; the server may run")
+                .arg(folder.clone().help("A folder that is not there yet")),
+        )
+        .subcommand(
+            with_settings("restore", "Bring a backup back, where no database is; the server must not run")
+                .arg(folder.help("A folder that `boltorezka backup` made")),
+        )
         .subcommand(with_settings("api-key", "Make an API key and print it once").arg(key_name))
 }
 
@@ -78,6 +90,29 @@ async fn seed(settings: &Settings) -> Result<(), Failure> {
     let made = serve::open_control(settings).await?.seed().await.map_err(Failure::other)?;
     say(format_args!("{made} rooms made"));
     Ok(())
+}
+
+async fn backup(settings: &Settings, matches: &ArgMatches) -> Result<(), Failure> {
+    let folder = folder(matches);
+    let copied = boltorezka_control::backup(&settings.database_url(), &settings.data_dir, folder).await;
+    copied.map_err(Failure::other)?;
+    say(format_args!("{} holds the backup, and the keys of this server: keep it as safe", folder.display()));
+    Ok(())
+}
+
+async fn restore(settings: &Settings, matches: &ArgMatches) -> Result<(), Failure> {
+    let _lock = files::lock(settings)?;
+    let folder = folder(matches);
+    let brought_back = boltorezka_control::restore(folder, &settings.database_url(), &settings.data_dir).await;
+    brought_back.map_err(Failure::other)?;
+    // Also brings it up to date.
+    serve::open_control(settings).await?;
+    say(format_args!("{} is brought back", folder.display()));
+    Ok(())
+}
+
+fn folder(matches: &ArgMatches) -> &Path {
+    matches.get_one::<PathBuf>("folder").map_or(Path::new(""), PathBuf::as_path)
 }
 
 async fn api_key(settings: &Settings, matches: &ArgMatches) -> Result<(), Failure> {

@@ -73,7 +73,7 @@ async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, ApiError> {
 #[utoipa::path(get, path = "/metrics", operation_id = "getMetrics",
     responses((status = 200, description = "All of them.", body = String, content_type = "text/plain")))]
 async fn metrics(State(app): State<App>) -> Result<Response, ApiError> {
-    let depth = app.store.outbox_depth().await?;
-    let text = app.metrics.render(depth);
+    let (depth, deliveries) = (app.store.outbox_depth().await?, app.store.delivery_counts().await?);
+    let text = app.metrics.render(depth, deliveries);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

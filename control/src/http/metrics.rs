@@ -8,6 +8,7 @@ use boltorezka_proto::telemetry::{CallFailure, TelemetryEvent};
 use prometheus::core::Collector;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
+use crate::store::DeliveryCounts;
 use crate::sync::lock;
 
 /// From a page that is in memory to a password that is hashed on a busy machine.
@@ -15,6 +16,8 @@ const DURATION_BUCKETS_S: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 
 
 const QUEUED: &str = "queued";
 const DROPPED: &str = "dropped";
+const DELIVERED: &str = "delivered";
+const FAILED: &str = "failed";
 
 /// The metrics of one control plane.
 pub struct Metrics {
@@ -28,8 +31,11 @@ pub struct Metrics {
     /// Messages that were not stored because the server failed.
     pub sends_failed: IntCounter,
     deliveries: IntCounterVec,
+    webhook_tries: IntCounterVec,
     clients: ClientMetrics,
     outbox_depth: IntGauge,
+    deliveries_waiting: IntGauge,
+    deliveries_dead: IntGauge,
     node_load: Mutex<NodeLoad>,
 }
 
@@ -42,6 +48,7 @@ impl Metrics {
             HistogramOpts::new("boltorezka_http_request_duration_seconds", "Time from a request to its answer.")
                 .buckets(DURATION_BUCKETS_S.to_vec());
         let deliveries = Opts::new("boltorezka_chat_deliveries_total", "Messages for sockets, by what became of them.");
+        let tries = Opts::new("boltorezka_webhooks_tries_total", "Requests of webhooks, by what became of them.");
         let metrics = Self {
             http_duration: HistogramVec::new(duration, &["route", "method", "status"])?,
             sockets: IntGauge::new("boltorezka_realtime_sockets", "Open sockets of the realtime gateway.")?,
@@ -51,8 +58,17 @@ impl Metrics {
                 "Chat messages not stored because the server failed.",
             )?,
             deliveries: with_values(deliveries, "outcome", [QUEUED, DROPPED])?,
+            webhook_tries: with_values(tries, "outcome", [DELIVERED, FAILED])?,
             clients: ClientMetrics::new()?,
             outbox_depth: IntGauge::new("boltorezka_outbox_rows", "Outbox rows that wait for their delivery.")?,
+            deliveries_waiting: IntGauge::new(
+                "boltorezka_webhooks_waiting_deliveries",
+                "Events that wait to be told to webhooks.",
+            )?,
+            deliveries_dead: IntGauge::new(
+                "boltorezka_webhooks_dead_deliveries",
+                "Events that webhooks are told no more, unless they are replayed.",
+            )?,
             node_load: Mutex::default(),
             registry,
         };
@@ -62,7 +78,10 @@ impl Metrics {
             Box::new(metrics.messages.clone()),
             Box::new(metrics.sends_failed.clone()),
             Box::new(metrics.deliveries.clone()),
+            Box::new(metrics.webhook_tries.clone()),
             Box::new(metrics.outbox_depth.clone()),
+            Box::new(metrics.deliveries_waiting.clone()),
+            Box::new(metrics.deliveries_dead.clone()),
         ] {
             metrics.registry.register(collector)?;
         }
@@ -74,6 +93,11 @@ impl Metrics {
     pub fn message_told(&self, queued: u64, dropped: u64) {
         self.deliveries.with_label_values(&[QUEUED]).inc_by(queued);
         self.deliveries.with_label_values(&[DROPPED]).inc_by(dropped);
+    }
+
+    /// A webhook was told, or could not be.
+    pub fn webhook_tried(&self, got_through: bool) {
+        self.webhook_tries.with_label_values(&[if got_through { DELIVERED } else { FAILED }]).inc();
     }
 
     /// Counts what a client says that happened to it.
@@ -92,8 +116,11 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format.
-    pub fn render(&self, outbox_depth: u64) -> String {
-        self.outbox_depth.set(i64::try_from(outbox_depth).unwrap_or(i64::MAX));
+    pub fn render(&self, outbox_depth: u64, deliveries: DeliveryCounts) -> String {
+        let gauge = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        self.outbox_depth.set(gauge(outbox_depth));
+        self.deliveries_waiting.set(gauge(deliveries.waiting));
+        self.deliveries_dead.set(gauge(deliveries.dead));
         let mut text = TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default();
         render_node_load(&mut text, &lock(&self.node_load));
         text
@@ -237,9 +264,11 @@ mod tests {
         };
         metrics.set_node_load(load(10));
         metrics.set_node_load(load(12));
-        let text = metrics.render(4);
+        let text = metrics.render(4, DeliveryCounts { waiting: 2, dead: 1 });
         assert!(text.contains("\nboltorezka_media_packets_received_total 12\n"), "{text}");
         assert!(text.contains("\nboltorezka_media_packets_dropped_total{reason=\"no \\\"route\\\"\"} 3\n"), "{text}");
         assert!(text.contains("\nboltorezka_outbox_rows 4\n"), "{text}");
+        assert!(text.contains("\nboltorezka_webhooks_waiting_deliveries 2\n"), "{text}");
+        assert!(text.contains("\nboltorezka_webhooks_dead_deliveries 1\n"), "{text}");
     }
 }

@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::auth::{self, ClientAddress};
 use crate::error::ApiError;
 use crate::rate::address_key;
-use crate::{admin, calls, chat, rooms, telemetry, whip, ws};
+use crate::{admin, calls, chat, rooms, telemetry, webhooks, whip, ws};
 
 pub use extract::{Fields, Json, OptionalJson, Path, Query, id_in_path, read_text};
 pub use metrics::Metrics;
@@ -72,6 +72,7 @@ fn known_by_cookie() -> OpenApiRouter<App> {
         .merge(feature("chat", "What was said.", chat::routes()))
         .merge(feature("admin", "Accounts and the media node, for admins.", admin::routes()))
         .merge(feature("calls", "Calls without a socket.", calls::routes()))
+        .merge(feature("webhooks", "Telling servers of the operator what happened.", webhooks::routes()))
         .merge(feature("telemetry", "What clients tell of themselves.", telemetry::routes()))
         .merge(feature("realtime", "The socket.", ws::routes()))
 }

@@ -107,6 +107,20 @@ actions! {
     /// Tell what happened to one's own client.
     SendTelemetry = "telemetry.event.send", ["POST /v1/telemetry"], Server(Role::User), [Account, JoinToken];
 
+    /// See who is told of events.
+    ListWebhooks = "webhooks.webhook.list", ["GET /v1/webhooks"], Server(Role::Admin), [Account, ApiKey];
+    /// Have somebody told.
+    CreateWebhook = "webhooks.webhook.create", ["POST /v1/webhooks"], Server(Role::Admin), [Account, ApiKey];
+    /// Have somebody told no more.
+    DeleteWebhook = "webhooks.webhook.delete", ["DELETE /v1/webhooks/{webhookId}"],
+        Server(Role::Admin), [Account, ApiKey];
+    /// Tell again what did not get through.
+    ReplayWebhook = "webhooks.webhook.replay", ["POST /v1/webhooks/{webhookId}/replay"],
+        Server(Role::Admin), [Account, ApiKey];
+    /// See what did not get through.
+    ListDeliveries = "webhooks.delivery.list", ["GET /v1/webhooks/{webhookId}/deliveries"],
+        Server(Role::Admin), [Account, ApiKey];
+
     /// Publish or play without a socket. It also takes `rooms.room.join`.
     OpenSession = "whip.session.open", ["POST /v1/whip/{room}", "POST /v1/whep/{room}"],
         Server(Role::User), [JoinToken];

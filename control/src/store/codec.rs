@@ -1,6 +1,7 @@
 //! Values as the database keeps them.
 
 use boltorezka_proto::rest::{Role, RoomKind, RoomRole};
+use boltorezka_proto::webhooks::WebhookEventType;
 use boltorezka_proto::{DisplayName, MessageText, RoomSlug, RoomTitle};
 
 use crate::store::StoreError;
@@ -61,6 +62,10 @@ pub fn kind(text: &str) -> Result<RoomKind, StoreError> {
 
 pub fn whip_kind(text: &str) -> Result<Kind, StoreError> {
     Kind::ALL.into_iter().find(|kind| kind.name() == text).ok_or(StoreError::Corrupt("whip_sessions.kind"))
+}
+
+pub fn webhook_event_type(text: &str) -> Result<WebhookEventType, StoreError> {
+    WebhookEventType::ALL.into_iter().find(|kind| kind.name() == text).ok_or(StoreError::Corrupt("webhook_types.type"))
 }
 
 pub fn slug(text: &str) -> Result<RoomSlug, StoreError> {

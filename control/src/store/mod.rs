@@ -6,6 +6,7 @@
 //! The methods are written once, in `sql/`, and compiled for each database; `sqlite.rs` and `postgres.rs` are what differs.
 
 mod accounts;
+mod backup;
 mod chat;
 mod codec;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod postgres;
 mod rooms;
 mod sessions;
 mod sqlite;
+mod webhooks;
 mod whip;
 mod write;
 
@@ -29,17 +31,29 @@ use thiserror::Error;
 use uuid::Uuid;
 
 pub use accounts::{AccountStore, ApiKeyRecord, NewAccount, SetupOutcome, UserRecord};
+pub use backup::{BackupError, backup, restore};
 pub use chat::{ChatStore, MessageRecord, NewMessage, SendOutcome};
 pub use moderation::{ModerationStore, Removed};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use rooms::{MemberRecord, NewRoom, RoomRecord, RoomStore, Standing};
 pub use sessions::{Grant, SessionStore};
+pub use webhooks::{
+    DeliveryCounts, DueDelivery, FailedDelivery, NewWebhook, WebhookRecord, WebhookSecret, WebhookStore,
+};
 pub use whip::{NewWhipSession, WhipSessionRecord, WhipStore};
 
 /// Everything that the control plane keeps.
 pub trait Store:
-    AccountStore + SessionStore + RoomStore + ModerationStore + ParticipantStore + WhipStore + ChatStore + OutboxStore
+    AccountStore
+    + SessionStore
+    + RoomStore
+    + ModerationStore
+    + ParticipantStore
+    + WhipStore
+    + ChatStore
+    + OutboxStore
+    + WebhookStore
 {
 }
 impl<T> Store for T where
@@ -51,6 +65,7 @@ impl<T> Store for T where
         + WhipStore
         + ChatStore
         + OutboxStore
+        + WebhookStore
 {
 }
 

@@ -48,6 +48,11 @@ async fn act(by: &Client, room: &str, target: &Client) -> Vec<(&'static str, Vec
         assert_eq!(by.post(&path, body).await.status, 204);
     }
     assert_eq!(by.send(Method::DELETE, &format!("/v1/rooms/{room}"), None).await.status, 204);
+    let body = json!({ "url": format!("https://{room}.example/"), "events": ["room.created"] });
+    let made = by.post("/v1/webhooks", body).await.expect(201);
+    let webhook = made["webhook"]["id"].as_str().unwrap().to_owned();
+    by.act(&format!("/v1/webhooks/{webhook}/replay")).await.expect(200);
+    assert_eq!(by.send(Method::DELETE, &format!("/v1/webhooks/{webhook}"), None).await.status, 204);
     vec![
         ("rooms.room.create", slug()),
         ("rooms.room.update", slug()),
@@ -58,6 +63,9 @@ async fn act(by: &Client, room: &str, target: &Client) -> Vec<(&'static str, Vec
         ("rooms.participant.kick", of_target("")),
         ("rooms.participant.ban", of_target("")),
         ("rooms.room.delete", slug()),
+        ("webhooks.webhook.create", vec![webhook.clone()]),
+        ("webhooks.webhook.replay", vec![webhook.clone()]),
+        ("webhooks.webhook.delete", vec![webhook]),
     ]
 }
 

@@ -19,4 +19,5 @@ mod rights;
 mod rooms;
 mod telemetry;
 mod tokens;
+mod webhooks;
 mod whip;

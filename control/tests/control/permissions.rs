@@ -212,6 +212,7 @@ impl World {
         let user_id = if name == "admin.user.promote" { &self.account } else { user_id };
         let path = request.replace("{slug}", &place.room).replace("{participantId}", participant_id);
         let path = path.replace("{userId}", user_id);
+        let path = if path.contains("{webhookId}") { path.replace("{webhookId}", &self.webhook().await) } else { path };
         let (method, path) = path.split_once(' ').unwrap();
         let room = &place.room;
         let (status, body) = match name {
@@ -224,11 +225,19 @@ impl World {
             "admin.user.promote" => (200, json!({ "role": "admin" })),
             "telemetry.event.send" => (204, json!({ "events": [{ "type": "sessionBegan" }] })),
             "admin.media.drain" | "admin.media.undrain" => (202, Value::Null),
+            "webhooks.webhook.create" => (201, webhook_of("https://example.org/")),
+            "webhooks.webhook.replay" => (200, Value::Null),
             _ if method == "GET" => (200, Value::Null),
             _ => (204, Value::Null),
         };
         let body = Some(body).filter(|body| !body.is_null());
         judge(&place.caller.send(method.parse().unwrap(), path, body).await, status)
+    }
+
+    /// One that is told of nothing that happens here.
+    async fn webhook(&self) -> String {
+        let made = self.super_admin.post("/v1/webhooks", webhook_of("http://127.0.0.1:9/")).await.expect(201);
+        made["webhook"]["id"].as_str().unwrap().to_owned()
     }
 
     async fn by_socket(&self, place: &Place, kind: &str, name: &str, message: &str) -> Outcome {
@@ -295,6 +304,10 @@ impl World {
         let request = request.header("content-type", "application/trickle-ice-sdpfrag");
         judge(&place.caller.finish(request.body(CANDIDATES)).await, 204)
     }
+}
+
+fn webhook_of(url: &str) -> Value {
+    json!({ "url": url, "events": ["room.updated"] })
 }
 
 async fn offer(client: &Client, path: &str) -> Answer {

@@ -34,4 +34,5 @@ mod postgres_server;
 mod races;
 mod rooms;
 mod sessions;
+mod webhooks;
 mod whip;

@@ -12,6 +12,7 @@ mod participants;
 mod rooms;
 mod sends;
 mod sessions;
+mod webhooks;
 mod whip;
 
 use std::sync::Arc;

@@ -1,13 +1,15 @@
 use async_trait::async_trait;
 use boltorezka_proto::call::{EndReason, TrackSource};
 use boltorezka_proto::rest::RoomRole;
-use boltorezka_proto::{ParticipantId, RoomId, UserId};
+use boltorezka_proto::webhooks::WebhookEvent;
+use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId};
+use uuid::Uuid;
 
 use super::rooms::member_record;
 use super::{SqlStore, Tx, lock, participants};
 use crate::calls::{MediaOrder, PermissionBits};
 use crate::store::write::{Lock, retried};
-use crate::store::{Audit, MemberRecord, ModerationStore, Permitted, Removed, StoreError, Topic};
+use crate::store::{Audit, MemberRecord, ModerationStore, Permitted, Removed, StoreError, Topic, codec};
 
 /// Whose stay it is, and the name of the room, which is locked with the stay.
 async fn user_of(
@@ -17,7 +19,7 @@ async fn user_of(
 ) -> Result<Option<(UserId, String)>, StoreError> {
     lock(tx, Lock::Room(room_id)).await?;
     lock(tx, Lock::Participant(participant_id)).await?;
-    let row: Option<(uuid::Uuid, String)> = sqlx::query_as(
+    let row: Option<(Uuid, String)> = sqlx::query_as(
         "SELECT p.user_id, r.slug FROM participants p JOIN rooms r ON r.id = p.room_id WHERE p.id = $1 AND p.room_id = $2",
     )
     .bind(participant_id.0)
@@ -56,6 +58,8 @@ impl ModerationStore for SqlStore {
             self.put_outbox(&mut tx, Topic::Media, &order, audit.now_ms).await?;
             let action = if reason == EndReason::Banned { "rooms.participant.ban" } else { "rooms.participant.kick" };
             self.put_audit(&mut tx, audit, action, &format!("{slug} {user_id}")).await?;
+            let event = WebhookEvent::ParticipantLeft { room: codec::slug(&slug)?, participant_id, user_id, reason };
+            self.put_event(&mut tx, EventId::generate(), event, audit.now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(Some(Removed { participant_id, user_id }))
         })
@@ -171,6 +175,8 @@ impl ModerationStore for SqlStore {
             let order = MediaOrder::CloseRoom { room: room_id, reason: EndReason::RoomDeleted };
             self.put_outbox(&mut tx, Topic::Media, &order, audit.now_ms).await?;
             self.put_audit(&mut tx, audit, "rooms.room.delete", &slug).await?;
+            let event = WebhookEvent::RoomDeleted { room: codec::slug(&slug)? };
+            self.put_event(&mut tx, EventId::generate(), event, audit.now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(true)
         })

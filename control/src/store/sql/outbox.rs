@@ -1,7 +1,12 @@
 use async_trait::async_trait;
+use boltorezka_proto::webhooks::{WebhookEvent, WebhookEventType};
+use boltorezka_proto::{EventId, WorkspaceId};
 use sqlx::QueryBuilder;
+use uuid::Uuid;
 
-use super::{Db, SqlStore};
+use super::{Db, SqlStore, Tx};
+use crate::events::GatewayEvent;
+use crate::store::write::retried;
 use crate::store::{OutboxRow, OutboxStore, StoreError, Topic};
 
 fn stored(id: u64) -> i64 {
@@ -19,6 +24,16 @@ impl SqlStore {
         .fetch_all(&self.readers)
         .await?;
         Ok(rows.into_iter().map(|(id, payload)| OutboxRow { id: u64::try_from(id).unwrap_or(0), payload }).collect())
+    }
+}
+
+impl SqlStore {
+    /// Has webhooks told of a message that the sockets were told of. Here and not where it is sent, which many wait for: it is
+    /// one transaction with the mark, so that none is left out.
+    async fn put_message_event(&self, tx: &mut Tx, workspace_id: WorkspaceId, payload: &str) -> Result<(), StoreError> {
+        let Ok(GatewayEvent::MessageNew { message, .. }) = serde_json::from_str(payload) else { return Ok(()) };
+        let (event_id, at_ms) = (EventId(message.id.0), message.created_at.unix_ms());
+        self.put_event_of(workspace_id, tx, event_id, WebhookEvent::MessageNew { message }, at_ms).await
     }
 }
 
@@ -46,16 +61,28 @@ impl OutboxStore for SqlStore {
         if ids.is_empty() {
             return Ok(());
         }
-        let mut query = QueryBuilder::<Db>::new("UPDATE outbox SET delivered_at = ");
-        query.push_bind(now_ms).push(" WHERE delivered_at IS NULL AND id IN (");
-        let mut list = query.separated(", ");
-        for id in ids {
-            list.push_bind(stored(*id));
-        }
-        query.push(")");
-        // As many texts as there are lengths: they are not worth being kept.
-        query.build().persistent(false).execute(&self.writer).await?;
-        Ok(())
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            let mut query = QueryBuilder::<Db>::new("UPDATE outbox SET delivered_at = ");
+            query.push_bind(now_ms).push(" WHERE delivered_at IS NULL AND id IN (");
+            let mut list = query.separated(", ");
+            for id in ids {
+                list.push_bind(stored(*id));
+            }
+            query.push(")");
+            if self.anybody_is_told_of(&mut tx, WebhookEventType::MessageNew).await? {
+                query.push(" RETURNING workspace_id, payload");
+                let rows: Vec<(Uuid, String)> = query.build_query_as().persistent(false).fetch_all(&mut *tx).await?;
+                for (workspace_id, payload) in rows {
+                    self.put_message_event(&mut tx, WorkspaceId(workspace_id), &payload).await?;
+                }
+            } else {
+                // As many texts as there are lengths: they are not worth being kept.
+                query.build().persistent(false).execute(&mut *tx).await?;
+            }
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn outbox_depth(&self) -> Result<u64, StoreError> {

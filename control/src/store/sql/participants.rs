@@ -2,9 +2,11 @@ use async_trait::async_trait;
 use boltorezka_proto::admission::Admitted;
 use boltorezka_proto::call::{EndReason, MediaPermissions};
 use boltorezka_proto::rest::RoomKind;
-use boltorezka_proto::{ParticipantId, RoomId, UserId};
+use boltorezka_proto::webhooks::WebhookEvent;
+use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId};
 use sqlx::Row as _;
 use std::collections::HashSet;
+use uuid::Uuid;
 
 use super::rooms::standing_of;
 use super::{Row, SqlStore, Tx, lock};
@@ -177,7 +179,9 @@ impl ParticipantStore for SqlStore {
                 Some(standing) if standing.banned => return Ok(Join::Banned),
                 Some(_) => {}
             }
-            if let Some(facts) = facts(&mut tx, room_id, request.user_id).await? {
+            let before = facts(&mut tx, room_id, request.user_id).await?;
+            let is_new = before.is_none();
+            if let Some(facts) = before {
                 let carried_by = session_kind(&mut tx, facts.record.participant_id).await?;
                 if let Some(kind) = carried_by.filter(|kind| request.whip != Some(*kind)) {
                     return Ok(Join::Carried(kind));
@@ -194,6 +198,11 @@ impl ParticipantStore for SqlStore {
             }
             let facts =
                 facts(&mut tx, room_id, request.user_id).await?.ok_or(StoreError::Corrupt("participants.id"))?;
+            if is_new {
+                let ParticipantRecord { room, participant_id, user_id, display_name, .. } = facts.record.clone();
+                let event = WebhookEvent::ParticipantJoined { room, participant_id, user_id, display_name };
+                self.put_event(&mut tx, EventId::generate(), event, request.now_ms).await?;
+            }
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(Join::In(facts.record))
         })
@@ -203,17 +212,23 @@ impl ParticipantStore for SqlStore {
     async fn leave(&self, participant_id: ParticipantId, now_ms: i64) -> Result<bool, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            let admitted: Option<bool> =
-                sqlx::query_scalar("DELETE FROM participants WHERE id = $1 RETURNING admitted")
-                    .bind(participant_id.0)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-            if admitted == Some(true) {
-                let order = MediaOrder::Revoke { participant_id, reason: EndReason::Left };
-                self.put_outbox(&mut tx, Topic::Media, &order, now_ms).await?;
+            let left: Option<(bool, Uuid, String)> = sqlx::query_as(
+                "DELETE FROM participants WHERE id = $1
+                 RETURNING admitted, user_id, (SELECT slug FROM rooms r WHERE r.id = participants.room_id)",
+            )
+            .bind(participant_id.0)
+            .fetch_optional(&mut *tx)
+            .await?;
+            let Some((admitted, user_id, slug)) = left else { return Ok(false) };
+            let reason = EndReason::Left;
+            if admitted {
+                self.put_outbox(&mut tx, Topic::Media, &MediaOrder::Revoke { participant_id, reason }, now_ms).await?;
             }
+            let room = codec::slug(&slug)?;
+            let event = WebhookEvent::ParticipantLeft { room, participant_id, user_id: UserId(user_id), reason };
+            self.put_event(&mut tx, EventId::generate(), event, now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
-            Ok(admitted.is_some())
+            Ok(true)
         })
         .await
     }
@@ -303,7 +318,7 @@ impl ParticipantStore for SqlStore {
                 .bind(Topic::Media.as_str())
                 .fetch_one(&mut *tx)
                 .await?;
-            let rows: Vec<(uuid::Uuid, uuid::Uuid, i64)> =
+            let rows: Vec<(Uuid, Uuid, i64)> =
                 sqlx::query_as("SELECT id, room_id, permissions FROM participants WHERE admitted = TRUE ORDER BY id")
                     .fetch_all(&mut *tx)
                     .await?;

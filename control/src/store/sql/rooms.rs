@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use boltorezka_proto::rest::RoomRole;
-use boltorezka_proto::{RoomId, RoomSlug, RoomTitle, UserId};
+use boltorezka_proto::webhooks::WebhookEvent;
+use boltorezka_proto::{EventId, RoomId, RoomSlug, RoomTitle, UserId};
 use sqlx::{Executor, Row as _};
 
 use super::{Db, Row, SqlStore};
@@ -114,6 +115,8 @@ impl RoomStore for SqlStore {
                 self.put_member(&mut tx, room_id, owner, RoomRole::Owner, audit.now_ms).await?;
             }
             self.put_audit(&mut tx, audit, "rooms.room.create", room.slug.as_str()).await?;
+            let event = WebhookEvent::RoomCreated { room: room.slug.clone(), title: room.title.clone(), kind: room.kind };
+            self.put_event(&mut tx, EventId::generate(), event, audit.now_ms).await?;
             let record = room_by_id(&mut *tx, room_id).await?;
             tx.commit().await?;
             Ok(record)
@@ -190,6 +193,8 @@ impl RoomStore for SqlStore {
             .await?;
             let Some(room) = room_by_id(&mut *tx, room_id).await? else { return Ok(None) };
             self.put_audit(&mut tx, audit, "rooms.room.update", room.slug.as_str()).await?;
+            let event = WebhookEvent::RoomUpdated { room: room.slug.clone(), title: room.title.clone() };
+            self.put_event(&mut tx, EventId::generate(), event, audit.now_ms).await?;
             tx.commit().await?;
             Ok(Some(room))
         })

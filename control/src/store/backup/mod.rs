@@ -1,0 +1,167 @@
+//! Backups: a folder with all that the database holds at one moment, taken while the server runs, and brought back into a place
+//! that is empty. A folder that has its name is whole: until then it is called `<name>.part`.
+
+mod manifest;
+mod postgres;
+mod sqlite;
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use tokio::fs;
+
+use super::{OpenError, migrations};
+use manifest::{Kind, Manifest};
+
+/// Folders of the data directory that belong to what the database says.
+const FOLDERS: [&str; 1] = ["attachments"];
+
+/// A backup could not be taken or brought back.
+#[derive(Debug, Error)]
+pub enum BackupError {
+    /// The folder is there already.
+    #[error("{0} is there already; give the name of a folder that is not")]
+    Exists(String),
+    /// It is no backup, or one of a later version.
+    #[error("{folder} cannot be brought back: {reason}")]
+    NoBackup {
+        /// Which folder.
+        folder: String,
+        /// Why.
+        reason: String,
+    },
+    /// There is something where it is to be brought back.
+    #[error("{place} is not empty; a backup is brought back where nothing is. Move it away, or give another place")]
+    NotEmpty {
+        /// Which database or file.
+        place: String,
+    },
+    /// The address of the database cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database fails.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema of the backup cannot be made.
+    #[error("database: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl BackupError {
+    fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        |source| Self::File { path, source }
+    }
+}
+
+/// Copies all that `database_url` and `data_dir` hold into the folder `to`, which must not be there yet. The server may run: the
+/// copy is of one moment.
+///
+/// # Errors
+/// [`BackupError`]; what was written until then is in `<to>.part`.
+pub async fn backup(database_url: &str, data_dir: &Path, to: &Path) -> Result<(), BackupError> {
+    let part = part_of(to);
+    for folder in [to, part.as_path()] {
+        if fs::try_exists(folder).await.map_err(BackupError::file(folder))? {
+            return Err(BackupError::Exists(folder.display().to_string()));
+        }
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&part).await.map_err(BackupError::file(&part))?;
+    let manifest = match Kind::of(database_url)? {
+        Kind::Sqlite => sqlite::backup(path_of(database_url), &part).await?,
+        Kind::Postgres => postgres::backup(database_url, &part).await?,
+    };
+    for name in FOLDERS {
+        copy_folder(&data_dir.join(name), &part.join(name)).await?;
+    }
+    manifest.write(&part).await?;
+    fs::rename(&part, to).await.map_err(BackupError::file(to))
+}
+
+/// Brings a backup back into a database and a data directory where nothing is. The server must not run.
+///
+/// # Errors
+/// [`BackupError`]; the database is then as it was.
+pub async fn restore(from: &Path, database_url: &str, data_dir: &Path) -> Result<(), BackupError> {
+    let manifest = Manifest::read(from).await?;
+    let kind = Kind::of(database_url)?;
+    if kind != manifest.database {
+        let reason = format!("it is of {}, and database_url is of {kind}", manifest.database);
+        return Err(BackupError::NoBackup { folder: from.display().to_string(), reason });
+    }
+    for name in FOLDERS {
+        let place = data_dir.join(name);
+        if fs::try_exists(&place).await.map_err(BackupError::file(&place))? {
+            return Err(BackupError::NotEmpty { place: place.display().to_string() });
+        }
+    }
+    match kind {
+        Kind::Sqlite => sqlite::restore(from, &manifest, path_of(database_url)).await?,
+        Kind::Postgres => postgres::restore(from, &manifest, database_url).await?,
+    }
+    for name in FOLDERS {
+        copy_folder(&from.join(name), &data_dir.join(name)).await?;
+    }
+    Ok(())
+}
+
+fn path_of(sqlite_url: &str) -> &Path {
+    Path::new(sqlite_url.split_once("://").map_or("", |(_, path)| path))
+}
+
+fn part_of(folder: &Path) -> PathBuf {
+    let mut name = folder.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+/// Copies a folder of files and folders, if it is there. What is deleted meanwhile is left out: nothing refers to it.
+async fn copy_folder(from: &Path, to: &Path) -> Result<(), BackupError> {
+    let mut folders = vec![(from.to_owned(), to.to_owned())];
+    while let Some((from, to)) = folders.pop() {
+        let mut entries = match fs::read_dir(&from).await {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(BackupError::file(&from)(error)),
+        };
+        fs::DirBuilder::new().mode(0o700).create(&to).await.map_err(BackupError::file(&to))?;
+        while let Some(entry) = entries.next_entry().await.map_err(BackupError::file(&from))? {
+            let (source, target) = (entry.path(), to.join(entry.file_name()));
+            if entry.file_type().await.map_err(BackupError::file(&source))?.is_dir() {
+                folders.push((source, target));
+                continue;
+            }
+            match fs::copy(&source, &target).await {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(BackupError::file(&source)(error));
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The steps of `steps` that a backup had, which must be its first.
+fn steps_of<'a>(
+    folder: &Path,
+    manifest: &Manifest,
+    steps: &'a [migrations::Step],
+) -> Result<&'a [migrations::Step], BackupError> {
+    let count = manifest.migrations.len();
+    let known = steps
+        .get(..count)
+        .filter(|steps| steps.iter().map(|(version, ..)| *version).eq(manifest.migrations.iter().copied()));
+    known.ok_or_else(|| {
+        let reason = format!("it was made by version {}, whose database this version does not know", manifest.version);
+        BackupError::NoBackup { folder: folder.display().to_string(), reason }
+    })
+}

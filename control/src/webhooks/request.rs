@@ -1,0 +1,110 @@
+//! One request of a webhook, signed as Standard Webhooks 1.0.0 has it.
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use boltorezka_proto::webhooks::WEBHOOK_SECRET_PREFIX;
+
+use crate::store::{DueDelivery, WebhookSecret};
+
+/// How long an answer may take. The specification asks for 15 to 30 s; a receiver is meant to answer before it begins to work.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// The part of it in which a connection must come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest error that is kept, in characters.
+const ERROR_CHARACTERS_MAX: usize = 200;
+
+/// How a try ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// 2xx.
+    Delivered,
+    /// Anything else, in words.
+    Failed(String),
+    /// 410: the receiver wants no more.
+    Gone,
+}
+
+/// The secret as its receiver is given it.
+pub fn shown(secret: &WebhookSecret) -> String {
+    format!("{WEBHOOK_SECRET_PREFIX}{}", STANDARD.encode(secret))
+}
+
+/// A client for all requests. It goes where it is sent and nowhere else: no redirects, no proxies of the environment.
+///
+/// # Errors
+/// When the system's certificates cannot be used.
+pub fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .timeout(TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(concat!("boltorezka/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// Sends a delivery once.
+pub async fn send(client: &reqwest::Client, delivery: &DueDelivery, now_ms: i64) -> Outcome {
+    let (event_id, timestamp) = (delivery.event_id.to_string(), (now_ms / 1000).to_string());
+    let signature = sign(&delivery.secret, &event_id, &timestamp, &delivery.body);
+    let request = client
+        .post(&delivery.url)
+        .header("content-type", "application/json")
+        .header("webhook-id", event_id)
+        .header("webhook-timestamp", timestamp)
+        .header("webhook-signature", signature)
+        .body(delivery.body.clone());
+    match request.send().await.map(|response| response.status()) {
+        Ok(status) if status.is_success() => Outcome::Delivered,
+        Ok(StatusCode::GONE) => Outcome::Gone,
+        Ok(status) => Outcome::Failed(format!("the receiver answered {status}")),
+        // The address may hold a secret.
+        Err(error) => Outcome::Failed(in_words(&error.without_url())),
+    }
+}
+
+/// `v1,` and the HMAC-SHA256 of `id.timestamp.body` in base64.
+fn sign(secret: &WebhookSecret, event_id: &str, timestamp: &str, body: &str) -> String {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
+    for part in [event_id, ".", timestamp, ".", body] {
+        context.update(part.as_bytes());
+    }
+    format!("v1,{}", STANDARD.encode(context.sign()))
+}
+
+/// An error with all of its causes.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push_str(": ");
+        words.push_str(&error.to_string());
+        cause = error.source();
+    }
+    words.chars().take(ERROR_CHARACTERS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the specification's libraries (`standardwebhooks`, Rust and Python).
+    #[test]
+    fn signatures_are_those_of_the_specification() {
+        let secret = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        let signed = "msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{\"test\": 2432232314}";
+        let expected = "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        assert_eq!(STANDARD.encode(hmac::sign(&key, signed.as_bytes())), expected);
+        let mut secret = WebhookSecret::default();
+        secret[31] = 1;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        let expected = format!("v1,{}", STANDARD.encode(hmac::sign(&key, b"id.1.{}")));
+        assert_eq!(sign(&secret, "id", "1", "{}"), expected);
+        assert_eq!(shown(&secret), "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=");
+    }
+}
