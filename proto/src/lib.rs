@@ -27,8 +27,9 @@ pub mod socket;
 pub mod telemetry;
 mod text;
 mod time;
+pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WorkspaceId};
-pub use text::{DisplayName, InvalidText, MessageText, RoomSlug, RoomTitle};
+pub use text::{DisplayName, InvalidText, MessageText, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle};
 pub use time::Timestamp;

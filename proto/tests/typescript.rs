@@ -8,6 +8,7 @@ use boltorezka_proto::data::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::telemetry::*;
+use boltorezka_proto::workspaces::*;
 use boltorezka_proto::*;
 use ts_rs::{Config, TS};
 
@@ -37,6 +38,8 @@ fn typescript_is_up_to_date() {
         Timestamp,
         RoomSlug,
         RoomTitle,
+        WorkspaceSlug,
+        WorkspaceTitle,
         DisplayName,
         MessageText,
         ErrorCode,
@@ -65,6 +68,18 @@ fn typescript_is_up_to_date() {
         PromoteRequest,
         ResumeRequest,
         ResumeResponse,
+        // workspaces
+        WorkspaceRole,
+        Workspace,
+        CreateWorkspaceRequest,
+        UpdateWorkspaceRequest,
+        WorkspaceMember,
+        SetWorkspaceMemberRequest,
+        OptionalFeature,
+        FeatureSwitch,
+        SetFeatureRequest,
+        FeatureStatus,
+        FeatureState,
         // telemetry
         TelemetryRequest,
         TelemetryEvent,

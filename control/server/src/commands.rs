@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use boltorezka_proto::WorkspaceSlug;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::settings::{self, Settings};
@@ -47,6 +48,8 @@ fn command_line() -> Command {
         .long("in-process")
         .action(ArgAction::SetTrue)
         .help("Run the media node inside this process: calls end with it. For tests and for debugging.");
+    let key_workspace =
+        Arg::new("workspace").long("workspace").default_value("default").help("The workspace that the key acts in");
     let key_name = Arg::new("name").required(true).help("What the key is for, as lists show it");
     Command::new("boltorezka")
         .about("A self-hosted media server for voice and video rooms")
@@ -62,7 +65,7 @@ fn command_line() -> Command {
         .subcommand(with_settings("doctor", "Check this machine and these settings, with a cure for what is wrong"))
         .subcommand(with_settings("migrate", "Bring the database to this version's form, and stop"))
         .subcommand(with_settings("seed", "Make rooms to try the server out with, where they are missing"))
-        .subcommand(with_settings("api-key", "Make an API key and print it once").arg(key_name))
+        .subcommand(with_settings("api-key", "Make an API key and print it once").arg(key_name).arg(key_workspace))
 }
 
 async fn migrate(settings: &Settings) -> Result<(), Failure> {
@@ -82,10 +85,13 @@ async fn seed(settings: &Settings) -> Result<(), Failure> {
 
 async fn api_key(settings: &Settings, matches: &ArgMatches) -> Result<(), Failure> {
     let name = matches.get_one::<String>("name").map_or("", String::as_str);
+    let workspace = matches.get_one::<String>("workspace").map_or("default", String::as_str);
+    let no_workspace =
+        || Failure::other(format!("there is no workspace {workspace:?}: make it with POST /v1/workspaces"));
+    let slug = WorkspaceSlug::new(workspace).map_err(|_| no_workspace())?;
     files::data_dir(settings)?;
     let control = serve::open_control(settings).await?;
-    let key = control.create_api_key(name).await.map_err(Failure::other)?;
-    say(key);
+    say(control.create_api_key(name, &slug).await.map_err(Failure::other)?.ok_or_else(no_workspace)?);
     Ok(())
 }
 

@@ -28,7 +28,9 @@ pub fn head() -> OpenApi {
         .title("Boltorezka")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "Accounts, rooms, chat and calls. `docs/protocol.md` tells it as a whole, with the socket and the calls.",
+            "Accounts, workspaces, rooms, chat and calls. `docs/protocol.md` tells it as a whole, with the socket and the calls.\n\n\
+             Each path under `/v1` is about the default workspace, or the one of the API key or join token. In front of it any other may be \
+             named: `/v1/workspaces/{workspace}/rooms` is `/v1/rooms` there. To those who are no members there is no such workspace (404).",
         ))
         .license(Some(license))
         .build();
@@ -49,6 +51,9 @@ pub fn head() -> OpenApi {
 pub fn feature(name: &str, description: &str, routes: OpenApiRouter<App>) -> OpenApiRouter<App> {
     let mut routes = routes;
     let document = routes.get_openapi_mut();
+    if document.paths.paths.is_empty() {
+        return routes;
+    }
     document.tags = Some(vec![tag(name, description)]);
     for item in document.paths.paths.values_mut() {
         for (_, operation) in operations(item) {

@@ -19,6 +19,7 @@ mod rooms;
 mod sessions;
 mod sqlite;
 mod whip;
+mod workspaces;
 mod write;
 
 use std::sync::Arc;
@@ -30,21 +31,35 @@ use uuid::Uuid;
 
 pub use accounts::{AccountStore, ApiKeyRecord, NewAccount, SetupOutcome, UserRecord};
 pub use chat::{ChatStore, MessageRecord, NewMessage, SendOutcome};
+#[cfg(test)]
+pub use migrations::names as migration_names;
 pub use moderation::{ModerationStore, Removed};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use rooms::{MemberRecord, NewRoom, RoomRecord, RoomStore, Standing};
 pub use sessions::{Grant, SessionStore};
 pub use whip::{NewWhipSession, WhipSessionRecord, WhipStore};
+pub use workspaces::{
+    Ended, MemberChange, WorkspaceCreated, WorkspaceMemberRecord, WorkspaceRecord, WorkspaceStore, workspace_role,
+};
 
 /// Everything that the control plane keeps.
 pub trait Store:
-    AccountStore + SessionStore + RoomStore + ModerationStore + ParticipantStore + WhipStore + ChatStore + OutboxStore
+    AccountStore
+    + SessionStore
+    + WorkspaceStore
+    + RoomStore
+    + ModerationStore
+    + ParticipantStore
+    + WhipStore
+    + ChatStore
+    + OutboxStore
 {
 }
 impl<T> Store for T where
     T: AccountStore
         + SessionStore
+        + WorkspaceStore
         + RoomStore
         + ModerationStore
         + ParticipantStore

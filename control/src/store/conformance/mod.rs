@@ -35,3 +35,4 @@ mod races;
 mod rooms;
 mod sessions;
 mod whip;
+mod workspaces;
