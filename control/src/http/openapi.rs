@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use boltorezka_proto::workspaces::OptionalFeature;
 use boltorezka_proto::{ErrorCode, Problem};
 use serde_json::json;
 use utoipa::openapi::path::{Operation, ParameterIn};
@@ -124,12 +125,18 @@ fn implied(path: &str, is_safe: bool, operation: &Operation) -> Vec<u16> {
         (401, is_guarded),
         // Of what anybody may ask for, only a foreign page's requests are refused.
         (403, is_guarded || !is_safe),
-        (404, takes(ParameterIn::Path)),
+        (404, takes(ParameterIn::Path) || is_optional(operation)),
         (413, has_body),
         (429, path.starts_with("/v1/")),
         (500, true),
     ];
     rules.into_iter().filter(|(_, applies)| *applies).map(|(status, _)| status).collect()
+}
+
+/// Whether a workspace can switch it off.
+fn is_optional(operation: &Operation) -> bool {
+    let tags = operation.tags.iter().flatten();
+    tags.into_iter().any(|tag| OptionalFeature::find(tag).is_some())
 }
 
 /// The operations of a path, each with whether it changes nothing.
