@@ -1,26 +1,38 @@
 //! What every part of the control plane shares.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use boltorezka_proto::UserId;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use boltorezka_proto::{RoomId, RoomSlug, UserId, WorkspaceId};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::auth::{JoinTokens, Passwords, TokenHash};
 use crate::calls::Link;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::features::Features;
 use crate::http::Metrics;
 use crate::limits::Limits;
-use crate::presence::Hub;
+use crate::presence::{Hub, LiveRoom, LiveWorkspace};
 use crate::rate::RateLimiter;
 use crate::store::{OutboxSignal, Store};
 
-/// The control plane's shared state: cheap to clone.
+/// The control plane as one workspace sees it: cheap to clone.
+///
+/// A handler takes it as an argument, and gets the one of its request's workspace; the router's own state is the default
+/// workspace's.
 #[derive(Clone)]
-pub struct App(Arc<Shared>);
+pub struct App {
+    shared: Arc<Shared>,
+    /// What must last, of this workspace.
+    pub store: Arc<dyn Store>,
+}
 
 /// See [`App`].
 pub struct Shared {
@@ -28,8 +40,6 @@ pub struct Shared {
     pub config: Config,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What must last.
-    pub store: Arc<dyn Store>,
     /// Fired when something waits in the outbox.
     pub signal: Arc<OutboxSignal>,
     /// Password hashing.
@@ -44,6 +54,10 @@ pub struct Shared {
     pub link: Link,
     /// Metrics.
     pub metrics: Metrics,
+    /// What the server is made of.
+    pub features: Features,
+    /// What features do in the background, until the server stops.
+    pub tasks: TaskTracker,
     /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
 }
@@ -91,9 +105,29 @@ impl Rates {
 }
 
 impl App {
-    /// Shares `shared`.
-    pub fn new(shared: Shared) -> Self {
-        Self(Arc::new(shared))
+    /// Shares `shared`; `store` says which workspace is seen.
+    pub fn new(shared: Shared, store: Arc<dyn Store>) -> Self {
+        Self { shared: Arc::new(shared), store }
+    }
+
+    /// The same as another workspace sees it.
+    pub fn of(&self, workspace_id: WorkspaceId) -> Self {
+        Self { shared: self.shared.clone(), store: self.store.of(workspace_id) }
+    }
+
+    /// The workspace that is seen.
+    pub fn workspace_id(&self) -> WorkspaceId {
+        self.store.workspace_id()
+    }
+
+    /// A room of this workspace, live; made when it is not there.
+    pub fn live_room(&self, id: RoomId, slug: &RoomSlug) -> Arc<LiveRoom> {
+        self.hub.room(self.workspace_id(), id, slug)
+    }
+
+    /// What is true of this workspace now.
+    pub fn live_workspace(&self) -> Arc<LiveWorkspace> {
+        self.hub.workspace(self.workspace_id())
     }
 }
 
@@ -101,6 +135,15 @@ impl Deref for App {
     type Target = Shared;
 
     fn deref(&self) -> &Shared {
-        &self.0
+        &self.shared
+    }
+}
+
+/// As the request's workspace sees it, which [`crate::workspaces::enter`] has found out.
+impl FromRequestParts<App> for App {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().unwrap_or(app).clone())
     }
 }

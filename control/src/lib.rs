@@ -6,6 +6,7 @@
 //! | [`store`] | what must last: a trait, on SQLite or PostgreSQL |
 //! | [`auth`] | accounts, sessions, tickets, API keys, join tokens |
 //! | [`permissions`] | who may do what: one table |
+//! | [`workspaces`] | tenants: which one a request is about, members, switched features |
 //! | [`rooms`] | rooms, members, moderation |
 //! | [`chat`] | messages |
 //! | [`presence`] | who is in a room now |
@@ -14,6 +15,7 @@
 //! | [`admin`] | accounts as admins see them |
 //! | [`telemetry`] | what clients tell of themselves |
 //! | [`webhooks`] | telling servers of the operator what happened |
+//! | [`features`] | all of these in one order: routes, permissions, start, stop, health |
 //! | [`ws`], [`whip`], [`http`] | the ways in |
 //!
 //! The database decides, memory shows: a change is committed with the outbox rows that tell it to others, then memory
@@ -28,6 +30,7 @@ mod clock;
 mod config;
 mod error;
 mod events;
+mod features;
 mod http;
 mod limits;
 mod permissions;
@@ -40,14 +43,14 @@ mod sync;
 mod telemetry;
 mod webhooks;
 mod whip;
+mod workspaces;
 mod ws;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use boltorezka_proto::socket::CloseCode;
-use tokio::time::MissedTickBehavior;
+use boltorezka_proto::WorkspaceSlug;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Registration};
@@ -55,16 +58,8 @@ pub use limits::{LimitError, Limits};
 pub use store::{BackupError, OpenError, StoreError, backup, restore};
 
 use app::{App, Rates, Shared};
+use features::Features;
 use store::OutboxSignal;
-
-/// Participants whose sockets vanished are looked for this often.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// Expired and delivered rows are deleted at every so many sweeps.
-const CLEAN_EVERY_SWEEPS: u64 = 60;
-/// Delivered outbox rows are kept this long, for whoever wants to see what was told.
-const DELIVERED_KEPT_MS: i64 = 10 * 60 * 1000;
-/// Sockets get this long to take their close frame.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The control plane. Cheap to clone.
 #[derive(Clone)]
@@ -86,6 +81,10 @@ impl Control {
     /// # Errors
     /// [`OpenError`].
     pub async fn open_with_clock(config: Config, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::open_with(config, clock, Features::default()).await
+    }
+
+    async fn open_with(config: Config, clock: Arc<dyn Clock>, features: Features) -> Result<Self, OpenError> {
         // Where it is made here, nobody else of the machine may look into it.
         tokio::fs::DirBuilder::new()
             .recursive(true)
@@ -96,21 +95,25 @@ impl Control {
         let signal = Arc::new(OutboxSignal::default());
         let store = store::open(&config.database_url, signal.clone()).await?;
         let join_tokens = auth::JoinTokens::new(&auth::signing_key(store.as_ref()).await?);
-        let app = App::new(Shared {
+        let shared = Shared {
             passwords: auth::Passwords::new(&config.limits).map_err(OpenError::Key)?,
             rates: Rates::new(&config.limits),
             metrics: http::Metrics::new().map_err(|error| OpenError::Key(error.to_string()))?,
             hub: presence::Hub::default(),
             link: calls::Link::default(),
             shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            features,
             config,
             clock,
-            store,
             signal,
             join_tokens,
-        });
-        presence::load(&app).await?;
-        Ok(Self { app })
+        };
+        // Before anybody can ask for what is switched off.
+        for (workspace_id, feature) in store.features_off().await? {
+            shared.hub.workspace(workspace_id).set(feature, false);
+        }
+        Ok(Self { app: App::new(shared, store) })
     }
 
     /// The token of the owner link: a new one at each call, which makes the one before worthless, until the server is
@@ -122,46 +125,37 @@ impl Control {
         auth::owner_token(self.app.store.as_ref()).await
     }
 
-    /// Everything under `/v1`, and `/livez`, `/readyz`, `/metrics`. Serve it with
-    /// `into_make_service_with_connect_info::<SocketAddr>()`: rate limits and the audit go by the peer's address.
-    pub fn router(&self) -> axum::Router {
-        http::router(self.app.clone())
+    /// Everything under `/v1`, and `/livez`, `/readyz`, `/metrics`; the rest is answered by `pages`, if there are any. Serve
+    /// it with `into_make_service_with_connect_info::<SocketAddr>()`: rate limits and the audit go by the peer's address.
+    /// Requests wait until [`Control::run`] has started what they need.
+    pub fn router(&self, pages: Option<axum::Router>) -> axum::Router {
+        http::router(self.app.clone(), pages)
     }
 
-    /// Runs the link to the media node, the dispatcher, presence and the sweeps until `shutdown`, then closes the
-    /// sockets with 1012. Calls go on: the media node is told nothing.
+    /// Starts the features, runs until `shutdown`, and stops them. Calls go on: the media node is told nothing.
     pub async fn run(self, shutdown: CancellationToken) {
         let app = self.app;
-        let link = tokio::spawn(calls::run_link(app.clone(), app.shutdown.child_token()));
-        let dispatcher = tokio::spawn(events::dispatch(app.clone(), app.shutdown.child_token()));
-        let webhooks = tokio::spawn(webhooks::deliver(app.clone(), app.shutdown.child_token()));
-        let flusher = tokio::spawn(presence::flush_loop(app.clone(), app.shutdown.child_token()));
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = sweep_loop(&app) => {}
+        if shutdown.run_until_cancelled(app.features.start(&app)).await.is_some() {
+            shutdown.cancelled().await;
         }
         app.shutdown.cancel();
-        app.hub.close_all(CloseCode::Restart);
-        let sockets_closed = async {
-            while app.hub.socket_count() > 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let _ = tokio::time::timeout(CLOSE_PATIENCE, sockets_closed).await;
-        for task in [link, dispatcher, webhooks, flusher] {
-            let _ = task.await;
-        }
+        app.features.stop(&app).await;
+        app.tasks.close();
+        app.tasks.wait().await;
     }
 
-    /// Makes an API key for a server of the operator. It is shown once; only its hash is kept.
+    /// Makes an API key for a server of the operator, which acts in one workspace. It is shown once; only its hash is kept.
+    /// `None` when there is no such workspace.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn create_api_key(&self, name: &str) -> Result<String, StoreError> {
+    pub async fn create_api_key(&self, name: &str, workspace: &WorkspaceSlug) -> Result<Option<String>, StoreError> {
+        let Some(workspace) = self.app.store.workspace(workspace).await? else { return Ok(None) };
         let token = auth::new_token().map_err(|_| StoreError::Corrupt("the system's random source"))?;
         let key = format!("{}{token}", auth::API_KEY_PREFIX);
-        self.app.store.create_api_key(auth::hash_token(&key), name, self.app.clock.now_ms()).await?;
-        Ok(key)
+        let store = self.app.store.of(workspace.id);
+        store.create_api_key(auth::hash_token(&key), name, self.app.clock.now_ms()).await?;
+        Ok(Some(key))
     }
 
     /// Makes the rooms that a new server is tried out with, where they are missing. Returns how many were made.
@@ -181,32 +175,12 @@ pub fn openapi() -> Result<String, serde_json::Error> {
     http::document().to_pretty_json()
 }
 
+/// Name and text of the pages in `docs/features`.
+pub fn features() -> Vec<(String, String)> {
+    features::contracts()
+}
+
 /// Who may do what, which `docs/permissions.md` holds.
 pub fn permissions() -> String {
     permissions::document()
-}
-
-async fn sweep_loop(app: &App) {
-    let mut ticks = tokio::time::interval(SWEEP_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut sweeps: u64 = 0;
-    loop {
-        ticks.tick().await;
-        if let Err(error) = presence::sweep(app).await {
-            tracing::error!(%error, "participants whose sockets vanished could not be taken out");
-        }
-        if sweeps.is_multiple_of(CLEAN_EVERY_SWEEPS)
-            && let Err(error) = clean(app).await
-        {
-            tracing::error!(%error, "expired rows could not be deleted");
-        }
-        sweeps += 1;
-    }
-}
-
-async fn clean(app: &App) -> Result<(), StoreError> {
-    let now_ms = app.clock.now_ms();
-    app.store.delete_expired(now_ms).await?;
-    webhooks::tidy(app).await?;
-    app.store.delete_delivered(now_ms - DELIVERED_KEPT_MS).await
 }

@@ -82,7 +82,7 @@ uuid_id! {
     RoomId
 }
 uuid_id! {
-    /// A tenant. There is one until workspaces arrive.
+    /// A tenant. People name it by its slug.
     WorkspaceId
 }
 uuid_id! {

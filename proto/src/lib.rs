@@ -29,8 +29,9 @@ pub mod telemetry;
 mod text;
 mod time;
 pub mod webhooks;
+pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{EventId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId};
-pub use text::{DisplayName, InvalidText, MessageText, RoomSlug, RoomTitle};
+pub use text::{DisplayName, InvalidText, MessageText, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle};
 pub use time::Timestamp;

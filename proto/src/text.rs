@@ -110,6 +110,15 @@ text! {
     |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
 }
 text! {
+    /// The name of a workspace in addresses.
+    WorkspaceSlug, "slug", 3..=48, "lower-case letters, digits and hyphens", "^[a-z0-9-]+$",
+    |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+}
+text! {
+    /// What people call a workspace.
+    WorkspaceTitle, "title", 1..=120, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
+}
+text! {
     /// What people call a room.
     RoomTitle, "title", 1..=120, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
 }

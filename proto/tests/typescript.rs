@@ -9,6 +9,7 @@ use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::telemetry::*;
 use boltorezka_proto::webhooks::*;
+use boltorezka_proto::workspaces::*;
 use boltorezka_proto::*;
 use ts_rs::{Config, TS};
 
@@ -40,6 +41,8 @@ fn typescript_is_up_to_date() {
         Timestamp,
         RoomSlug,
         RoomTitle,
+        WorkspaceSlug,
+        WorkspaceTitle,
         DisplayName,
         MessageText,
         ErrorCode,
@@ -76,6 +79,18 @@ fn typescript_is_up_to_date() {
         Webhook,
         CreatedWebhook,
         WebhookDelivery,
+        // workspaces
+        WorkspaceRole,
+        Workspace,
+        CreateWorkspaceRequest,
+        UpdateWorkspaceRequest,
+        WorkspaceMember,
+        SetWorkspaceMemberRequest,
+        OptionalFeature,
+        FeatureSwitch,
+        SetFeatureRequest,
+        FeatureStatus,
+        FeatureState,
         // telemetry
         TelemetryRequest,
         TelemetryEvent,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use boltorezka_proto::WorkspaceSlug;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::settings::{self, Settings};
@@ -50,6 +51,8 @@ fn command_line() -> Command {
         .long("in-process")
         .action(ArgAction::SetTrue)
         .help("Run the media node inside this process: calls end with it. For tests and for debugging.");
+    let key_workspace =
+        Arg::new("workspace").long("workspace").default_value("default").help("The workspace that the key acts in");
     let key_name = Arg::new("name").required(true).help("What the key is for, as lists show it");
     let folder = Arg::new("folder").required(true).value_parser(clap::value_parser!(PathBuf));
     Command::new("boltorezka")
@@ -74,7 +77,7 @@ fn command_line() -> Command {
             with_settings("restore", "Bring a backup back, where no database is; the server must not run")
                 .arg(folder.help("A folder that `boltorezka backup` made")),
         )
-        .subcommand(with_settings("api-key", "Make an API key and print it once").arg(key_name))
+        .subcommand(with_settings("api-key", "Make an API key and print it once").arg(key_name).arg(key_workspace))
 }
 
 async fn migrate(settings: &Settings) -> Result<(), Failure> {
@@ -117,10 +120,13 @@ fn folder(matches: &ArgMatches) -> &Path {
 
 async fn api_key(settings: &Settings, matches: &ArgMatches) -> Result<(), Failure> {
     let name = matches.get_one::<String>("name").map_or("", String::as_str);
+    let workspace = matches.get_one::<String>("workspace").map_or("default", String::as_str);
+    let no_workspace =
+        || Failure::other(format!("there is no workspace {workspace:?}: make it with POST /v1/workspaces"));
+    let slug = WorkspaceSlug::new(workspace).map_err(|_| no_workspace())?;
     files::data_dir(settings)?;
     let control = serve::open_control(settings).await?;
-    let key = control.create_api_key(name).await.map_err(Failure::other)?;
-    say(key);
+    say(control.create_api_key(name, &slug).await.map_err(Failure::other)?.ok_or_else(no_workspace)?);
     Ok(())
 }
 

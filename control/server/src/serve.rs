@@ -32,7 +32,7 @@ pub async fn run(settings: Settings, media: Media) -> Result<(), Failure> {
     let entrance = Entrance::open(&settings)?;
     let control = open_control(&settings).await?;
     let owner_token = control.owner_token().await.map_err(Failure::other)?;
-    let router = web::with_client(control.router());
+    let router = control.router(Some(web::client()));
 
     // Media ends last, so that what control says at the end still arrives.
     let stop_media = CancellationToken::new();

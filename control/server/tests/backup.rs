@@ -175,9 +175,10 @@ async fn what_is_no_backup_is_not_brought_back() {
     refused(&Site::on_postgres().await, "it is of SQLite, and database_url is of PostgreSQL");
     let manifest = folder.join("backup.json");
     let good = std::fs::read_to_string(&manifest).unwrap();
-    for (from, to, reason) in
-        [("\"form\": 1", "\"form\": 2", "its form is 2"), ("    1,", "    77,", "whose database this version does not know")]
-    {
+    for (from, to, reason) in [
+        ("\"form\": 1", "\"form\": 2", "its form is 2"),
+        ("    1,", "    77,", "whose database this version does not know"),
+    ] {
         assert!(good.contains(from), "{good}");
         std::fs::write(&manifest, good.replacen(from, to, 1)).unwrap();
         refused(&Site::on_sqlite(), reason);

@@ -1,7 +1,6 @@
 //! `/v1/admin/media`: how the media node does, what it decided and why, and emptying it before its machine is looked after.
 
 use axum::Json as Body;
-use axum::extract::State;
 use axum::http::StatusCode;
 use boltorezka_proto::admission::ControlMessage;
 use boltorezka_proto::inspection::MediaInspection;
@@ -39,7 +38,7 @@ pub fn routes() -> OpenApiRouter<App> {
 /// How the media node does.
 #[utoipa::path(get, path = "/admin/media", operation_id = "getMedia", security(("session" = [])),
     responses((status = 200, description = "What it said last.", body = MediaState)))]
-async fn state(State(app): State<App>, caller: WorkspaceCaller) -> Result<Body<MediaState>, ApiError> {
+async fn state(app: App, caller: WorkspaceCaller) -> Result<Body<MediaState>, ApiError> {
     caller.may(Action::ReadMedia)?;
     let load = app.metrics.node_load();
     Ok(Body(MediaState {
@@ -60,7 +59,7 @@ async fn state(State(app): State<App>, caller: WorkspaceCaller) -> Result<Body<M
         (status = 503, description = "`media_unavailable`."),
     ))]
 async fn inspect(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Query(query): Query<MediaQuery>,
 ) -> Result<Body<MediaInspection>, ApiError> {
@@ -85,7 +84,7 @@ async fn inspect(
         (status = 503, description = "`media_unavailable`."),
     ))]
 async fn drain(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     OptionalJson(request): OptionalJson<DrainRequest>,
 ) -> Result<StatusCode, ApiError> {
@@ -103,7 +102,7 @@ async fn drain(
 /// Takes a drain back.
 #[utoipa::path(post, path = "/admin/media/undrain", operation_id = "undrainMedia", security(("session" = [])),
     responses((status = 202, description = "The node is told."), (status = 503, description = "`media_unavailable`.")))]
-async fn undrain(State(app): State<App>, caller: WorkspaceCaller) -> Result<StatusCode, ApiError> {
+async fn undrain(app: App, caller: WorkspaceCaller) -> Result<StatusCode, ApiError> {
     caller.may(Action::UndrainMedia)?;
     calls::tell_node(&app, ControlMessage::Undrain {})?;
     Ok(StatusCode::ACCEPTED)

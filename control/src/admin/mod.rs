@@ -3,8 +3,8 @@
 mod media;
 
 use axum::Json as Body;
-use axum::extract::State;
 use boltorezka_proto::rest::{Page, PromoteRequest, Role, User, UserEnvelope};
+use boltorezka_proto::workspaces::FeatureState;
 use boltorezka_proto::{ErrorCode, UserId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -12,19 +12,45 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
+use crate::features::{Feature, Routes};
 use crate::http::{Json, PageQuery, Path, id_in_path};
 use crate::permissions::Action;
 use crate::rooms::refresh_roles;
 
-/// The routes of this feature.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(users)).routes(routes!(promote)).merge(media::routes())
+/// The feature.
+pub struct Admin;
+
+impl Feature for Admin {
+    fn name(&self) -> &'static str {
+        "admin"
+    }
+
+    fn title(&self) -> &'static str {
+        "Accounts, features and the media node, for admins."
+    }
+
+    fn routes(&self) -> Routes {
+        Routes { in_workspace: routes(), ..Routes::default() }
+    }
+}
+
+fn routes() -> OpenApiRouter<App> {
+    let routes = OpenApiRouter::default().routes(routes!(users)).routes(routes!(promote)).routes(routes!(features));
+    routes.merge(media::routes())
+}
+
+/// Lists the server's features with how each does, all on one page.
+#[utoipa::path(get, path = "/admin/features", operation_id = "listServerFeatures", security(("session" = [])),
+    responses((status = 200, description = "Each of them.", body = Page<FeatureState>)))]
+async fn features(app: App, caller: WorkspaceCaller) -> Result<Body<Page<FeatureState>>, ApiError> {
+    caller.may(Action::ReadFeatures)?;
+    Ok(Body(Page { items: app.features.states(&app).await, next_cursor: None }))
 }
 
 /// Lists the accounts.
 #[utoipa::path(get, path = "/admin/users", operation_id = "listUsers", security(("session" = [])), params(PageQuery),
     responses((status = 200, description = "A page of them.", body = Page<User>)))]
-async fn users(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<User>>, ApiError> {
+async fn users(app: App, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<User>>, ApiError> {
     caller.may(Action::ListUsers)?;
     let after = page.cursor_as::<UserId>()?;
     let mut users = app.store.users(after, page.limit + 1).await?;
@@ -37,7 +63,7 @@ async fn users(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery)
     params(("userId" = UserId, Path)), request_body = PromoteRequest,
     responses((status = 200, description = "The account.", body = UserEnvelope)))]
 async fn promote(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Path(user_id): Path<String>,
     Json(request): Json<PromoteRequest>,

@@ -7,7 +7,8 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
 use boltorezka_proto::rest::User;
-use boltorezka_proto::{ErrorCode, UserId};
+use boltorezka_proto::workspaces::WorkspaceRole;
+use boltorezka_proto::{ErrorCode, UserId, WorkspaceId};
 use uuid::Uuid;
 
 use super::join_token::JoinClaims;
@@ -16,7 +17,7 @@ use super::token::{API_KEY_PREFIX, TokenHash, hash_token};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::permissions::{Action, Who};
-use crate::store::{Actor, Audit};
+use crate::store::{Actor, ApiKeyRecord, Audit, workspace_role};
 
 /// The network address of the other end of the connection. Headers of proxies are not believed.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,8 @@ pub enum Caller {
         user: User,
         /// Its session.
         session: TokenHash,
+        /// What it is in the request's workspace.
+        role: WorkspaceRole,
     },
     /// A server of the operator.
     ApiKey {
@@ -54,7 +57,7 @@ impl Caller {
     /// As the permissions know it.
     pub fn who(&self) -> Who {
         match self {
-            Self::User { user, .. } => Who::Account(user.role),
+            Self::User { user, role, .. } => Who::Account(user.role, *role),
             Self::ApiKey { .. } => Who::ApiKey,
             Self::Join(_) => Who::JoinToken,
         }
@@ -69,19 +72,43 @@ impl Caller {
     }
 }
 
-impl FromRequestParts<App> for Caller {
+/// As [`crate::workspaces::enter`] has left it with the request.
+impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        if let Some(token) = bearer_token(parts)? {
-            return bearer(app, token).await;
-        }
-        match parts.extensions.get::<SessionUser>() {
-            Some(session) if session.blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
-            Some(session) => Ok(Self::User { user: session.user.clone(), session: session.hash }),
-            None => Err(ApiError::new(ErrorCode::Unauthenticated)),
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match parts.extensions.get::<Identified>() {
+            Some(Identified(caller)) => caller.clone(),
+            None => Err(ErrorCode::Unauthenticated.into()),
         }
     }
+}
+
+/// Who sends a request, or why that is not known.
+#[derive(Clone, Debug)]
+pub struct Identified(pub Result<Caller, ApiError>);
+
+/// Finds out who sends a request, and the workspace that its credential is for: the default one for accounts and for those
+/// who show none.
+pub async fn identify(app: &App, parts: &Parts) -> (Result<Caller, ApiError>, WorkspaceId) {
+    let home_id = app.store.home_id();
+    let token = match bearer_token(parts) {
+        Ok(token) => token,
+        Err(error) => return (Err(error), home_id),
+    };
+    if let Some(token) = token {
+        return bearer(app, token).await;
+    }
+    let caller = match parts.extensions.get::<SessionUser>() {
+        Some(session) if session.blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
+        Some(session) => {
+            // Every account is at home in the default workspace.
+            let role = workspace_role(session.user.role, true, None).unwrap_or(WorkspaceRole::Guest);
+            Ok(Caller::User { user: session.user.clone(), session: session.hash, role })
+        }
+        None => Err(ApiError::new(ErrorCode::Unauthenticated)),
+    };
+    (caller, home_id)
 }
 
 /// The holder of a join token that may have expired meanwhile, for what it opened with it. The extractor answers 401.
@@ -107,14 +134,20 @@ fn bearer_token(parts: &Parts) -> Result<Option<&str>, ApiError> {
     }
 }
 
-async fn bearer(app: &App, token: &str) -> Result<Caller, ApiError> {
+async fn bearer(app: &App, token: &str) -> (Result<Caller, ApiError>, WorkspaceId) {
+    let home_id = app.store.home_id();
     if token.starts_with(API_KEY_PREFIX) {
-        let key = app.store.api_key(hash_token(token)).await?;
-        let key = key.ok_or_else(|| ApiError::because(ErrorCode::InvalidToken, "the API key is not known"))?;
-        return Ok(Caller::ApiKey { id: key.id });
+        return match app.store.api_key(hash_token(token)).await {
+            Ok(Some(ApiKeyRecord { id, workspace_id })) => (Ok(Caller::ApiKey { id }), workspace_id),
+            Ok(None) => (Err(ApiError::because(ErrorCode::InvalidToken, "the API key is not known")), home_id),
+            Err(error) => (Err(error.into()), home_id),
+        };
     }
-    let claims = app.join_tokens.verify(token, app.clock.now_ms())?;
-    Ok(Caller::Join(Box::new(claims)))
+    // What a token opened may outlast it, in the workspace that it was for.
+    let signed = app.join_tokens.verify_signature(token).ok();
+    let workspace_id = signed.and_then(|claims| claims.workspace_id).unwrap_or(home_id);
+    let claims = app.join_tokens.verify(token, app.clock.now_ms());
+    (claims.map(|claims| Caller::Join(Box::new(claims))), workspace_id)
 }
 
 /// A caller that acts in the whole workspace: an account or an API key, not the holder of a join token.
@@ -122,6 +155,7 @@ async fn bearer(app: &App, token: &str) -> Result<Caller, ApiError> {
 pub struct WorkspaceCaller {
     /// The account; none for an API key.
     pub user: Option<User>,
+    who: Who,
     /// Who, for the audit.
     pub actor: Actor,
     /// From where.
@@ -133,10 +167,11 @@ impl FromRequestParts<App> for WorkspaceCaller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, app).await?;
+        let who = caller.who();
         let Ok(ClientAddress(address)) = ClientAddress::from_request_parts(parts, app).await;
         match caller {
-            Caller::User { user, .. } => Ok(Self { actor: Actor::User(user.id), user: Some(user), address }),
-            Caller::ApiKey { id } => Ok(Self { user: None, actor: Actor::ApiKey(id), address }),
+            Caller::User { user, .. } => Ok(Self { actor: Actor::User(user.id), user: Some(user), who, address }),
+            Caller::ApiKey { id } => Ok(Self { user: None, actor: Actor::ApiKey(id), who, address }),
             Caller::Join(_) => Err(ApiError::because(
                 ErrorCode::Forbidden,
                 "a join token opens the realtime gateway only; get a ticket at /v1/auth/ws-ticket",
@@ -148,7 +183,7 @@ impl FromRequestParts<App> for WorkspaceCaller {
 impl WorkspaceCaller {
     /// As the permissions know it.
     pub fn who(&self) -> Who {
-        self.user.as_ref().map_or(Who::ApiKey, |user| Who::Account(user.role))
+        self.who
     }
 
     /// Checks that it may do something that is in no room.

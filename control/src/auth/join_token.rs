@@ -1,7 +1,7 @@
 //! Join tokens: a server of the operator vouches for an identity of its own in one room.
 
 use boltorezka_proto::call::MediaPermissions;
-use boltorezka_proto::{DisplayName, ErrorCode, RoomId, RoomSlug, UserId};
+use boltorezka_proto::{DisplayName, ErrorCode, RoomId, RoomSlug, UserId, WorkspaceId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -18,6 +18,9 @@ pub struct JoinClaims {
     pub iss: String,
     /// The user that the identity stands for.
     pub sub: UserId,
+    /// The workspace that the room is in. Without it, the default one: tokens of an earlier version.
+    #[serde(default)]
+    pub workspace_id: Option<WorkspaceId>,
     /// The only room, as people name it.
     pub room: RoomSlug,
     /// The only room. A room made anew under the same slug is another one.
@@ -38,13 +41,16 @@ impl JoinClaims {
     /// Claims with issuer and id filled in.
     pub fn new(
         sub: UserId,
+        workspace_id: WorkspaceId,
         (room, room_id): (RoomSlug, RoomId),
         identity: String,
         name: DisplayName,
         permissions: MediaPermissions,
         exp: i64,
     ) -> Self {
-        Self { iss: ISSUER.to_owned(), sub, room, room_id, identity, name, permissions, exp, jti: Uuid::now_v7() }
+        let workspace_id = Some(workspace_id);
+        let (iss, jti) = (ISSUER.to_owned(), Uuid::now_v7());
+        Self { iss, sub, workspace_id, room, room_id, identity, name, permissions, exp, jti }
     }
 }
 
@@ -105,7 +111,15 @@ mod tests {
     fn claims(exp: i64) -> JoinClaims {
         let room = (RoomSlug::new("stand-up").unwrap(), RoomId::generate());
         let name = DisplayName::new("Ann").unwrap();
-        JoinClaims::new(UserId::generate(), room, "ann".to_owned(), name, MediaPermissions::ALL, exp)
+        JoinClaims::new(
+            UserId::generate(),
+            WorkspaceId::generate(),
+            room,
+            "ann".to_owned(),
+            name,
+            MediaPermissions::ALL,
+            exp,
+        )
     }
 
     #[test]

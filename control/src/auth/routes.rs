@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum_extra::extract::CookieJar;
 use boltorezka_proto::call::MediaPermissions;
@@ -57,7 +56,7 @@ type WithSession = (StatusCode, CookieJar, axum::Json<UserEnvelope>);
         (status = 503, description = "`unavailable`: too many people are signing in."),
     ))]
 async fn setup(
-    State(app): State<App>,
+    app: App,
     ClientAddress(address): ClientAddress,
     jar: CookieJar,
     Fields(request): Fields<SetupRequest>,
@@ -97,7 +96,7 @@ async fn setup(
         (status = 503, description = "`unavailable`: too many people are signing in."),
     ))]
 async fn register(
-    State(app): State<App>,
+    app: App,
     ClientAddress(address): ClientAddress,
     jar: CookieJar,
     Fields(request): Fields<RegisterRequest>,
@@ -127,7 +126,7 @@ async fn register(
         (status = 503, description = "`unavailable`: too many people are signing in."),
     ))]
 async fn login(
-    State(app): State<App>,
+    app: App,
     ClientAddress(address): ClientAddress,
     jar: CookieJar,
     Fields(request): Fields<LoginRequest>,
@@ -150,7 +149,7 @@ async fn login(
 #[utoipa::path(post, path = "/auth/logout", operation_id = "logOut",
     responses((status = 204, description = "There is no session any more.")))]
 async fn logout(
-    State(app): State<App>,
+    app: App,
     jar: CookieJar,
     caller: Result<Caller, ApiError>,
 ) -> Result<(StatusCode, CookieJar), ApiError> {
@@ -177,14 +176,11 @@ async fn me(caller: Caller) -> Result<axum::Json<UserEnvelope>, ApiError> {
 #[utoipa::path(post, path = "/auth/ws-ticket", operation_id = "createTicket",
     security(("session" = []), ("joinToken" = [])),
     responses((status = 201, description = "The ticket.", body = TicketResponse)))]
-async fn ws_ticket(
-    State(app): State<App>,
-    caller: Caller,
-) -> Result<(StatusCode, axum::Json<TicketResponse>), ApiError> {
+async fn ws_ticket(app: App, caller: Caller) -> Result<(StatusCode, axum::Json<TicketResponse>), ApiError> {
     caller.may(Action::CreateTicket)?;
     let now_ms = app.clock.now_ms();
     let (user_id, session, room_id, permissions) = match caller {
-        Caller::User { user, session } => (user.id, Some(session), None, MediaPermissions::ALL),
+        Caller::User { user, session, .. } => (user.id, Some(session), None, MediaPermissions::ALL),
         Caller::Join(claims) => {
             let room = app.store.room(&claims.room).await?.filter(|room| room.id == claims.room_id);
             let room = room.ok_or_else(|| ApiError::because(ErrorCode::InvalidToken, "the token's room is gone"))?;
@@ -196,7 +192,7 @@ async fn ws_ticket(
     let ticket = new_token().map_err(|_| ApiError::new(ErrorCode::Internal))?;
     let expires_at_ms = now_ms + TICKET_MS;
     let permissions = PermissionBits::from(permissions);
-    let grant = Grant { user_id, session, room_id, permissions, expires_at_ms };
+    let grant = Grant { workspace_id: app.workspace_id(), user_id, session, room_id, permissions, expires_at_ms };
     app.store.create_ticket(hash_token(&ticket), &grant).await?;
     let response = TicketResponse { ticket, expires_at: Timestamp::from_unix_ms(expires_at_ms) };
     Ok((StatusCode::CREATED, axum::Json(response)))
@@ -211,7 +207,7 @@ async fn ws_ticket(
         (status = 422, description = "`invalid`: a value is not acceptable."),
     ))]
 async fn join_token(
-    State(app): State<App>,
+    app: App,
     caller: Caller,
     Json(request): Json<JoinTokenRequest>,
 ) -> Result<(StatusCode, axum::Json<JoinTokenResponse>), ApiError> {
@@ -234,7 +230,8 @@ async fn join_token(
     let exp_s = now_ms / 1000 + i64::from(ttl_s);
     let permissions = request.permissions.unwrap_or(MediaPermissions::ALL);
     let room = (room.slug, room.id);
-    let claims = JoinClaims::new(user.user.id, room, identity, request.display_name, permissions, exp_s);
+    let claims =
+        JoinClaims::new(user.user.id, app.workspace_id(), room, identity, request.display_name, permissions, exp_s);
     let token = app.join_tokens.sign(&claims)?;
     let expires_at = Timestamp::from_unix_ms(exp_s * 1000);
     Ok((StatusCode::CREATED, axum::Json(JoinTokenResponse { token, expires_at })))

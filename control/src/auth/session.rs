@@ -1,6 +1,6 @@
 //! Session cookies: HttpOnly, SameSite=Lax, 30 days from the last use.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -43,12 +43,7 @@ pub async fn start_session(app: &App, user_id: UserId) -> Result<Cookie<'static>
 ///
 /// # Errors
 /// When the database fails.
-pub async fn session_layer(
-    State(app): State<App>,
-    jar: CookieJar,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
+pub async fn session_layer(app: App, jar: CookieJar, mut request: Request, next: Next) -> Result<Response, ApiError> {
     let token = jar.get(SESSION_COOKIE).map(|cookie| cookie.value().to_owned());
     let Some(token) = token.filter(|_| !request.headers().contains_key(header::AUTHORIZATION)) else {
         return Ok(next.run(request).await);

@@ -1,5 +1,6 @@
 //! Calls: who is admitted to the media node, with which rights, and what the node says of them.
 
+mod feature;
 mod inspections;
 mod link;
 mod node_events;
@@ -12,10 +13,12 @@ use boltorezka_proto::call::{EndReason, MediaPermissions};
 use boltorezka_proto::{ParticipantId, RoomId};
 use serde::{Deserialize, Serialize};
 
-pub use link::{Link, run_link};
+pub use feature::{Calls, Screen, Video};
+pub use link::Link;
+use link::run_link;
 pub use offer::{answer, begin, offer};
 pub use permissions::{PermissionBits, media_permissions};
-pub use resume::{routes, tell_node};
+pub use resume::tell_node;
 
 /// An order to the media node, as the outbox keeps it. The row's id is its revision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -102,6 +102,7 @@ async fn lose(app: &App, participant_id: ParticipantId) -> Result<(), StoreError
         if room.state().seat(participant_id).is_none() {
             continue;
         }
+        let app = &app.of(room.workspace_id);
         let _gate = room.gate.lock().await;
         let told = room.state().end_call(participant_id);
         for socket in told {
@@ -131,6 +132,7 @@ async fn left(app: &App, participant_id: ParticipantId, room_id: RoomId, reason:
         return Ok(());
     }
     let Some(room) = app.hub.find(room_id) else { return Ok(()) };
+    let app = &app.of(room.workspace_id);
     let _gate = room.gate.lock().await;
     let (told, offers_again) = {
         let mut state = room.state();

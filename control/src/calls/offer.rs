@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use boltorezka_proto::admission::ControlMessage;
 use boltorezka_proto::socket::ServerMessage;
+use boltorezka_proto::workspaces::OptionalFeature;
 use boltorezka_proto::{ErrorCode, ParticipantId, SessionId, UserId};
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -51,6 +52,11 @@ pub async fn begin(
     offer: String,
 ) -> Result<Pending, ApiError> {
     let place = app.link.reserve().ok_or_else(media_unavailable)?;
+    let workspace = app.hub.workspace(room.workspace_id);
+    let _door = workspace.door.read().await;
+    if !workspace.has(OptionalFeature::Calls) {
+        return Err(ApiError::because(ErrorCode::FeatureDisabled, "calls are switched off in this workspace"));
+    }
     // Rights are read and sent under the gate: an order that takes them away is committed before, and seen here, or
     // after, and then reaches the node after the admission.
     let _gate = room.gate.lock().await;

@@ -4,7 +4,6 @@
 //! for a client whose session is over or whose socket is elsewhere, and for a control that has just been started.
 
 use axum::Json as Body;
-use axum::extract::State;
 use boltorezka_proto::admission::ControlMessage;
 use boltorezka_proto::rest::{ResumeRequest, ResumeResponse};
 use tokio::sync::oneshot;
@@ -35,7 +34,7 @@ pub fn routes() -> OpenApiRouter<App> {
         (status = 503, description = "`media_unavailable`, `overloaded`."),
     ))]
 async fn resume(
-    State(app): State<App>,
+    app: App,
     Json(ResumeRequest { token, sdp }): Json<ResumeRequest>,
 ) -> Result<Body<ResumeResponse>, ApiError> {
     let place = app.link.reserve().ok_or_else(media_unavailable)?;

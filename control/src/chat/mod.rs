@@ -1,5 +1,6 @@
 //! Messages: said once, kept, told in the order of commits.
 
+mod feature;
 mod routes;
 
 use boltorezka_proto::socket::{MessageSent, REQUEST_ID_BYTES_MAX};
@@ -12,7 +13,8 @@ use crate::presence::LiveRoom;
 use crate::store::{NewMessage, SendOutcome};
 use crate::ws::SocketHandle;
 
-pub use routes::routes;
+pub use feature::Chat;
+use routes::routes;
 
 /// A message that somebody wants to send.
 pub struct Outgoing<'a> {

@@ -1,7 +1,6 @@
 //! `GET /v1/rooms/{slug}/messages`.
 
 use axum::Json;
-use axum::extract::State;
 use boltorezka_proto::RoomSlug;
 use boltorezka_proto::rest::Page;
 use boltorezka_proto::socket::Message;
@@ -27,7 +26,7 @@ pub fn routes() -> OpenApiRouter<App> {
     security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path), PageQuery),
     responses((status = 200, description = "A page of them.", body = Page<Message>)))]
 async fn messages(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Path(slug): Path<String>,
     page: PageQuery,

@@ -10,9 +10,9 @@ mod page;
 use std::any::Any;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use boltorezka_proto::ErrorCode;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -22,67 +22,71 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::auth::{self, ClientAddress};
 use crate::error::ApiError;
+use crate::features::{Features, gate};
 use crate::rate::address_key;
-use crate::{admin, calls, chat, rooms, telemetry, webhooks, whip, ws};
+use crate::{whip, workspaces};
 
 pub use extract::{Fields, Json, OptionalJson, Path, Query, id_in_path, read_text};
+pub use health::Health;
 pub use metrics::Metrics;
-use openapi::feature;
 pub use page::PageQuery;
 
-/// Everything under `/v1`, and `/livez`, `/readyz`, `/metrics`.
-pub fn router(app: App) -> Router {
+/// Everything under `/v1`, and `/livez`, `/readyz`, `/metrics`. What is none of that `pages` answers, if there are any.
+pub fn router(app: App, pages: Option<Router>) -> Router {
     let body_limit = match app.config.limits.body_bytes {
         Some(bytes) => DefaultBodyLimit::max(bytes as usize),
         None => DefaultBodyLimit::disable(),
     };
-    let v1 = Router::from(known_by_cookie())
+    let (mut by_cookie, mut by_bearer, mut for_machines) = (Router::new(), Router::new(), Router::new());
+    for feature in app.features.all() {
+        let routes = feature.routes();
+        let gated = |routes: OpenApiRouter<App>, in_workspace| gate(&app, feature, in_workspace, Router::from(routes));
+        by_cookie = by_cookie.merge(gated(routes.in_workspace, true)).merge(gated(routes.in_none, false));
+        by_bearer = by_bearer.merge(gated(routes.by_bearer, true));
+        for_machines = for_machines.merge(gated(routes.for_machines, false));
+    }
+    let v1 = by_cookie
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), workspaces::enter))
         .layer(from_fn_with_state(app.clone(), auth::session_layer))
         .layer(from_fn(auth::check_origin))
         .layer(from_fn_with_state(app.clone(), limit_requests));
     // No cookie counts here, so that no origin is foreign.
-    let whip = Router::from(known_by_bearer())
+    let by_bearer = by_bearer
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), workspaces::enter))
         .layer(from_fn_with_state(app.clone(), limit_requests));
-    let v1 = v1.merge(whip::for_all_sites(whip)).layer(from_fn(never_cached));
-    Router::new()
+    let v1 = v1.merge(whip::for_all_sites(by_bearer)).layer(from_fn(never_cached));
+    let routes = Router::new()
         .nest("/v1", v1)
-        .merge(Router::from(for_machines()))
+        .merge(for_machines)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(body_limit)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(security_headers))
-        .layer(from_fn_with_state(app.clone(), observe::observe))
-        .with_state(app)
+        .layer(from_fn_with_state(app.clone(), observe::observe));
+    let routes = match pages {
+        Some(pages) => routes.fallback_service(pages),
+        None => routes,
+    };
+    // Around all of it: a path is changed before its route is looked for.
+    Router::new().fallback_service(routes.with_state(app)).layer(map_request(workspaces::strip_prefix))
 }
 
 /// The OpenAPI document of these routes.
 pub fn document() -> OpenApi {
-    let routes = OpenApiRouter::with_openapi(openapi::head());
-    let routes = routes.nest("/v1", known_by_cookie().merge(known_by_bearer())).merge(for_machines());
+    let (mut v1, mut for_machines) = (OpenApiRouter::default(), OpenApiRouter::default());
+    for feature in Features::default().all() {
+        let routes = feature.routes();
+        let under_v1 = routes.in_workspace.merge(routes.by_bearer).merge(routes.in_none);
+        let tagged = |routes| openapi::feature(feature.name(), feature.title(), routes);
+        v1 = v1.merge(tagged(under_v1));
+        for_machines = for_machines.merge(tagged(routes.for_machines));
+    }
+    let routes = OpenApiRouter::with_openapi(openapi::head()).nest("/v1", v1).merge(for_machines);
     openapi::complete(routes.into_openapi())
-}
-
-fn known_by_cookie() -> OpenApiRouter<App> {
-    feature("accounts", "Signing in, tickets, join tokens.", auth::routes())
-        .merge(feature("rooms", "Rooms, their members and participants.", rooms::routes()))
-        .merge(feature("chat", "What was said.", chat::routes()))
-        .merge(feature("admin", "Accounts and the media node, for admins.", admin::routes()))
-        .merge(feature("calls", "Calls without a socket.", calls::routes()))
-        .merge(feature("webhooks", "Telling servers of the operator what happened.", webhooks::routes()))
-        .merge(feature("telemetry", "What clients tell of themselves.", telemetry::routes()))
-        .merge(feature("realtime", "The socket.", ws::routes()))
-}
-
-fn known_by_bearer() -> OpenApiRouter<App> {
-    feature("whip", "WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep).", whip::routes())
-}
-
-fn for_machines() -> OpenApiRouter<App> {
-    feature("health", "For those who watch over the server.", health::routes())
 }
 
 async fn not_found(request: Request) -> ApiError {
@@ -101,7 +105,7 @@ fn panicked(cause: Box<dyn Any + Send>) -> Response {
 }
 
 async fn limit_requests(
-    State(app): State<App>,
+    app: App,
     ClientAddress(address): ClientAddress,
     request: Request,
     next: Next,

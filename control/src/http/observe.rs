@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -15,7 +15,7 @@ use crate::whip::SESSION_PARAMETER;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Middleware. The log has the path without its query, where tickets travel, and without the secret that ends it.
-pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn observe(app: App, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = Uuid::now_v7().to_string();
     let method = method_label(request.method());

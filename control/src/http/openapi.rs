@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use boltorezka_proto::workspaces::OptionalFeature;
 use boltorezka_proto::{ErrorCode, Problem};
 use serde_json::json;
 use utoipa::openapi::path::{Operation, ParameterIn};
@@ -28,7 +29,9 @@ pub fn head() -> OpenApi {
         .title("Boltorezka")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "Accounts, rooms, chat and calls. `docs/protocol.md` tells it as a whole, with the socket and the calls.",
+            "Accounts, workspaces, rooms, chat and calls. `docs/protocol.md` tells it as a whole, with the socket and the calls.\n\n\
+             Each path under `/v1` is about the default workspace, or the one of the API key or join token. In front of it any other may be \
+             named: `/v1/workspaces/{workspace}/rooms` is `/v1/rooms` there. To those who are no members there is no such workspace (404).",
         ))
         .license(Some(license))
         .build();
@@ -49,6 +52,9 @@ pub fn head() -> OpenApi {
 pub fn feature(name: &str, description: &str, routes: OpenApiRouter<App>) -> OpenApiRouter<App> {
     let mut routes = routes;
     let document = routes.get_openapi_mut();
+    if document.paths.paths.is_empty() {
+        return routes;
+    }
     document.tags = Some(vec![tag(name, description)]);
     for item in document.paths.paths.values_mut() {
         for (_, operation) in operations(item) {
@@ -119,12 +125,18 @@ fn implied(path: &str, is_safe: bool, operation: &Operation) -> Vec<u16> {
         (401, is_guarded),
         // Of what anybody may ask for, only a foreign page's requests are refused.
         (403, is_guarded || !is_safe),
-        (404, takes(ParameterIn::Path)),
+        (404, takes(ParameterIn::Path) || is_optional(operation)),
         (413, has_body),
         (429, path.starts_with("/v1/")),
         (500, true),
     ];
     rules.into_iter().filter(|(_, applies)| *applies).map(|(status, _)| status).collect()
+}
+
+/// Whether a workspace can switch it off.
+fn is_optional(operation: &Operation) -> bool {
+    let tags = operation.tags.iter().flatten();
+    tags.into_iter().any(|tag| OptionalFeature::find(tag).is_some())
 }
 
 /// The operations of a path, each with whether it changes nothing.

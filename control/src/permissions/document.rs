@@ -3,9 +3,11 @@
 use std::fmt::Write;
 
 use boltorezka_proto::rest::{Role, RoomRole};
+use boltorezka_proto::workspaces::WorkspaceRole;
 
 use super::table::{Action, OPEN};
 use super::{Rule, Who};
+use crate::features::Features;
 use crate::store::Standing;
 
 const HEAD: &str = "# Permissions
@@ -15,8 +17,11 @@ socket asks; a test tries each cell against a running server. What has no row is
 
 - **banned** to **owner** are accounts with the server role `user`, by what they are in the room that the request is about: closed out of it, or
   with this room role. `member` is who has no role of its own there. Where no room is meant, they are alike.
-- **admin** and **super admin** are server roles; both own every room.
-- **API key**: a server of the operator, which makes and moderates rooms as an admin does.
+- **guest**, **workspace admin** and **workspace owner** are such accounts by their role in the room's workspace. A guest without a role in the room is
+  a `listener` there; the other two own every room of the workspace. Nobody gives more than they have, and admins of a workspace have to do with those
+  below them only, owners with all.
+- **admin** and **super admin** are server roles. In the default workspace they are its admin and its owner, in all others its owner.
+- **API key**: a server of the operator, which makes and moderates rooms of its workspace as an admin of it does.
 - **join token**: its holder, in the one room that the token is for, as a `member` who was given no other role there. What the token does not grant is
   not allowed either.
 - Who is not signed in may do nothing of this: `unauthenticated`.
@@ -24,25 +29,29 @@ socket asks; a test tries each cell against a running server. What has no row is
 Who does not have the right gets `forbidden`, or `banned`. Kick, ban and mute also take a target with a lower role, and never oneself. What can be sent in a
 call also depends on the kind of the room and on what moderators took.
 
-Promotion, moderation, given roles, and rooms that are made, changed or deleted are kept in the table `audit`, under these names: who, what, to whom or to what, when, from
+Promotion, moderation, given roles, switched features, and rooms and workspaces that are made, changed or deleted are kept in the table `audit`, under these names: who, what, to whom or to what, when, from
 which address.
 ";
 
 /// A column: a heading, and somebody who stands for all under it.
 type Column = (&'static str, Who, Standing);
 
-fn columns() -> [Column; 9] {
-    let user = Who::Account(Role::User);
-    let of_role = |role| Standing::new(Role::User, Some(role), false);
+fn columns() -> [Column; 12] {
+    let user = Who::Account(Role::User, WorkspaceRole::Member);
+    let of_role = |role| Standing::new(Role::User, WorkspaceRole::Member, Some(role), false);
     let on_server = |heading, who: Who| (heading, who, who.standing());
+    let in_workspace = |heading, role| on_server(heading, Who::Account(Role::User, role));
     [
-        ("banned", user, Standing::new(Role::User, None, true)),
+        ("banned", user, Standing::new(Role::User, WorkspaceRole::Member, None, true)),
         ("listener", user, of_role(RoomRole::Listener)),
         ("member", user, of_role(RoomRole::Member)),
         ("moderator", user, of_role(RoomRole::Moderator)),
         ("owner", user, of_role(RoomRole::Owner)),
-        on_server("admin", Who::Account(Role::Admin)),
-        on_server("super admin", Who::Account(Role::SuperAdmin)),
+        in_workspace("guest", WorkspaceRole::Guest),
+        in_workspace("workspace admin", WorkspaceRole::Admin),
+        in_workspace("workspace owner", WorkspaceRole::Owner),
+        on_server("admin", Who::Account(Role::Admin, WorkspaceRole::Admin)),
+        on_server("super admin", Who::Account(Role::SuperAdmin, WorkspaceRole::Owner)),
         on_server("API key", Who::ApiKey),
         on_server("join token", Who::JoinToken),
     ]
@@ -51,15 +60,14 @@ fn columns() -> [Column; 9] {
 /// The text of `docs/permissions.md`.
 pub fn document() -> String {
     let mut text = HEAD.to_owned();
-    let mut feature = "";
-    for action in Action::ALL {
-        let rule = action.rule();
-        let of_action = rule.name.split('.').next().unwrap_or_default();
-        if feature != of_action {
-            feature = of_action;
-            write_heading(&mut text, feature);
+    for feature in Features::default().all() {
+        let actions = feature.permissions();
+        if !actions.is_empty() {
+            write_heading(&mut text, feature.name());
         }
-        write_row(&mut text, *action, &rule);
+        for action in actions {
+            write_row(&mut text, action, &action.rule());
+        }
     }
     text.push_str(
         "\n## Open\n\nThese ask for no permission, but for something else.\n\n| Request | Takes |\n|---|---|\n",

@@ -7,6 +7,7 @@ mod table;
 
 use boltorezka_proto::ErrorCode;
 use boltorezka_proto::rest::{Role, RoomRole};
+use boltorezka_proto::workspaces::WorkspaceRole;
 
 use crate::error::ApiError;
 use crate::store::Standing;
@@ -17,8 +18,8 @@ pub use table::Action;
 /// Who asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Who {
-    /// A signed-in account with this role on the server.
-    Account(Role),
+    /// A signed-in account with these roles on the server and in the workspace.
+    Account(Role, WorkspaceRole),
     /// A server of the operator.
     ApiKey,
     /// The holder of a join token.
@@ -26,23 +27,31 @@ pub enum Who {
 }
 
 impl Who {
-    /// What it is on the whole server. An API key makes and moderates rooms as an admin does.
+    /// What it is on the whole server.
     pub fn role(self) -> Role {
         match self {
-            Self::Account(role) => role,
-            Self::ApiKey => Role::Admin,
-            Self::JoinToken => Role::User,
+            Self::Account(role, _) => role,
+            Self::ApiKey | Self::JoinToken => Role::User,
+        }
+    }
+
+    /// What it is in the workspace. An API key makes and moderates rooms of its workspace as an admin of it does.
+    pub fn workspace_role(self) -> WorkspaceRole {
+        match self {
+            Self::Account(_, role) => role,
+            Self::ApiKey => WorkspaceRole::Admin,
+            Self::JoinToken => WorkspaceRole::Member,
         }
     }
 
     /// What it is in a room that has nothing of it on record.
     pub fn standing(self) -> Standing {
-        Standing::new(self.role(), None, false)
+        Standing::new(self.role(), self.workspace_role(), None, false)
     }
 
     fn kind(self) -> Kind {
         match self {
-            Self::Account(_) => Kind::Account,
+            Self::Account(..) => Kind::Account,
             Self::ApiKey => Kind::ApiKey,
             Self::JoinToken => Kind::JoinToken,
         }
@@ -72,6 +81,8 @@ impl Kind {
 enum Needs {
     /// A role on the server.
     Server(Role),
+    /// A role in the workspace.
+    Workspace(WorkspaceRole),
     /// A role in the room, and not to be banned from it.
     Room(RoomRole),
     /// A role in the room.
@@ -91,6 +102,16 @@ struct Rule {
 }
 
 impl Action {
+    /// `<feature>.<entity>.<action>`
+    pub fn name(self) -> &'static str {
+        self.rule().name
+    }
+
+    /// The feature that it is of.
+    pub fn feature(self) -> &'static str {
+        self.name().split('.').next().unwrap_or_default()
+    }
+
     /// Whether `who` may do it, as what it is in the room that the action is about.
     ///
     /// # Errors
@@ -99,6 +120,7 @@ impl Action {
         self.check_kind(who)?;
         match (self.rule().needs, standing) {
             (Needs::Server(least), _) if who.role() >= least => Ok(()),
+            (Needs::Workspace(least), _) if who.workspace_role() >= least => Ok(()),
             (Needs::Room(_), Some(Standing { banned: true, .. })) => Err(ErrorCode::Banned.into()),
             (Needs::Room(_) | Needs::EvenBanned(_), Some(standing)) if self.takes(standing.role) => Ok(()),
             _ => Err(self.refusal()),
@@ -118,11 +140,11 @@ impl Action {
         Err(forbidden(format!("{name} takes {}", callers.join(", or "))))
     }
 
-    /// Whether it takes no more than `role` in a room. False for what is done on the whole server.
+    /// Whether it takes no more than `role` in a room. False for what is done in no room.
     pub fn takes(self, role: RoomRole) -> bool {
         match self.rule().needs {
             Needs::Room(least) | Needs::EvenBanned(least) => role >= least,
-            Needs::Server(_) => false,
+            Needs::Server(_) | Needs::Workspace(_) => false,
         }
     }
 
@@ -133,6 +155,7 @@ impl Action {
                 forbidden(format!("it takes the room role {}", snake_case(least)))
             }
             Needs::Server(least) => forbidden(format!("it takes the role {}", snake_case(least))),
+            Needs::Workspace(least) => forbidden(format!("it takes the role {} in the workspace", snake_case(least))),
         }
     }
 }
@@ -167,8 +190,10 @@ mod tests {
 
     #[test]
     fn without_a_standing_nothing_is_allowed_in_a_room() {
-        for action in Action::ALL.iter().filter(|action| !matches!(action.rule().needs, Needs::Server(_))) {
-            for who in [Who::Account(Role::SuperAdmin), Who::ApiKey, Who::JoinToken] {
+        for action in
+            Action::ALL.iter().filter(|action| matches!(action.rule().needs, Needs::Room(_) | Needs::EvenBanned(_)))
+        {
+            for who in [Who::Account(Role::SuperAdmin, WorkspaceRole::Owner), Who::ApiKey, Who::JoinToken] {
                 assert_eq!(action.check(who, None).unwrap_err().code, ErrorCode::Forbidden, "{action:?} {who:?}");
             }
         }
@@ -176,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_ban_counts_more_than_any_role() {
-        let banned = Standing::new(Role::SuperAdmin, Some(RoomRole::Owner), true);
-        let who = Who::Account(Role::SuperAdmin);
+        let banned = Standing::new(Role::SuperAdmin, WorkspaceRole::Owner, Some(RoomRole::Owner), true);
+        let who = Who::Account(Role::SuperAdmin, WorkspaceRole::Owner);
         assert_eq!(Action::UpdateRoom.check(who, Some(banned)).unwrap_err().code, ErrorCode::Banned);
         assert!(Action::ReadRoom.check(who, Some(banned)).is_ok());
     }
@@ -185,7 +210,7 @@ mod tests {
     #[test]
     fn a_refusal_says_what_it_takes() {
         let detail = |action: Action, who| action.check(who, Some(who.standing())).unwrap_err().message();
-        let user = Who::Account(Role::User);
+        let user = Who::Account(Role::User, WorkspaceRole::Member);
         assert_eq!(detail(Action::Promote, user), "it takes the role super_admin");
         assert_eq!(detail(Action::Kick, user), "it takes the room role moderator");
         assert_eq!(detail(Action::CreateJoinToken, user), "accounts.join_token.create takes an API key");

@@ -1,10 +1,11 @@
 //! Every action and who may do it: the one place. What is not named here is not allowed.
 
 use boltorezka_proto::rest::{Role, RoomRole};
+use boltorezka_proto::workspaces::WorkspaceRole;
 
 use super::{Kind, Needs, Rule};
 use Kind::{Account, ApiKey, JoinToken};
-use Needs::{EvenBanned, Room, Server};
+use Needs::{EvenBanned, Room, Server, Workspace};
 
 macro_rules! actions {
     ($($(#[doc = $about:literal])+ $action:ident = $name:literal, [$($request:literal),*], $needs:expr, [$($kind:ident),*];)*) => {
@@ -39,14 +40,44 @@ actions! {
     /// See one's own account.
     ReadMe = "accounts.user.read", ["GET /v1/auth/me"], Server(Role::User), [Account];
     /// Get a ticket, which opens a socket.
-    CreateTicket = "accounts.ticket.create", ["POST /v1/auth/ws-ticket"], Server(Role::User), [Account, JoinToken];
+    CreateTicket = "accounts.ticket.create", ["POST /v1/auth/ws-ticket"],
+        Workspace(WorkspaceRole::Guest), [Account, JoinToken];
     /// Vouch for an identity of one's own in a room.
     CreateJoinToken = "accounts.join_token.create", ["POST /v1/join-tokens"], Server(Role::User), [ApiKey];
 
+    /// Make a workspace.
+    CreateWorkspace = "workspaces.workspace.create", ["POST /v1/workspaces"], Server(Role::Admin), [Account];
+    /// List those that one is in; admins of the server list all.
+    ListWorkspaces = "workspaces.workspace.list", ["GET /v1/workspaces"], Server(Role::User), [Account];
+    /// See a workspace.
+    ReadWorkspace = "workspaces.workspace.read", ["GET /v1/workspaces/{workspace}"],
+        Workspace(WorkspaceRole::Guest), [Account, ApiKey];
+    /// Change a workspace.
+    UpdateWorkspace = "workspaces.workspace.update", ["PATCH /v1/workspaces/{workspace}"],
+        Workspace(WorkspaceRole::Admin), [Account];
+    /// List its members.
+    ListWorkspaceMembers = "workspaces.member.list", ["GET /v1/workspaces/{workspace}/members"],
+        Workspace(WorkspaceRole::Admin), [Account];
+    /// Take somebody in, or give another role.
+    SetWorkspaceMember = "workspaces.member.set", ["PUT /v1/workspaces/{workspace}/members/{userId}"],
+        Workspace(WorkspaceRole::Admin), [Account];
+    /// Send somebody away.
+    DeleteWorkspaceMember = "workspaces.member.delete", ["DELETE /v1/workspaces/{workspace}/members/{userId}"],
+        Workspace(WorkspaceRole::Admin), [Account];
+    /// Go oneself. In the default workspace everybody stays.
+    LeaveWorkspace = "workspaces.member.leave", ["DELETE /v1/workspaces/{workspace}/members/{userId}"],
+        Workspace(WorkspaceRole::Guest), [Account];
+    /// See which features are on.
+    ListFeatures = "workspaces.feature.list", ["GET /v1/workspaces/{workspace}/features"],
+        Workspace(WorkspaceRole::Guest), [Account, ApiKey];
+    /// Switch a feature off or on.
+    SetFeature = "workspaces.feature.set", ["PUT /v1/workspaces/{workspace}/features/{feature}"],
+        Workspace(WorkspaceRole::Admin), [Account, ApiKey];
+
     /// List the rooms.
-    ListRooms = "rooms.room.list", ["GET /v1/rooms"], Server(Role::User), [Account, ApiKey];
+    ListRooms = "rooms.room.list", ["GET /v1/rooms"], Workspace(WorkspaceRole::Guest), [Account, ApiKey];
     /// Make a room.
-    CreateRoom = "rooms.room.create", ["POST /v1/rooms"], Server(Role::Admin), [Account, ApiKey];
+    CreateRoom = "rooms.room.create", ["POST /v1/rooms"], Workspace(WorkspaceRole::Admin), [Account, ApiKey];
     /// See a room.
     ReadRoom = "rooms.room.read", ["GET /v1/rooms/{slug}"], EvenBanned(RoomRole::Listener), [Account, ApiKey];
     /// Change a room.
@@ -97,29 +128,30 @@ actions! {
     Subscribe = "calls.media.receive", ["in a call"], Room(RoomRole::Listener), [Account, JoinToken];
     /// Speak.
     PublishMicrophone = "calls.microphone.publish", ["in a call"], Room(RoomRole::Member), [Account, JoinToken];
-    /// Show a camera.
-    PublishCamera = "calls.camera.publish", ["in a call"], Room(RoomRole::Member), [Account, JoinToken];
-    /// Share a screen and its sound.
-    PublishScreen = "calls.screen.publish", ["in a call"], Room(RoomRole::Member), [Account, JoinToken];
     /// Send data messages.
     SendData = "calls.data.send", ["in a call"], Room(RoomRole::Member), [Account, JoinToken];
+
+    /// Show a camera.
+    PublishCamera = "video.camera.publish", ["in a call"], Room(RoomRole::Member), [Account, JoinToken];
+    /// Share a screen and its sound.
+    PublishScreen = "screen.track.publish", ["in a call"], Room(RoomRole::Member), [Account, JoinToken];
 
     /// Tell what happened to one's own client.
     SendTelemetry = "telemetry.event.send", ["POST /v1/telemetry"], Server(Role::User), [Account, JoinToken];
 
     /// See who is told of events.
-    ListWebhooks = "webhooks.webhook.list", ["GET /v1/webhooks"], Server(Role::Admin), [Account, ApiKey];
+    ListWebhooks = "webhooks.webhook.list", ["GET /v1/webhooks"], Workspace(WorkspaceRole::Admin), [Account, ApiKey];
     /// Have somebody told.
-    CreateWebhook = "webhooks.webhook.create", ["POST /v1/webhooks"], Server(Role::Admin), [Account, ApiKey];
+    CreateWebhook = "webhooks.webhook.create", ["POST /v1/webhooks"], Workspace(WorkspaceRole::Admin), [Account, ApiKey];
     /// Have somebody told no more.
     DeleteWebhook = "webhooks.webhook.delete", ["DELETE /v1/webhooks/{webhookId}"],
-        Server(Role::Admin), [Account, ApiKey];
+        Workspace(WorkspaceRole::Admin), [Account, ApiKey];
     /// Tell again what did not get through.
     ReplayWebhook = "webhooks.webhook.replay", ["POST /v1/webhooks/{webhookId}/replay"],
-        Server(Role::Admin), [Account, ApiKey];
+        Workspace(WorkspaceRole::Admin), [Account, ApiKey];
     /// See what did not get through.
     ListDeliveries = "webhooks.delivery.list", ["GET /v1/webhooks/{webhookId}/deliveries"],
-        Server(Role::Admin), [Account, ApiKey];
+        Workspace(WorkspaceRole::Admin), [Account, ApiKey];
 
     /// Publish or play without a socket. It also takes `rooms.room.join`.
     OpenSession = "whip.session.open", ["POST /v1/whip/{room}", "POST /v1/whep/{room}"],
@@ -135,6 +167,8 @@ actions! {
     ListUsers = "admin.user.list", ["GET /v1/admin/users"], Server(Role::Admin), [Account];
     /// Make an account an admin's.
     Promote = "admin.user.promote", ["POST /v1/admin/users/{userId}/promote"], Server(Role::SuperAdmin), [Account];
+    /// See how each feature of the server does.
+    ReadFeatures = "admin.feature.read", ["GET /v1/admin/features"], Server(Role::Admin), [Account];
     /// See how the media node does.
     ReadMedia = "admin.media.read", ["GET /v1/admin/media"], Server(Role::Admin), [Account];
     /// See what it does with each connection.

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use boltorezka_proto::socket::CloseCode;
-use boltorezka_proto::{RoomId, RoomSlug, SessionId, UserId};
+use boltorezka_proto::workspaces::OptionalFeature;
+use boltorezka_proto::{RoomId, RoomSlug, SessionId, UserId, WorkspaceId};
 
 use super::room::RoomState;
 use crate::auth::TokenHash;
@@ -17,6 +18,8 @@ use crate::ws::SocketHandle;
 pub struct LiveRoom {
     /// Stable id.
     pub id: RoomId,
+    /// Whose it is.
+    pub workspace_id: WorkspaceId,
     /// Held over awaits. Nobody who holds one waits for another, or for the media node.
     pub gate: tokio::sync::Mutex<()>,
     state: Mutex<RoomState>,
@@ -29,9 +32,36 @@ impl LiveRoom {
     }
 }
 
+/// What is true now of a workspace as a whole.
+#[derive(Default)]
+pub struct LiveWorkspace {
+    /// Whoever enters a room or a call holds it shared, from before the room's gate on. Who changes what all of the
+    /// workspace may do, or who is in it, holds it alone, and then the gates of the rooms.
+    pub door: tokio::sync::RwLock<()>,
+    off: Mutex<HashSet<OptionalFeature>>,
+}
+
+impl LiveWorkspace {
+    /// Whether it has a feature. The database decides over rights in calls; this is for requests.
+    pub fn has(&self, feature: OptionalFeature) -> bool {
+        !lock(&self.off).contains(&feature)
+    }
+
+    /// Remembers a switch that is in the database.
+    pub fn set(&self, feature: OptionalFeature, enabled: bool) {
+        let mut off = lock(&self.off);
+        if enabled {
+            off.remove(&feature);
+        } else {
+            off.insert(feature);
+        }
+    }
+}
+
 /// All rooms and sockets of this process.
 #[derive(Default)]
 pub struct Hub {
+    workspaces: Mutex<HashMap<WorkspaceId, Arc<LiveWorkspace>>>,
     rooms: Mutex<HashMap<RoomId, Arc<LiveRoom>>>,
     dirty: Mutex<HashSet<RoomId>>,
     sockets: Mutex<HashMap<SessionId, SocketHandle>>,
@@ -39,11 +69,11 @@ pub struct Hub {
 
 impl Hub {
     /// The live room, made when it is not there.
-    pub fn room(&self, id: RoomId, slug: &RoomSlug) -> Arc<LiveRoom> {
+    pub fn room(&self, workspace_id: WorkspaceId, id: RoomId, slug: &RoomSlug) -> Arc<LiveRoom> {
         let mut rooms = lock(&self.rooms);
         let room = rooms.entry(id).or_insert_with(|| {
             let state = Mutex::new(RoomState::new(slug.clone()));
-            Arc::new(LiveRoom { id, gate: tokio::sync::Mutex::new(()), state })
+            Arc::new(LiveRoom { id, workspace_id, gate: tokio::sync::Mutex::new(()), state })
         });
         room.clone()
     }
@@ -56,6 +86,19 @@ impl Hub {
     /// Every live room.
     pub fn rooms(&self) -> Vec<Arc<LiveRoom>> {
         lock(&self.rooms).values().cloned().collect()
+    }
+
+    /// Every live room of a workspace, in the order in which their gates are taken by who takes several.
+    pub fn rooms_of(&self, workspace_id: WorkspaceId) -> Vec<Arc<LiveRoom>> {
+        let mut rooms = self.rooms();
+        rooms.retain(|room| room.workspace_id == workspace_id);
+        rooms.sort_by_key(|room| room.id);
+        rooms
+    }
+
+    /// A live workspace; made when it is not there. There are as many as were asked for since the start.
+    pub fn workspace(&self, id: WorkspaceId) -> Arc<LiveWorkspace> {
+        lock(&self.workspaces).entry(id).or_default().clone()
     }
 
     /// Forgets a room that was deleted.
@@ -118,6 +161,14 @@ impl Hub {
     /// Closes the sockets of an account whose sessions ended.
     pub fn close_sockets_of(&self, user_id: UserId) {
         for socket in lock(&self.sockets).values().filter(|socket| socket.user_id() == user_id) {
+            socket.close(CloseCode::InvalidTicket);
+        }
+    }
+
+    /// Closes the sockets of somebody who is no member of a workspace any more.
+    pub fn close_sockets_in(&self, workspace_id: WorkspaceId, user_id: UserId) {
+        let is_it = |socket: &&SocketHandle| socket.workspace_id() == workspace_id && socket.user_id() == user_id;
+        for socket in lock(&self.sockets).values().filter(is_it) {
             socket.close(CloseCode::InvalidTicket);
         }
     }

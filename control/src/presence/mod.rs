@@ -7,6 +7,6 @@ mod hub;
 mod room;
 mod service;
 
-pub use hub::{Hub, LiveRoom};
+pub use hub::{Hub, LiveRoom, LiveWorkspace};
 pub use room::{CallOwner, Seat};
 pub use service::{flush_loop, join, join_without_socket, leave, leave_call, load, remove, socket_gone, sweep};

@@ -32,7 +32,7 @@ fn participant_view(record: &ParticipantRecord) -> Participant {
     }
 }
 
-/// Takes over who was in which room when the process ended. Who was in a call is believed to be, until the media node
+/// Takes over who was in which room of which workspace when the process ended. Who was in a call is believed to be, until the media node
 /// says otherwise.
 ///
 /// # Errors
@@ -40,7 +40,7 @@ fn participant_view(record: &ParticipantRecord) -> Participant {
 pub async fn load(app: &App) -> Result<(), StoreError> {
     let now_ms = app.clock.now_ms();
     for record in app.store.participants().await? {
-        let room = app.hub.room(record.room_id, &record.room);
+        let room = app.hub.room(record.workspace_id, record.room_id, &record.room);
         room.state().enter(participant_view(&record), record.admitted, record.hidden, now_ms);
     }
     Ok(())
@@ -56,7 +56,9 @@ pub async fn join(
     slug: &RoomSlug,
 ) -> Result<(Arc<LiveRoom>, Box<RawValue>), ApiError> {
     let record = app.store.room(slug).await?.ok_or_else(no_room)?;
-    let room = app.hub.room(record.id, slug);
+    let room = app.live_room(record.id, slug);
+    let workspace = app.live_workspace();
+    let _door = workspace.door.read().await;
     let _gate = room.gate.lock().await;
     let request = JoinRequest {
         room_id: room.id,
@@ -76,6 +78,8 @@ pub async fn join(
 /// # Errors
 /// As [`join`]; `conflict` when the user is in the room by a socket.
 pub async fn join_without_socket(app: &App, room: &LiveRoom, request: JoinRequest) -> Result<ParticipantId, ApiError> {
+    let workspace = app.live_workspace();
+    let _door = workspace.door.read().await;
     let _gate = room.gate.lock().await;
     if room.state().has_socket_of(request.user_id) {
         let detail = "this identity is in the room by a socket; leave first, or use a token for another identity";
@@ -191,6 +195,7 @@ pub fn socket_gone<'a>(app: &App, socket: &SocketHandle, rooms: impl Iterator<It
 pub async fn sweep(app: &App) -> Result<(), StoreError> {
     let Some(grace_ms) = app.config.limits.participant_grace_ms else { return Ok(()) };
     for room in app.hub.rooms() {
+        let app = app.of(room.workspace_id);
         let before_ms = app.clock.now_ms() - i64::from(grace_ms);
         let is_over = |seat: &super::Seat| {
             !seat.on_node
@@ -203,7 +208,7 @@ pub async fn sweep(app: &App) -> Result<(), StoreError> {
             let _gate = room.gate.lock().await;
             let still = room.state().seat(participant_id).is_some_and(is_over);
             if still {
-                remove(app, &room, participant_id).await?;
+                remove(&app, &room, participant_id).await?;
             }
         }
     }

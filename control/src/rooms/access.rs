@@ -1,6 +1,7 @@
 //! What somebody is in a room, and whom it may moderate there.
 
 use boltorezka_proto::rest::{Role, RoomRole};
+use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{ErrorCode, RoomSlug, UserId};
 
 use crate::app::App;
@@ -23,7 +24,7 @@ pub async fn authorize(
     let slug = RoomSlug::new(slug).map_err(|_| no_room())?;
     let room = app.store.room(&slug).await?.ok_or_else(no_room)?;
     let standing = match caller.user_id() {
-        Some(user_id) => app.store.standing(room.id, user_id).await?.ok_or(ErrorCode::Unauthenticated)?,
+        Some(user_id) => app.store.standing(room.id, user_id).await?.ok_or_else(no_room)?,
         None => caller.who().standing(),
     };
     action.check(caller.who(), Some(standing))?;
@@ -31,9 +32,9 @@ pub async fn authorize(
 }
 
 /// Nobody is moderated by an equal: the place of somebody in the order of those who may moderate whom.
-fn rank(standing: Standing) -> (Role, RoomRole) {
-    // Below admin, the server role gives nothing in a room.
-    (standing.server_role.max(Role::User), standing.role)
+fn rank(standing: Standing) -> (Role, WorkspaceRole, RoomRole) {
+    // Below admin, the role in the workspace says less than the one in the room.
+    (standing.server_role, standing.workspace_role.max(WorkspaceRole::Member), standing.role)
 }
 
 /// Checks that `actor` stands above `target`.
@@ -61,7 +62,12 @@ mod tests {
     use super::*;
 
     fn standing(server_role: Role, member_role: Option<RoomRole>) -> Standing {
-        Standing::new(server_role, member_role, false)
+        let workspace_role = match server_role {
+            Role::User => WorkspaceRole::Member,
+            Role::Admin => WorkspaceRole::Admin,
+            Role::SuperAdmin => WorkspaceRole::Owner,
+        };
+        Standing::new(server_role, workspace_role, member_role, false)
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `/v1/rooms/{slug}/members`.
 
 use axum::Json as Body;
-use axum::extract::State;
 use axum::http::StatusCode;
 use boltorezka_proto::rest::{Member, Page, SetMemberRequest};
 use boltorezka_proto::{ErrorCode, RoomSlug, UserId};
@@ -26,7 +25,7 @@ pub fn routes() -> OpenApiRouter<App> {
     security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path), PageQuery),
     responses((status = 200, description = "A page of them.", body = Page<Member>)))]
 async fn list(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Path(slug): Path<String>,
     page: PageQuery,
@@ -43,7 +42,7 @@ async fn list(
     security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path), ("userId" = UserId, Path)),
     request_body = SetMemberRequest, responses((status = 200, description = "The member.", body = Member)))]
 async fn set(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Path((slug, user_id)): Path<(String, String)>,
     Json(request): Json<SetMemberRequest>,
@@ -59,7 +58,7 @@ async fn set(
     security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path), ("userId" = UserId, Path)),
     responses((status = 204, description = "The role is the default again.")))]
 async fn delete(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Path((slug, user_id)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {

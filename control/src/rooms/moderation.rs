@@ -26,7 +26,7 @@ pub async fn expel(
     participant_id: ParticipantId,
     reason: EndReason,
 ) -> Result<(), ApiError> {
-    let live = app.hub.room(room.id, &room.slug);
+    let live = app.live_room(room.id, &room.slug);
     let _gate = live.gate.lock().await;
     check_target(app, caller, standing, &live, participant_id).await?;
     let audit = caller.audit(app.clock.now_ms());
@@ -51,7 +51,7 @@ pub async fn mute(
     participant_id: ParticipantId,
     request: MuteRequest,
 ) -> Result<(), ApiError> {
-    let live = app.hub.room(room.id, &room.slug);
+    let live = app.live_room(room.id, &room.slug);
     let _gate = live.gate.lock().await;
     check_target(app, caller, standing, &live, participant_id).await?;
     let audit = caller.audit(app.clock.now_ms());
@@ -70,7 +70,7 @@ pub async fn set_member(
     user_id: UserId,
     role: RoomRole,
 ) -> Result<Option<MemberRecord>, ApiError> {
-    let live = app.hub.room(room.id, &room.slug);
+    let live = app.live_room(room.id, &room.slug);
     let _gate = live.gate.lock().await;
     let member = app.store.set_member(room.id, user_id, role, &caller.audit(app.clock.now_ms())).await?;
     refresh_role(app, &live, user_id).await?;
@@ -87,7 +87,7 @@ pub async fn delete_member(
     room: &RoomRecord,
     user_id: UserId,
 ) -> Result<bool, ApiError> {
-    let live = app.hub.room(room.id, &room.slug);
+    let live = app.live_room(room.id, &room.slug);
     let _gate = live.gate.lock().await;
     let deleted = app.store.delete_member(room.id, user_id, &caller.audit(app.clock.now_ms())).await?;
     refresh_role(app, &live, user_id).await?;
@@ -99,7 +99,7 @@ pub async fn delete_member(
 /// # Errors
 /// `not_found`.
 pub async fn delete_room(app: &App, caller: &WorkspaceCaller, room: &RoomRecord) -> Result<(), ApiError> {
-    let live = app.hub.room(room.id, &room.slug);
+    let live = app.live_room(room.id, &room.slug);
     let _gate = live.gate.lock().await;
     if !app.store.delete_room(room.id, &caller.audit(app.clock.now_ms())).await? {
         return Err(ErrorCode::NotFound.into());
@@ -121,7 +121,7 @@ pub async fn delete_room(app: &App, caller: &WorkspaceCaller, room: &RoomRecord)
 pub async fn refresh_roles(app: &App, user_id: UserId) -> Result<(), StoreError> {
     for live in app.hub.rooms() {
         let _gate = live.gate.lock().await;
-        refresh_role(app, &live, user_id).await?;
+        refresh_role(&app.of(live.workspace_id), &live, user_id).await?;
     }
     Ok(())
 }

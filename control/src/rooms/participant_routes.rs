@@ -1,7 +1,6 @@
 //! `/v1/rooms/{slug}/participants`, and kick, ban and mute.
 
 use axum::Json as Body;
-use axum::extract::State;
 use axum::http::StatusCode;
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::rest::{MuteRequest, Page, Participant};
@@ -27,7 +26,7 @@ pub fn routes() -> OpenApiRouter<App> {
     params(("slug" = RoomSlug, Path), PageQuery),
     responses((status = 200, description = "A page of them.", body = Page<Participant>)))]
 async fn list(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Path(slug): Path<String>,
     page: PageQuery,
@@ -52,11 +51,7 @@ async fn list(
     security(("session" = []), ("apiKey" = [])),
     params(("slug" = RoomSlug, Path), ("participantId" = ParticipantId, Path)),
     responses((status = 204, description = "It is out, and may come back.")))]
-async fn kick(
-    State(app): State<App>,
-    caller: WorkspaceCaller,
-    Path(path): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
+async fn kick(app: App, caller: WorkspaceCaller, Path(path): Path<(String, String)>) -> Result<StatusCode, ApiError> {
     expel(&app, &caller, path, EndReason::Kicked).await
 }
 
@@ -65,11 +60,7 @@ async fn kick(
     security(("session" = []), ("apiKey" = [])),
     params(("slug" = RoomSlug, Path), ("participantId" = ParticipantId, Path)),
     responses((status = 204, description = "It is out, and its user stays out.")))]
-async fn ban(
-    State(app): State<App>,
-    caller: WorkspaceCaller,
-    Path(path): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
+async fn ban(app: App, caller: WorkspaceCaller, Path(path): Path<(String, String)>) -> Result<StatusCode, ApiError> {
     expel(&app, &caller, path, EndReason::Banned).await
 }
 
@@ -92,7 +83,7 @@ async fn expel(
     params(("slug" = RoomSlug, Path), ("participantId" = ParticipantId, Path)), request_body = Option<MuteRequest>,
     responses((status = 204, description = "So it is.")))]
 async fn mute(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Path((slug, participant_id)): Path<(String, String)>,
     OptionalJson(request): OptionalJson<MuteRequest>,

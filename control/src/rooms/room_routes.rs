@@ -1,7 +1,6 @@
 //! `/v1/rooms`, `/v1/rooms/{slug}`.
 
 use axum::Json as Body;
-use axum::extract::State;
 use axum::http::StatusCode;
 use boltorezka_proto::rest::{CAPACITY_MAX, CreateRoomRequest, Page, Room, RoomRole, UpdateRoomRequest};
 use boltorezka_proto::{ErrorCode, RoomSlug};
@@ -25,7 +24,7 @@ pub fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/rooms", operation_id = "listRooms", security(("session" = []), ("apiKey" = [])),
     params(PageQuery),
     responses((status = 200, description = "A page of them.", body = Page<Room>)))]
-async fn list(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<Room>>, ApiError> {
+async fn list(app: App, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<Room>>, ApiError> {
     caller.may(Action::ListRooms)?;
     let after = page.cursor_as::<RoomSlug>()?;
     let mut rooms = app.store.rooms(caller.user_id(), after.as_ref().map(RoomSlug::as_str), page.limit + 1).await?;
@@ -43,7 +42,7 @@ async fn list(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) 
         (status = 409, description = "`conflict`: the slug is taken."),
     ))]
 async fn create(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Json(request): Json<CreateRoomRequest>,
 ) -> Result<(StatusCode, Body<Room>), ApiError> {
@@ -66,11 +65,7 @@ async fn create(
 #[utoipa::path(get, path = "/rooms/{slug}", operation_id = "getRoom", security(("session" = []), ("apiKey" = [])),
     params(("slug" = RoomSlug, Path)),
     responses((status = 200, description = "The room.", body = Room)))]
-async fn read(
-    State(app): State<App>,
-    caller: WorkspaceCaller,
-    Path(slug): Path<String>,
-) -> Result<Body<Room>, ApiError> {
+async fn read(app: App, caller: WorkspaceCaller, Path(slug): Path<String>) -> Result<Body<Room>, ApiError> {
     let (room, standing) = authorize(&app, &caller, &slug, Action::ReadRoom).await?;
     Ok(Body(room.into_room(role_in(standing))))
 }
@@ -80,7 +75,7 @@ async fn read(
     params(("slug" = RoomSlug, Path)),
     request_body = UpdateRoomRequest, responses((status = 200, description = "The room.", body = Room)))]
 async fn update(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Path(slug): Path<String>,
     Json(request): Json<UpdateRoomRequest>,
@@ -96,11 +91,7 @@ async fn update(
 #[utoipa::path(delete, path = "/rooms/{slug}", operation_id = "deleteRoom", security(("session" = []), ("apiKey" = [])),
     params(("slug" = RoomSlug, Path)),
     responses((status = 204, description = "It is gone.")))]
-async fn delete(
-    State(app): State<App>,
-    caller: WorkspaceCaller,
-    Path(slug): Path<String>,
-) -> Result<StatusCode, ApiError> {
+async fn delete(app: App, caller: WorkspaceCaller, Path(slug): Path<String>) -> Result<StatusCode, ApiError> {
     let (room, _) = authorize(&app, &caller, &slug, Action::DeleteRoom).await?;
     moderation::delete_room(&app, &caller, &room).await?;
     Ok(StatusCode::NO_CONTENT)

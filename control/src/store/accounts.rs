@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use boltorezka_proto::rest::{Role, User};
-use boltorezka_proto::{DisplayName, UserId};
+use boltorezka_proto::{DisplayName, UserId, WorkspaceId};
 use uuid::Uuid;
 
 use super::{Audit, StoreError};
@@ -44,6 +44,8 @@ pub enum SetupOutcome {
 pub struct ApiKeyRecord {
     /// Stable id.
     pub id: Uuid,
+    /// The workspace that it acts in.
+    pub workspace_id: WorkspaceId,
 }
 
 /// Accounts and API keys.
@@ -71,16 +73,16 @@ pub trait AccountStore: Send + Sync {
     /// The account or identity.
     async fn user(&self, user_id: UserId) -> Result<Option<UserRecord>, StoreError>;
 
-    /// Accounts by order of creation, after `after`, at most `limit`.
+    /// Accounts of the server by order of creation, after `after`, at most `limit`.
     async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<UserRecord>, StoreError>;
 
     /// Gives an account a role. `None` when there is no such account. External identities are not accounts.
     async fn set_role(&self, user_id: UserId, role: Role, audit: &Audit) -> Result<Option<UserRecord>, StoreError>;
 
-    /// Keeps an API key.
+    /// Keeps an API key of this workspace.
     async fn create_api_key(&self, hash: TokenHash, name: &str, now_ms: i64) -> Result<ApiKeyRecord, StoreError>;
 
-    /// The API key that is in force under this hash.
+    /// The API key that is in force under this hash, of whichever workspace.
     async fn api_key(&self, hash: TokenHash) -> Result<Option<ApiKeyRecord>, StoreError>;
 
     /// The user that `identity` of an API key stands for, made when it is new, renamed when the name changed.

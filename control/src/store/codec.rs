@@ -2,7 +2,8 @@
 
 use boltorezka_proto::rest::{Role, RoomKind, RoomRole};
 use boltorezka_proto::webhooks::WebhookEventType;
-use boltorezka_proto::{DisplayName, MessageText, RoomSlug, RoomTitle};
+use boltorezka_proto::workspaces::WorkspaceRole;
+use boltorezka_proto::{DisplayName, MessageText, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle};
 
 use crate::store::StoreError;
 use crate::whip::Kind;
@@ -41,6 +42,33 @@ pub fn room_role(text: &str) -> Result<RoomRole, StoreError> {
         "owner" => Ok(RoomRole::Owner),
         _ => Err(StoreError::Corrupt("room_members.role")),
     }
+}
+
+pub fn workspace_role_text(role: WorkspaceRole) -> &'static str {
+    match role {
+        WorkspaceRole::Guest => "guest",
+        WorkspaceRole::Member => "member",
+        WorkspaceRole::Admin => "admin",
+        WorkspaceRole::Owner => "owner",
+    }
+}
+
+pub fn workspace_role(text: &str) -> Result<WorkspaceRole, StoreError> {
+    match text {
+        "guest" => Ok(WorkspaceRole::Guest),
+        "member" => Ok(WorkspaceRole::Member),
+        "admin" => Ok(WorkspaceRole::Admin),
+        "owner" => Ok(WorkspaceRole::Owner),
+        _ => Err(StoreError::Corrupt("workspace_members.role")),
+    }
+}
+
+pub fn workspace_slug(text: &str) -> Result<WorkspaceSlug, StoreError> {
+    WorkspaceSlug::new(text).map_err(|_| StoreError::Corrupt("workspaces.slug"))
+}
+
+pub fn workspace_title(text: &str) -> Result<WorkspaceTitle, StoreError> {
+    WorkspaceTitle::new(text).map_err(|_| StoreError::Corrupt("workspaces.title"))
 }
 
 pub fn kind_text(kind: RoomKind) -> &'static str {

@@ -11,6 +11,7 @@ macro_rules! migrations {
         &[
             (1, "initial", include_str!(concat!("../../migrations/", $folder, "/0001_initial.sql"))),
             (2, "whip sessions", include_str!(concat!("../../migrations/", $folder, "/0002_whip_sessions.sql"))),
+            (3, "workspaces", include_str!(concat!("../../migrations/", $folder, "/0003_workspaces.sql"))),
             (6, "webhooks", include_str!(concat!("../../migrations/", $folder, "/0006_webhooks.sql"))),
         ]
     };
@@ -23,6 +24,12 @@ pub type Step = (i64, &'static str, &'static str);
 pub const SQLITE: &[Step] = migrations!("sqlite");
 /// For PostgreSQL.
 pub const POSTGRES: &[Step] = migrations!("postgres");
+
+/// The names of all, in their order.
+#[cfg(test)]
+pub fn names() -> Vec<&'static str> {
+    SQLITE.iter().map(|(_, name, _)| *name).collect()
+}
 
 /// Carries out those of `steps` that the database lacks. Whoever runs it holds a transaction that keeps others out: then
 /// all of them are in, or none is.

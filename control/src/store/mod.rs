@@ -21,6 +21,7 @@ mod sessions;
 mod sqlite;
 mod webhooks;
 mod whip;
+mod workspaces;
 mod write;
 
 use std::sync::Arc;
@@ -33,6 +34,8 @@ use uuid::Uuid;
 pub use accounts::{AccountStore, ApiKeyRecord, NewAccount, SetupOutcome, UserRecord};
 pub use backup::{BackupError, backup, restore};
 pub use chat::{ChatStore, MessageRecord, NewMessage, SendOutcome};
+#[cfg(test)]
+pub use migrations::names as migration_names;
 pub use moderation::{ModerationStore, Removed};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
@@ -42,11 +45,15 @@ pub use webhooks::{
     DeliveryCounts, DueDelivery, FailedDelivery, NewWebhook, WebhookRecord, WebhookSecret, WebhookStore,
 };
 pub use whip::{NewWhipSession, WhipSessionRecord, WhipStore};
+pub use workspaces::{
+    Ended, MemberChange, WorkspaceCreated, WorkspaceMemberRecord, WorkspaceRecord, WorkspaceStore, workspace_role,
+};
 
 /// Everything that the control plane keeps.
 pub trait Store:
     AccountStore
     + SessionStore
+    + WorkspaceStore
     + RoomStore
     + ModerationStore
     + ParticipantStore
@@ -59,6 +66,7 @@ pub trait Store:
 impl<T> Store for T where
     T: AccountStore
         + SessionStore
+        + WorkspaceStore
         + RoomStore
         + ModerationStore
         + ParticipantStore

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use boltorezka_proto::admission::Admitted;
 use boltorezka_proto::call::MediaPermissions;
 use boltorezka_proto::rest::RoomRole;
-use boltorezka_proto::{DisplayName, ParticipantId, RoomId, RoomSlug, UserId};
+use boltorezka_proto::{DisplayName, ParticipantId, RoomId, RoomSlug, UserId, WorkspaceId};
 
 use super::StoreError;
 use crate::calls::PermissionBits;
@@ -32,6 +32,8 @@ pub struct JoinRequest {
 pub struct ParticipantRecord {
     /// Id of the stay.
     pub participant_id: ParticipantId,
+    /// The room's workspace.
+    pub workspace_id: WorkspaceId,
     /// Where.
     pub room_id: RoomId,
     /// Its name in addresses.
@@ -114,13 +116,13 @@ pub trait ParticipantStore: Send + Sync {
     /// The media node does not serve it any more.
     async fn unadmit(&self, participant_id: ParticipantId) -> Result<(), StoreError>;
 
-    /// Keeps as admitted only those whom the media node serves; returns all that are left with the revision
+    /// Of all workspaces: keeps as admitted only those whom the media node serves; returns all that are left with the revision
     /// of the last order that is in them, and those that the node had lost.
     async fn reconcile(
         &self,
         on_node: &[ParticipantId],
     ) -> Result<(Vec<Admitted>, u64, Vec<ParticipantId>), StoreError>;
 
-    /// Everybody in every room.
+    /// Everybody in every room of every workspace.
     async fn participants(&self) -> Result<Vec<ParticipantRecord>, StoreError>;
 }

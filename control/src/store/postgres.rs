@@ -124,6 +124,7 @@ pub async fn migrate(options: &PgConnectOptions, steps: &[Step]) -> Result<(), M
 
 async fn lock(tx: &mut Tx, lock: Lock) -> Result<(), StoreError> {
     let statement = match lock {
+        Lock::Account(id) => sqlx::query("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE").bind(id.0),
         Lock::User(id) => sqlx::query("SELECT 1 FROM users WHERE id = $1 FOR SHARE").bind(id.0),
         Lock::Room(id) => sqlx::query("SELECT 1 FROM rooms WHERE id = $1 FOR NO KEY UPDATE").bind(id.0),
         Lock::Participant(id) => sqlx::query("SELECT 1 FROM participants WHERE id = $1 FOR UPDATE").bind(id.0),
@@ -132,6 +133,9 @@ async fn lock(tx: &mut Tx, lock: Lock) -> Result<(), StoreError> {
         )
         .bind(user_id.0)
         .bind(room_id.map(|id| id.0)),
+        Lock::ParticipantsIn(id) => {
+            sqlx::query("SELECT 1 FROM participants WHERE workspace_id = $1 ORDER BY id FOR UPDATE").bind(id.0)
+        }
         Lock::SeatsInCalls => sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SEATS_KEY),
         Lock::Orders => sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ORDERS_KEY),
     };

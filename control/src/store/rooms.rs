@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use boltorezka_proto::rest::{Role, Room, RoomKind, RoomRole};
+use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{DisplayName, RoomId, RoomSlug, RoomTitle, Timestamp, UserId};
 
 use super::{Audit, StoreError};
@@ -72,7 +73,9 @@ pub struct MemberRecord {
 pub struct Standing {
     /// On the whole server.
     pub server_role: Role,
-    /// In the room: admins own every room, others are members unless said otherwise.
+    /// In the room's workspace.
+    pub workspace_role: WorkspaceRole,
+    /// In the room: admins of the workspace own every room, guests are listeners and others members unless said otherwise.
     pub role: RoomRole,
     /// Whether the room is closed to it.
     pub banned: bool,
@@ -80,9 +83,13 @@ pub struct Standing {
 
 impl Standing {
     /// From what is kept.
-    pub fn new(server_role: Role, member_role: Option<RoomRole>, banned: bool) -> Self {
-        let role = if server_role >= Role::Admin { RoomRole::Owner } else { member_role.unwrap_or(RoomRole::Member) };
-        Self { server_role, role, banned }
+    pub fn new(server_role: Role, workspace_role: WorkspaceRole, member_role: Option<RoomRole>, banned: bool) -> Self {
+        let role = match workspace_role {
+            WorkspaceRole::Owner | WorkspaceRole::Admin => RoomRole::Owner,
+            WorkspaceRole::Member => member_role.unwrap_or(RoomRole::Member),
+            WorkspaceRole::Guest => member_role.unwrap_or(RoomRole::Listener),
+        };
+        Self { server_role, workspace_role, role, banned }
     }
 }
 
@@ -115,7 +122,7 @@ pub trait RoomStore: Send + Sync {
         audit: &Audit,
     ) -> Result<Option<RoomRecord>, StoreError>;
 
-    /// What somebody is in a room. `None` when there is no such user.
+    /// What somebody is in a room. `None` when there is no such room, or the user is not in the workspace.
     async fn standing(&self, room_id: RoomId, user_id: UserId) -> Result<Option<Standing>, StoreError>;
 
     /// Members by id, after `after`, at most `limit`.

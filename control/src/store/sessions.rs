@@ -1,7 +1,7 @@
 //! Sessions and tickets.
 
 use async_trait::async_trait;
-use boltorezka_proto::{RoomId, UserId};
+use boltorezka_proto::{RoomId, UserId, WorkspaceId};
 
 use super::{StoreError, UserRecord};
 use crate::auth::TokenHash;
@@ -10,6 +10,8 @@ use crate::calls::PermissionBits;
 /// What a ticket opens.
 #[derive(Clone, Debug)]
 pub struct Grant {
+    /// The workspace that the socket sees.
+    pub workspace_id: WorkspaceId,
     /// Whose it is.
     pub user_id: UserId,
     /// The session it was issued from, if any.

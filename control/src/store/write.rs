@@ -3,7 +3,7 @@
 //! SQLite has one writer, and every transaction sees all that was committed before it. PostgreSQL runs many: a
 //! transaction locks what its decision rests on before it reads it, and one that lost a race all the same is run again.
 
-use boltorezka_proto::{ParticipantId, RoomId, UserId};
+use boltorezka_proto::{ParticipantId, RoomId, UserId, WorkspaceId};
 
 use super::StoreError;
 
@@ -12,7 +12,9 @@ use super::StoreError;
 /// is run again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lock {
-    /// An account's server role and state stay as they are. Others may hold it too.
+    /// What an account is on the server and in workspaces changes: nobody else holds it in any way.
+    Account(UserId),
+    /// An account's roles and state stay as they are. Others may hold it too.
     User(UserId),
     /// Who is what in a room, its seats and its number of messages.
     Room(RoomId),
@@ -20,6 +22,8 @@ pub enum Lock {
     Participant(ParticipantId),
     /// Every stay of a user, in one room or everywhere: what its rights are, and what the node was told of them.
     ParticipantsOf(UserId, Option<RoomId>),
+    /// Every stay in a workspace.
+    ParticipantsIn(WorkspaceId),
     /// How many are in calls on the whole server.
     SeatsInCalls,
     /// The order of commits among orders to the media node.

@@ -1,21 +1,42 @@
 //! `POST /v1/telemetry`: what clients tell of themselves. It is counted, and nothing is kept.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use boltorezka_proto::ErrorCode;
 use boltorezka_proto::telemetry::{TELEMETRY_EVENTS_MAX, TelemetryRequest};
+use boltorezka_proto::workspaces::OptionalFeature;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::{Caller, ClientAddress};
 use crate::error::ApiError;
+use crate::features::{Feature, Routes};
 use crate::http::Json;
 use crate::permissions::Action;
 use crate::rate::address_key;
 
-/// The routes of this feature.
-pub fn routes() -> OpenApiRouter<App> {
+/// The feature.
+pub struct Telemetry;
+
+impl Feature for Telemetry {
+    fn name(&self) -> &'static str {
+        "telemetry"
+    }
+
+    fn title(&self) -> &'static str {
+        "What clients tell of themselves."
+    }
+
+    fn switch(&self) -> Option<(OptionalFeature, &'static str)> {
+        Some((OptionalFeature::Telemetry, "nothing is counted."))
+    }
+
+    fn routes(&self) -> Routes {
+        Routes { in_workspace: routes(), ..Routes::default() }
+    }
+}
+
+fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default().routes(routes!(telemetry))
 }
 
@@ -27,7 +48,7 @@ pub fn routes() -> OpenApiRouter<App> {
         (status = 422, description = "`invalid`: there are no events, or too many."),
     ))]
 async fn telemetry(
-    State(app): State<App>,
+    app: App,
     ClientAddress(address): ClientAddress,
     caller: Caller,
     Json(request): Json<TelemetryRequest>,

@@ -27,11 +27,7 @@ const WAITING_MAX: u32 = 100_000;
 const DEAD_KEPT_MS: i64 = 30 * 24 * 3_600 * 1_000;
 
 /// Delivers until `shutdown`. What is under way then is tried again after a restart.
-pub async fn deliver(app: App, shutdown: CancellationToken) {
-    let client = match request::client() {
-        Ok(client) => client,
-        Err(error) => return tracing::error!(%error, "webhooks are told nothing: no HTTP client can be made"),
-    };
+pub async fn deliver(app: App, client: reqwest::Client, shutdown: CancellationToken) {
     let mut under_way = JoinSet::new();
     while !shutdown.is_cancelled() {
         while under_way.try_join_next().is_some() {}

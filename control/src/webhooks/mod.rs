@@ -6,5 +6,43 @@ mod deliver;
 mod request;
 mod routes;
 
-pub use deliver::{deliver, tidy};
-pub use routes::routes;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::app::App;
+use crate::features::{Feature, Routes, every};
+
+/// Webhooks that fail lastingly are looked for this often.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+
+/// The feature.
+pub struct Webhooks;
+
+#[async_trait]
+impl Feature for Webhooks {
+    fn name(&self) -> &'static str {
+        "webhooks"
+    }
+
+    fn title(&self) -> &'static str {
+        "Telling servers of the operator what happened."
+    }
+
+    fn migrations(&self) -> &'static [&'static str] {
+        &["webhooks"]
+    }
+
+    fn routes(&self) -> Routes {
+        Routes { in_workspace: routes::routes(), ..Routes::default() }
+    }
+
+    async fn start(&self, app: &App) -> Result<(), String> {
+        let client = request::client().map_err(|error| format!("no HTTP client can be made: {error}"))?;
+        app.tasks.spawn(deliver::deliver(app.clone(), client, app.shutdown.child_token()));
+        every(app, TIDY_EVERY, "switching off webhooks that fail lastingly", async |app: App| {
+            deliver::tidy(&app).await
+        });
+        Ok(())
+    }
+}

@@ -1,7 +1,6 @@
 //! `/v1/webhooks`.
 
 use axum::Json as Body;
-use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use boltorezka_proto::rest::Page;
 use boltorezka_proto::webhooks::{
@@ -31,7 +30,7 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Lists the webhooks. There are few: all come at once.
 #[utoipa::path(get, path = "/webhooks", operation_id = "listWebhooks", security(("session" = []), ("apiKey" = [])),
     responses((status = 200, description = "All of them.", body = Page<Webhook>)))]
-async fn list(State(app): State<App>, caller: WorkspaceCaller) -> Result<Body<Page<Webhook>>, ApiError> {
+async fn list(app: App, caller: WorkspaceCaller) -> Result<Body<Page<Webhook>>, ApiError> {
     caller.may(Action::ListWebhooks)?;
     let items = app.store.webhooks().await?.into_iter().map(Webhook::from).collect();
     Ok(Body(Page { items, next_cursor: None }))
@@ -46,7 +45,7 @@ async fn list(State(app): State<App>, caller: WorkspaceCaller) -> Result<Body<Pa
         (status = 422, description = "`invalid`: the address cannot be used, or no event is named, or one twice."),
     ))]
 async fn create(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Fields(request): Fields<CreateWebhookRequest>,
 ) -> Result<(StatusCode, Body<CreatedWebhook>), ApiError> {
@@ -75,11 +74,7 @@ async fn create(
 #[utoipa::path(delete, path = "/webhooks/{webhookId}", operation_id = "deleteWebhook",
     security(("session" = []), ("apiKey" = [])), params(("webhookId" = WebhookId, Path)),
     responses((status = 204, description = "It is gone.")))]
-async fn delete(
-    State(app): State<App>,
-    caller: WorkspaceCaller,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
+async fn delete(app: App, caller: WorkspaceCaller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     caller.may(Action::DeleteWebhook)?;
     let id: WebhookId = id_in_path(&id)?;
     match app.store.delete_webhook(id, &caller.audit(app.clock.now_ms())).await? {
@@ -92,11 +87,7 @@ async fn delete(
 #[utoipa::path(post, path = "/webhooks/{webhookId}/replay", operation_id = "replayWebhook",
     security(("session" = []), ("apiKey" = [])), params(("webhookId" = WebhookId, Path)),
     responses((status = 200, description = "The webhook.", body = Webhook)))]
-async fn replay(
-    State(app): State<App>,
-    caller: WorkspaceCaller,
-    Path(id): Path<String>,
-) -> Result<Body<Webhook>, ApiError> {
+async fn replay(app: App, caller: WorkspaceCaller, Path(id): Path<String>) -> Result<Body<Webhook>, ApiError> {
     caller.may(Action::ReplayWebhook)?;
     let id: WebhookId = id_in_path(&id)?;
     let replayed = app.store.replay_webhook(id, &caller.audit(app.clock.now_ms())).await?;
@@ -108,7 +99,7 @@ async fn replay(
     security(("session" = []), ("apiKey" = [])), params(("webhookId" = WebhookId, Path), PageQuery),
     responses((status = 200, description = "A page of them.", body = Page<WebhookDelivery>)))]
 async fn deliveries(
-    State(app): State<App>,
+    app: App,
     caller: WorkspaceCaller,
     Path(id): Path<String>,
     page: PageQuery,

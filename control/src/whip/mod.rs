@@ -4,6 +4,7 @@
 //! is the seat's life. A session holds it for as long as its media lives or until its client deletes it, and the seat's
 //! row holds the session: whoever is kicked or banned has none any more.
 
+mod feature;
 mod ice;
 mod offer;
 mod routes;
@@ -11,7 +12,9 @@ mod service;
 
 use boltorezka_proto::call::MediaPermissions;
 
-pub use routes::{SESSION_PARAMETER, for_all_sites, routes};
+pub use feature::Whip;
+use routes::routes;
+pub use routes::{SESSION_PARAMETER, for_all_sites};
 
 /// Which way the media goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
 //! `/v1/whip/{room}`, `/v1/whep/{room}`, and the sessions below them.
 
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -130,7 +130,7 @@ impl FromRequest<App> for FragmentBody {
     ))]
 async fn open(
     Extension(kind): Extension<Kind>,
-    State(app): State<App>,
+    app: App,
     caller: Caller,
     Path(room): Path<String>,
     OfferBody(offer): OfferBody,
@@ -175,7 +175,7 @@ async fn open(
     ))]
 async fn change(
     Extension(kind): Extension<Kind>,
-    State(app): State<App>,
+    app: App,
     SignedBearer(claims): SignedBearer,
     Path((_, secret)): Path<(String, String)>,
     headers: HeaderMap,
@@ -204,7 +204,7 @@ async fn change(
     responses((status = 200, description = "The participant has left.")))]
 async fn end(
     Extension(kind): Extension<Kind>,
-    State(app): State<App>,
+    app: App,
     SignedBearer(claims): SignedBearer,
     Path((_, secret)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {

@@ -49,7 +49,7 @@ pub async fn open(app: App, kind: Kind, claims: JoinClaims, offer: String) -> Re
         let detail = "this identity has as many sessions as limits.sockets_per_user allows; end one first";
         return Err(ApiError::because(ErrorCode::RateLimited, detail));
     }
-    let room = app.hub.room(room.id, &room.slug);
+    let room = app.live_room(room.id, &room.slug);
     let request = JoinRequest {
         room_id: room.id,
         user_id,

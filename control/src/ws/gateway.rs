@@ -1,12 +1,12 @@
 //! Opening a socket.
 
-use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use boltorezka_proto::ErrorCode;
 use boltorezka_proto::socket::{CloseCode, FRAME_BYTES_MAX};
+use boltorezka_proto::workspaces::WorkspaceRole;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -42,7 +42,7 @@ struct Parameters {
         (status = 403, description = "`foreign_origin`: another site's page asks."),
     ))]
 async fn open(
-    State(app): State<App>,
+    app: App,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -56,8 +56,10 @@ async fn open(
     let opened = redeem(&app, parameters.ticket).await?;
     let upgrade = upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
     Ok(upgrade.on_upgrade(async move |stream| match opened {
-        Ok((user, grant)) => {
-            let (socket, outgoing) = SocketHandle::new(user.user, grant);
+        Ok((user, role, grant)) => {
+            // The ticket says which workspace it is for, not the address.
+            let app = app.of(grant.workspace_id);
+            let (socket, outgoing) = SocketHandle::new(user.user, role, grant);
             if app.shutdown.is_cancelled() {
                 return refuse(stream, CloseCode::Restart).await;
             }
@@ -70,17 +72,18 @@ async fn open(
     }))
 }
 
-type Opened = Result<(UserRecord, Grant), CloseCode>;
+type Opened = Result<(UserRecord, WorkspaceRole, Grant), CloseCode>;
 
 async fn redeem(app: &App, ticket: Option<String>) -> Result<Opened, StoreError> {
     let Some(ticket) = ticket.filter(|ticket| !ticket.is_empty()) else { return Ok(Err(CloseCode::NoTicket)) };
     let Some(grant) = app.store.take_ticket(hash_token(&ticket), app.clock.now_ms()).await? else {
         return Ok(Err(CloseCode::InvalidTicket));
     };
-    match app.store.user(grant.user_id).await? {
-        None => Ok(Err(CloseCode::InvalidTicket)),
-        Some(user) if user.blocked => Ok(Err(CloseCode::AccountBlocked)),
-        Some(user) => Ok(Ok((user, grant))),
+    let role = app.store.of(grant.workspace_id).workspace_role(grant.user_id).await?;
+    match (app.store.user(grant.user_id).await?, role) {
+        (None, _) | (_, None) => Ok(Err(CloseCode::InvalidTicket)),
+        (Some(user), _) if user.blocked => Ok(Err(CloseCode::AccountBlocked)),
+        (Some(user), Some(role)) => Ok(Ok((user, role, grant))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The realtime gateway: `/v1/realtime/ws?ticket=`.
 
+mod feature;
 mod gateway;
 mod requests;
 mod run;
@@ -10,7 +11,7 @@ use boltorezka_proto::socket::{Answer, PresenceUpdate, ServerMessage};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-pub use gateway::routes;
+pub use feature::Realtime;
 pub use requests::Reply;
 #[cfg(test)]
 pub use socket::Outgoing;

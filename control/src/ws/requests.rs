@@ -81,7 +81,11 @@ impl Requests {
         }
         let event_type = frame.kind.clone();
         let reply = Reply { app: self.app.clone(), socket: self.socket.clone(), request_id, event_type };
-        match self.limit().and_then(|()| read_message(frame.kind, frame.payload)) {
+        let allowed = match self.limit() {
+            Ok(()) => self.app.features.check_request(&self.app, &frame.kind).await,
+            limited => limited,
+        };
+        match allowed.and_then(|()| read_message(frame.kind, frame.payload)) {
             Ok(ClientMessage::CallOffer { room, sdp }) => self.offer(reply, &room, sdp).await,
             Ok(message) => reply.send(self.carry_out(message, frame.idempotency_key).await),
             Err(error) => reply.send(Err(error)),
@@ -172,7 +176,7 @@ impl Requests {
         };
         let who = self.socket.who();
         // Nobody who is banned is inside.
-        action.check(who, Some(Standing { server_role: who.role(), role, banned: false }))?;
+        action.check(who, Some(Standing { role, ..who.standing() }))?;
         Ok(room)
     }
 

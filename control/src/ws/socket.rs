@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::ws::Utf8Bytes;
 use boltorezka_proto::rest::User;
 use boltorezka_proto::socket::CloseCode;
-use boltorezka_proto::{RoomId, SessionId, UserId};
+use boltorezka_proto::workspaces::WorkspaceRole;
+use boltorezka_proto::{RoomId, SessionId, UserId, WorkspaceId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,7 @@ pub struct SocketHandle(Arc<Shared>);
 struct Shared {
     id: SessionId,
     user: User,
+    workspace_role: WorkspaceRole,
     grant: Grant,
     outgoing: mpsc::Sender<Utf8Bytes>,
     closed: CancellationToken,
@@ -38,12 +40,12 @@ pub struct Outgoing {
 
 impl SocketHandle {
     /// A socket for `user`, and the queue of what it is to be sent.
-    pub fn new(user: User, grant: Grant) -> (Self, Outgoing) {
+    pub fn new(user: User, workspace_role: WorkspaceRole, grant: Grant) -> (Self, Outgoing) {
         let (outgoing, frames) = mpsc::channel(OUTGOING_MAX);
         let id = SessionId::generate();
         let closed = CancellationToken::new();
         let close_code = OnceLock::new();
-        (Self(Arc::new(Shared { id, user, grant, outgoing, closed, close_code })), Outgoing { frames })
+        (Self(Arc::new(Shared { id, user, workspace_role, grant, outgoing, closed, close_code })), Outgoing { frames })
     }
 
     /// Stable while it is open.
@@ -61,9 +63,18 @@ impl SocketHandle {
         self.0.user.id
     }
 
-    /// As the permissions know it. The role on the server is that of its opening.
+    /// As the permissions know it. The roles on the server and in the workspace are those of its opening.
     pub fn who(&self) -> Who {
-        if self.0.grant.room_id.is_some() { Who::JoinToken } else { Who::Account(self.0.user.role) }
+        if self.0.grant.room_id.is_some() {
+            Who::JoinToken
+        } else {
+            Who::Account(self.0.user.role, self.0.workspace_role)
+        }
+    }
+
+    /// The workspace that it sees.
+    pub fn workspace_id(&self) -> WorkspaceId {
+        self.0.grant.workspace_id
     }
 
     /// The session that its ticket came from.
@@ -135,9 +146,15 @@ impl SocketHandle {
         let user_id = UserId::generate();
         let display_name = DisplayName::new("Test").unwrap();
         let user = User { id: user_id, email: String::new(), display_name, role: Role::User };
-        let grant =
-            Grant { user_id, session: None, room_id: None, permissions: PermissionBits(15), expires_at_ms: i64::MAX };
-        Self::new(user, grant)
+        let grant = Grant {
+            workspace_id: WorkspaceId::generate(),
+            user_id,
+            session: None,
+            room_id: None,
+            permissions: PermissionBits(15),
+            expires_at_ms: i64::MAX,
+        };
+        Self::new(user, WorkspaceRole::Member, grant)
     }
 }
 

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use crate::common::client::Answer;
 use crate::common::server::make_room;
+use crate::common::workspaces::{make_workspace, take_in};
 use crate::common::{Client, Socket, TestNode, TestServer};
 
 /// Each kind of caller, with its column. Who is not signed in has none: it may do nothing of this.
-const CALLERS: [(&str, Option<&str>); 11] = [
+const CALLERS: [(&str, Option<&str>); 14] = [
     ("nobody", None),
     ("banned", Some("banned")),
     ("listener", Some("listener")),
@@ -23,11 +24,18 @@ const CALLERS: [(&str, Option<&str>); 11] = [
     ("no role of its own", Some("member")),
     ("moderator", Some("moderator")),
     ("owner", Some("owner")),
+    ("guest", Some("guest")),
+    ("workspace admin", Some("workspace admin")),
+    ("workspace owner", Some("workspace owner")),
     ("admin", Some("admin")),
     ("super admin", Some("super admin")),
     ("API key", Some("API key")),
     ("join token", Some("join token")),
 ];
+
+/// Kinds whose room is in a workspace of its own, by their role there.
+const IN_WORKSPACE: [(&str, &str); 3] =
+    [("guest", "guest"), ("workspace admin", "admin"), ("workspace owner", "owner")];
 
 /// Cells that are tried at a time.
 const AT_ONCE: usize = 8;
@@ -141,6 +149,7 @@ struct World {
 
 /// A room for one try, and the caller as what it is to be there.
 struct Place {
+    workspace: String,
     room: String,
     caller: Client,
     /// Somebody to be acted upon, who is inside.
@@ -172,8 +181,16 @@ impl World {
 
     async fn place(&self, kind: &str, number: usize) -> Place {
         let room = format!("room-{number}");
-        make_room(&self.super_admin, &room, "video").await;
         let mut caller = self.callers[kind].clone();
+        let (mut admin, mut key, mut workspace) = (self.super_admin.clone(), self.key.clone(), "default".to_owned());
+        if let Some((_, role)) = IN_WORKSPACE.iter().find(|(of, _)| *of == kind) {
+            workspace = format!("tenant-{number}");
+            make_workspace(&self.super_admin, &workspace).await;
+            take_in(&self.super_admin, &workspace, &caller, role).await;
+            (admin, caller) = (admin.within(&workspace), caller.within(&workspace));
+            key = self.server.api_key_of(&workspace).await;
+        }
+        make_room(&admin, &room, "video").await;
         match kind {
             "join token" => caller = self.key.join_token(&room, "caller", Value::Null).await,
             "listener" | "member" | "moderator" | "owner" => {
@@ -187,14 +204,14 @@ impl World {
             }
             _ => {}
         }
-        let mut socket = self.key.join_token(&room, "target", Value::Null).await.socket().await;
+        let mut socket = key.join_token(&room, "target", Value::Null).await.socket().await;
         let joined = socket.ack("room.join", json!({ "room": room })).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let participant_id = text(&joined["participantId"]);
         let user_id = text(&joined["participants"][0]["userId"]);
         let member = format!("/v1/rooms/{room}/members/{user_id}");
-        self.super_admin.send(Method::PUT, &member, Some(json!({ "role": "member" }))).await.expect(200);
-        Place { room, caller, target: (socket, participant_id, user_id) }
+        admin.send(Method::PUT, &member, Some(json!({ "role": "member" }))).await.expect(200);
+        Place { workspace, room, caller, target: (socket, participant_id, user_id) }
     }
 
     async fn try_it(&self, name: &str, request: &str, kind: &str, number: usize) -> Outcome {
@@ -209,8 +226,18 @@ impl World {
 
     async fn by_http(&self, place: &Place, name: &str, request: &str, number: usize) -> Outcome {
         let (_, participant_id, user_id) = &place.target;
-        let user_id = if name == "admin.user.promote" { &self.account } else { user_id };
-        let path = request.replace("{slug}", &place.room).replace("{participantId}", participant_id);
+        let user_id = match name {
+            "admin.user.promote" | "workspaces.member.set" => &self.account,
+            "workspaces.member.leave" if !place.caller.id.is_empty() => &place.caller.id,
+            _ => user_id,
+        };
+        if name == "workspaces.member.delete" && place.workspace != "default" {
+            let path = format!("/v1/workspaces/{}/members/{}", place.workspace, self.account);
+            self.super_admin.send(Method::PUT, &path, Some(json!({ "role": "guest" }))).await.expect(200);
+        }
+        let user_id = if name == "workspaces.member.delete" { &self.account } else { user_id };
+        let path = request.replace("{workspace}", &place.workspace).replace("{feature}", "telemetry");
+        let path = path.replace("{slug}", &place.room).replace("{participantId}", participant_id);
         let path = path.replace("{userId}", user_id);
         let path = if path.contains("{webhookId}") { path.replace("{webhookId}", &self.webhook().await) } else { path };
         let (method, path) = path.split_once(' ').unwrap();
@@ -222,6 +249,10 @@ impl World {
             "rooms.room.update" => (200, json!({ "title": "T" })),
             "rooms.member.set" => (200, json!({ "role": "moderator" })),
             "rooms.participant.unmute" => (204, json!({ "muted": false })),
+            "workspaces.workspace.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N" })),
+            "workspaces.workspace.update" => (200, json!({ "title": "T" })),
+            "workspaces.member.set" => (200, json!({ "role": "guest" })),
+            "workspaces.feature.set" => (200, json!({ "enabled": true })),
             "admin.user.promote" => (200, json!({ "role": "admin" })),
             "telemetry.event.send" => (204, json!({ "events": [{ "type": "sessionBegan" }] })),
             "admin.media.drain" | "admin.media.undrain" => (202, Value::Null),
@@ -231,6 +262,12 @@ impl World {
             _ => (204, Value::Null),
         };
         let body = Some(body).filter(|body| !body.is_null());
+        // In the default workspace members are no matter of anybody's rights.
+        let status = if name.starts_with("workspaces.member.") && method != "GET" && place.workspace == "default" {
+            409
+        } else {
+            status
+        };
         judge(&place.caller.send(method.parse().unwrap(), path, body).await, status)
     }
 
@@ -292,7 +329,12 @@ impl World {
             return judge(&offer(&place.caller, &front).await, 201);
         }
         // One's own session, or else somebody's.
-        let of_somebody = self.key.join_token(&place.room, "somebody", Value::Null).await;
+        let key = if place.workspace == "default" {
+            self.key.clone()
+        } else {
+            self.server.api_key_of(&place.workspace).await
+        };
+        let of_somebody = key.join_token(&place.room, "somebody", Value::Null).await;
         let holder = if kind == "join token" { &place.caller } else { &of_somebody };
         let opened = offer(holder, &front).await;
         assert_eq!(opened.status, 201, "{}", opened.body);
@@ -329,8 +371,8 @@ fn is_given(name: &str, permissions: MediaPermissions) -> bool {
     match name {
         "calls.media.receive" => permissions.subscribe,
         "calls.microphone.publish" => permissions.microphone,
-        "calls.camera.publish" => permissions.camera,
-        "calls.screen.publish" => permissions.screen,
+        "video.camera.publish" => permissions.camera,
+        "screen.track.publish" => permissions.screen,
         "calls.data.send" => permissions.data,
         other => panic!("{other} is tried nowhere"),
     }

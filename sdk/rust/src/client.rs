@@ -8,7 +8,7 @@ use boltorezka_proto::rest::{
     CreateRoomRequest, DrainRequest, JoinTokenRequest, JoinTokenResponse, LoginRequest, MuteRequest, Page, Participant,
     RegisterRequest, Room, SetupRequest, TicketResponse, User, UserEnvelope,
 };
-use boltorezka_proto::{DisplayName, ErrorCode, ParticipantId, Problem, RoomSlug};
+use boltorezka_proto::{DisplayName, ErrorCode, ParticipantId, Problem, RoomSlug, WorkspaceSlug};
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderValue, SET_COOKIE};
 use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
@@ -95,6 +95,8 @@ enum Credential {
 pub struct Client {
     http: reqwest::Client,
     base: Arc<str>,
+    /// Named in front of each path; else the credential says which it is.
+    workspace: Option<WorkspaceSlug>,
     credential: Credential,
 }
 
@@ -156,6 +158,12 @@ impl Client {
             return Err(ClientError::Credential);
         }
         Ok(Self { credential: Credential::Ticket(ticket.into()), ..Self::anonymous(base_url)? })
+    }
+
+    /// The same caller in another workspace: its rooms, and the sockets that it opens from here on. An API key and a join
+    /// token are in theirs without saying so.
+    pub fn in_workspace(&self, workspace: &WorkspaceSlug) -> Self {
+        Self { workspace: Some(workspace.clone()), ..self.clone() }
     }
 
     /// The server's address, without a slash at its end.
@@ -318,7 +326,7 @@ impl Client {
             .user_agent(concat!("boltorezka-sdk/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(network)?;
-        Ok(Self { http, base: base.into(), credential: Credential::None })
+        Ok(Self { http, base: base.into(), workspace: None, credential: Credential::None })
     }
 
     async fn sign_in(base_url: &str, path: &str, request: &impl Serialize) -> Result<(Self, User), ClientError> {
@@ -330,14 +338,23 @@ impl Client {
         Ok((Self { credential: Credential::Session(cookie), ..anonymous }, user.user))
     }
 
+    fn url(&self, path: &str) -> String {
+        match (&self.workspace, path.strip_prefix("/v1")) {
+            (Some(workspace), Some(rest)) if !rest.starts_with("/workspaces") => {
+                format!("{}/v1/workspaces/{workspace}{rest}", self.base)
+            }
+            _ => format!("{}{path}", self.base),
+        }
+    }
+
     /// Sends a request; returns the session cookie that came with the answer, and its body.
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<(Option<HeaderValue>, Vec<u8>), ClientError> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.http.request(method, self.url(path));
         match &self.credential {
             Credential::Session(cookie) => request = request.header(COOKIE, cookie),
             Credential::Bearer(token) => request = request.header(AUTHORIZATION, token),
@@ -361,7 +378,7 @@ impl Client {
     }
 }
 
-fn parse<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, ClientError> {
+pub(crate) fn parse<T: DeserializeOwned>(what: &str, body: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(body).map_err(|error| ClientError::Answer { what: what.to_owned(), why: error.to_string() })
 }
 

@@ -13,6 +13,7 @@ pub mod call;
 mod client;
 mod gateway;
 pub mod media;
+mod workspaces;
 
 #[cfg(test)]
 #[path = "../fixtures/mod.rs"]
@@ -20,8 +21,10 @@ mod fixtures;
 
 pub use boltorezka_proto::call::{EndReason, SlotMode, SlotWish, TrackInfo, TrackSource};
 pub use boltorezka_proto::data::{DataError, DataFrom, DataKind, DataRefusal, DataTo};
+pub use boltorezka_proto::workspaces::{FeatureSwitch, OptionalFeature, Workspace, WorkspaceMember, WorkspaceRole};
 pub use boltorezka_proto::{
-    DisplayName, ErrorCode, MessageText, ParticipantId, RoomSlug, RoomTitle, TrackNumber, rest, socket,
+    DisplayName, ErrorCode, MessageText, ParticipantId, RoomSlug, RoomTitle, TrackNumber, WorkspaceSlug,
+    WorkspaceTitle, rest, socket,
 };
 pub use client::{Client, ClientError};
 pub use gateway::{Gateway, GatewayError, GatewayEvent, REQUEST_TIMEOUT};

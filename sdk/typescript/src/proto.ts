@@ -17,7 +17,7 @@ export type ParticipantId = string;
 export type RoomId = string;
 
 /**
- * A tenant. There is one until workspaces arrive.
+ * A tenant. People name it by its slug.
  */
 export type WorkspaceId = string;
 
@@ -53,6 +53,16 @@ export type RoomSlug = string;
  * What people call a room.
  */
 export type RoomTitle = string;
+
+/**
+ * The name of a workspace in addresses.
+ */
+export type WorkspaceSlug = string;
+
+/**
+ * What people call a workspace.
+ */
+export type WorkspaceTitle = string;
 
 /**
  * What people call a person.
@@ -428,6 +438,145 @@ export type ResumeResponse = {
  * Its session description.
  */
 sdp: string, };
+
+/**
+ * What a member may do in one workspace. Ordered: each includes the ones before it.
+ */
+export type WorkspaceRole = "guest" | "member" | "admin" | "owner";
+
+/**
+ * A tenant: rooms, members and features of its own, of which no other sees anything.
+ */
+export type Workspace = { 
+/**
+ * Stable id.
+ */
+id: WorkspaceId, 
+/**
+ * Its name in addresses.
+ */
+slug: WorkspaceSlug, 
+/**
+ * Its name for people.
+ */
+title: WorkspaceTitle, 
+/**
+ * The caller's role in it.
+ */
+myRole: WorkspaceRole, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, };
+
+/**
+ * `POST /v1/workspaces`.
+ */
+export type CreateWorkspaceRequest = { 
+/**
+ * Unique on the server; it stays.
+ */
+slug: WorkspaceSlug, 
+/**
+ * Name for people.
+ */
+title: WorkspaceTitle, };
+
+/**
+ * `PATCH /v1/workspaces/{workspace}`.
+ */
+export type UpdateWorkspaceRequest = { 
+/**
+ * New name for people.
+ */
+title: WorkspaceTitle, };
+
+/**
+ * A member of a workspace.
+ */
+export type WorkspaceMember = { 
+/**
+ * Account.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * Role in the workspace.
+ */
+role: WorkspaceRole, };
+
+/**
+ * `PUT /v1/workspaces/{workspace}/members/{userId}`.
+ */
+export type SetWorkspaceMemberRequest = { 
+/**
+ * Role in the workspace.
+ */
+role: WorkspaceRole, };
+
+/**
+ * A feature that a workspace can switch off.
+ */
+export type OptionalFeature = "chat" | "calls" | "video" | "screen" | "whip" | "telemetry";
+
+/**
+ * Whether a workspace has a feature.
+ */
+export type FeatureSwitch = { 
+/**
+ * Which.
+ */
+feature: OptionalFeature, 
+/**
+ * Whether it is on.
+ */
+enabled: boolean, };
+
+/**
+ * `PUT /v1/workspaces/{workspace}/features/{feature}`.
+ */
+export type SetFeatureRequest = { 
+/**
+ * Whether it is to be on.
+ */
+enabled: boolean, };
+
+/**
+ * How far a feature of the server is.
+ */
+export type FeatureStatus = "starting" | "ok" | "unhealthy" | "failed";
+
+/**
+ * A feature of the server: in `GET /readyz` and `GET /v1/admin/features`.
+ */
+export type FeatureState = { 
+/**
+ * Its name, as the first word of its permissions.
+ */
+name: string, 
+/**
+ * What it is.
+ */
+title: string, 
+/**
+ * Whether the server is not ready without it.
+ */
+critical: boolean, 
+/**
+ * Whether workspaces can switch it off.
+ */
+optional: boolean, 
+/**
+ * How far it is.
+ */
+status: FeatureStatus, 
+/**
+ * What is wrong, for admins.
+ */
+detail?: string, };
 
 /**
  * `POST /v1/telemetry`.

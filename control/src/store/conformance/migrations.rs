@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 3] = [(1, "initial"), (2, "whip sessions"), (6, "webhooks")];
+const RELEASED: [(i64, &str); 4] = [(1, "initial"), (2, "whip sessions"), (3, "workspaces"), (6, "webhooks")];
 
 impl Database {
     /// Columns, keys and indexes as one text.

@@ -36,3 +36,4 @@ mod rooms;
 mod sessions;
 mod webhooks;
 mod whip;
+mod workspaces;

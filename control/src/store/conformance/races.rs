@@ -177,6 +177,7 @@ async fn one_takes_the_ticket(database: Database) {
     let stores = instances(&database).await;
     let ann = user(&*stores[0], "Ann").await;
     let grant = Grant {
+        workspace_id: stores[0].workspace_id(),
         user_id: ann,
         session: None,
         room_id: None,

@@ -1,4 +1,5 @@
 use boltorezka_proto::rest::{Role, RoomRole};
+use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{RoomId, RoomTitle, UserId};
 
 use super::database::Database;
@@ -73,7 +74,7 @@ async fn a_standing_is_role_and_ban(database: Database) {
     let ann = user(&*store, "Ann").await;
     let talk = room(&*store, "talk", None).await;
     let standing = async || store.standing(talk.id, ann).await.unwrap().unwrap();
-    assert_eq!(standing().await, Standing::new(Role::User, None, false));
+    assert_eq!(standing().await, Standing::new(Role::User, WorkspaceRole::Member, None, false));
     store.set_member(talk.id, ann, RoomRole::Listener, &audit()).await.unwrap();
     assert_eq!(standing().await.role, RoomRole::Listener);
     store.set_role(ann, Role::Admin, &audit()).await.unwrap();

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use boltorezka_proto::rest::{Role, User};
-use boltorezka_proto::{DisplayName, UserId};
+use boltorezka_proto::{DisplayName, UserId, WorkspaceId};
 use sqlx::{Executor, Row as _};
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ impl SqlStore {
              VALUES ($1, $2, 'local', $3, $4, $5, $6, $7)",
         )
         .bind(user_id.0)
-        .bind(self.workspace_id.0)
+        .bind(self.home_id.0)
         .bind(&account.email)
         .bind(&account.password_hash)
         .bind(account.display_name.as_str())
@@ -83,7 +83,7 @@ impl SqlStore {
 
     async fn user_id_by_email(&self, tx: &mut Tx, email: &str) -> Result<Option<UserId>, StoreError> {
         let id = sqlx::query_scalar("SELECT id FROM users WHERE workspace_id = $1 AND email = $2")
-            .bind(self.workspace_id.0)
+            .bind(self.home_id.0)
             .bind(email)
             .fetch_optional(&mut **tx)
             .await?;
@@ -164,7 +164,7 @@ impl AccountStore for SqlStore {
 
     async fn user_by_email(&self, email: &str) -> Result<Option<UserRecord>, StoreError> {
         let row = sqlx::query(select_user!("WHERE u.workspace_id = $1 AND u.email = $2"))
-            .bind(self.workspace_id.0)
+            .bind(self.home_id.0)
             .bind(email)
             .fetch_optional(&self.readers)
             .await?;
@@ -179,7 +179,7 @@ impl AccountStore for SqlStore {
         let rows = sqlx::query(select_user!(
             "WHERE u.workspace_id = $1 AND u.kind = 'local' AND ($2 IS NULL OR u.id > $2) ORDER BY u.id LIMIT $3"
         ))
-        .bind(self.workspace_id.0)
+        .bind(self.home_id.0)
         .bind(after.map(|id| id.0))
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
@@ -194,7 +194,7 @@ impl AccountStore for SqlStore {
                 sqlx::query("UPDATE users SET role = $1 WHERE id = $2 AND workspace_id = $3 AND kind = 'local'")
                     .bind(codec::role_text(role))
                     .bind(user_id.0)
-                    .bind(self.workspace_id.0)
+                    .bind(self.home_id.0)
                     .execute(&mut *tx)
                     .await?;
             if changed.rows_affected() == 0 {
@@ -220,15 +220,14 @@ impl AccountStore for SqlStore {
             .bind(now_ms)
             .execute(&self.writer)
             .await?;
-        Ok(ApiKeyRecord { id })
+        Ok(ApiKeyRecord { id, workspace_id: self.workspace_id })
     }
 
     async fn api_key(&self, hash: TokenHash) -> Result<Option<ApiKeyRecord>, StoreError> {
-        let id = sqlx::query_scalar("SELECT id FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL")
-            .bind(hash.as_slice())
-            .fetch_optional(&self.readers)
-            .await?;
-        Ok(id.map(|id| ApiKeyRecord { id }))
+        let query = "SELECT id, workspace_id FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL";
+        let row: Option<(Uuid, Uuid)> =
+            sqlx::query_as(query).bind(hash.as_slice()).fetch_optional(&self.readers).await?;
+        Ok(row.map(|(id, workspace_id)| ApiKeyRecord { id, workspace_id: WorkspaceId(workspace_id) }))
     }
 
     async fn external_user(
@@ -254,9 +253,10 @@ impl AccountStore for SqlStore {
             .bind(now_ms)
             .execute(&mut *tx)
             .await?;
-            let row = sqlx::query(select_user!("WHERE u.api_key_id = $1 AND u.identity = $2"))
+            let row = sqlx::query(select_user!("WHERE u.api_key_id = $1 AND u.identity = $2 AND u.workspace_id = $3"))
                 .bind(api_key_id)
                 .bind(identity)
+                .bind(self.workspace_id.0)
                 .fetch_one(&mut *tx)
                 .await?;
             tx.commit().await?;

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use boltorezka_proto::socket::Message;
-use boltorezka_proto::{MessageId, RoomId, Timestamp, UserId};
+use boltorezka_proto::{MessageId, RoomId, Timestamp, UserId, WorkspaceId};
 use sqlx::Row as _;
 
 use super::{Row, SENDS_TOGETHER_MAX, SqlStore, Tx, lock, rooms};
@@ -48,14 +48,18 @@ async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome
 }
 
 /// Why the sender may not say this here, if it may not.
-async fn refusal(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
+async fn refusal(
+    tx: &mut Tx,
+    workspace_id: WorkspaceId,
+    new: &NewMessage<'_>,
+) -> Result<Option<SendOutcome>, StoreError> {
     let joined: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM participants WHERE room_id = $1 AND user_id = $2)")
             .bind(new.room_id.0)
             .bind(new.sender_id.0)
             .fetch_one(&mut **tx)
             .await?;
-    let standing = rooms::standing_of(&mut **tx, new.room_id, new.sender_id).await?;
+    let standing = rooms::standing_of(&mut **tx, workspace_id, new.room_id, new.sender_id).await?;
     let Some(standing) = standing.filter(|standing| joined && !standing.banned) else {
         return Ok(Some(SendOutcome::NotJoined));
     };
@@ -92,7 +96,7 @@ impl SqlStore {
         if let Some(outcome) = earlier(tx, new).await? {
             return Ok(outcome);
         }
-        if let Some(refusal) = refusal(tx, new).await? {
+        if let Some(refusal) = refusal(tx, self.workspace_id, new).await? {
             return Ok(refusal);
         }
         let Some(seq) = take_seq(tx, new.room_id).await? else { return Ok(SendOutcome::NotJoined) };
@@ -148,11 +152,12 @@ impl ChatStore for SqlStore {
         limit: u32,
     ) -> Result<Vec<MessageRecord>, StoreError> {
         let rows = sqlx::query(select_message!(
-            "WHERE m.room_id = $1 AND ($2 IS NULL OR m.seq < $2) ORDER BY m.seq DESC LIMIT $3"
+            "WHERE m.room_id = $1 AND ($2 IS NULL OR m.seq < $2) AND m.workspace_id = $4 ORDER BY m.seq DESC LIMIT $3"
         ))
         .bind(room_id.0)
         .bind(before)
         .bind(i64::from(limit))
+        .bind(self.workspace_id.0)
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(message_record).collect()

@@ -14,6 +14,7 @@ mod sends;
 mod sessions;
 mod webhooks;
 mod whip;
+mod workspaces;
 
 use std::sync::Arc;
 
@@ -32,6 +33,9 @@ pub struct SqlStore {
     writer: Pool<Db>,
     readers: Pool<Db>,
     signal: Arc<OutboxSignal>,
+    /// The default workspace, where accounts are at home.
+    home_id: WorkspaceId,
+    /// Whose rooms, messages, participants and keys this store sees.
     workspace_id: WorkspaceId,
     sends: Arc<sends::Sends>,
 }
@@ -42,8 +46,8 @@ impl SqlStore {
     /// # Errors
     /// When the first write fails.
     pub async fn new(writer: Pool<Db>, readers: Pool<Db>, signal: Arc<OutboxSignal>) -> Result<Self, StoreError> {
-        let workspace_id = default_workspace(&writer).await?;
-        Ok(Self { writer, readers, signal, workspace_id, sends: Arc::default() })
+        let home_id = default_workspace(&writer).await?;
+        Ok(Self { writer, readers, signal, home_id, workspace_id: home_id, sends: Arc::default() })
     }
 
     async fn begin(&self) -> Result<Tx, StoreError> {

@@ -2,10 +2,10 @@ use async_trait::async_trait;
 use boltorezka_proto::call::{EndReason, TrackSource};
 use boltorezka_proto::rest::RoomRole;
 use boltorezka_proto::webhooks::WebhookEvent;
-use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId};
+use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId, WorkspaceId};
 use uuid::Uuid;
 
-use super::rooms::member_record;
+use super::rooms::{member_record, standing_of};
 use super::{SqlStore, Tx, lock, participants};
 use crate::calls::{MediaOrder, PermissionBits};
 use crate::store::write::{Lock, retried};
@@ -14,16 +14,19 @@ use crate::store::{Audit, MemberRecord, ModerationStore, Permitted, Removed, Sto
 /// Whose stay it is, and the name of the room, which is locked with the stay.
 async fn user_of(
     tx: &mut Tx,
+    workspace_id: WorkspaceId,
     room_id: RoomId,
     participant_id: ParticipantId,
 ) -> Result<Option<(UserId, String)>, StoreError> {
     lock(tx, Lock::Room(room_id)).await?;
     lock(tx, Lock::Participant(participant_id)).await?;
     let row: Option<(Uuid, String)> = sqlx::query_as(
-        "SELECT p.user_id, r.slug FROM participants p JOIN rooms r ON r.id = p.room_id WHERE p.id = $1 AND p.room_id = $2",
+        "SELECT p.user_id, r.slug FROM participants p JOIN rooms r ON r.id = p.room_id WHERE p.id = $1 AND p.room_id = $2
+             AND p.workspace_id = $3",
     )
     .bind(participant_id.0)
     .bind(room_id.0)
+    .bind(workspace_id.0)
     .fetch_optional(&mut **tx)
     .await?;
     Ok(row.map(|(user_id, slug)| (UserId(user_id), slug)))
@@ -40,7 +43,8 @@ impl ModerationStore for SqlStore {
     ) -> Result<Option<Removed>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            let Some((user_id, slug)) = user_of(&mut tx, room_id, participant_id).await? else { return Ok(None) };
+            let stay = user_of(&mut tx, self.workspace_id, room_id, participant_id).await?;
+            let Some((user_id, slug)) = stay else { return Ok(None) };
             sqlx::query("DELETE FROM participants WHERE id = $1").bind(participant_id.0).execute(&mut *tx).await?;
             if reason == EndReason::Banned {
                 sqlx::query(
@@ -76,7 +80,8 @@ impl ModerationStore for SqlStore {
     ) -> Result<Option<Permitted>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            let Some((user_id, slug)) = user_of(&mut tx, room_id, participant_id).await? else { return Ok(None) };
+            let stay = user_of(&mut tx, self.workspace_id, room_id, participant_id).await?;
+            let Some((user_id, slug)) = stay else { return Ok(None) };
             let before: Option<i64> =
                 sqlx::query_scalar("SELECT muted FROM room_mutes WHERE room_id = $1 AND user_id = $2")
                     .bind(room_id.0)
@@ -98,7 +103,8 @@ impl ModerationStore for SqlStore {
             participants::tell_permissions(self, &mut tx, user_id, Some(room_id), audit.now_ms).await?;
             let action = if muted { "rooms.participant.mute" } else { "rooms.participant.unmute" };
             self.put_audit(&mut tx, audit, action, &format!("{slug} {user_id} {source:?}")).await?;
-            let permissions = participants::facts(&mut tx, room_id, user_id).await?.map(|facts| facts.allowed());
+            let permissions =
+                participants::facts(&mut tx, self.workspace_id, room_id, user_id).await?.map(|facts| facts.allowed());
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(permissions.map(|permissions| Permitted { participant_id, permissions }))
         })
@@ -114,17 +120,9 @@ impl ModerationStore for SqlStore {
     ) -> Result<Option<MemberRecord>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
+            lock(&mut tx, Lock::User(user_id)).await?;
             lock(&mut tx, Lock::Room(room_id)).await?;
-            let known: bool = sqlx::query_scalar(
-                "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND workspace_id = $2)
-                    AND EXISTS (SELECT 1 FROM rooms WHERE id = $3)",
-            )
-            .bind(user_id.0)
-            .bind(self.workspace_id.0)
-            .bind(room_id.0)
-            .fetch_one(&mut *tx)
-            .await?;
-            if !known {
+            if standing_of(&mut *tx, self.workspace_id, room_id, user_id).await?.is_none() {
                 return Ok(None);
             }
             self.put_member(&mut tx, room_id, user_id, role, audit.now_ms).await?;
@@ -148,11 +146,13 @@ impl ModerationStore for SqlStore {
         retried(|| async {
             let mut tx = self.begin().await?;
             lock(&mut tx, Lock::Room(room_id)).await?;
-            let deleted = sqlx::query("DELETE FROM room_members WHERE room_id = $1 AND user_id = $2")
-                .bind(room_id.0)
-                .bind(user_id.0)
-                .execute(&mut *tx)
-                .await?;
+            let deleted =
+                sqlx::query("DELETE FROM room_members WHERE room_id = $1 AND user_id = $2 AND workspace_id = $3")
+                    .bind(room_id.0)
+                    .bind(user_id.0)
+                    .bind(self.workspace_id.0)
+                    .execute(&mut *tx)
+                    .await?;
             if deleted.rows_affected() == 0 {
                 return Ok(false);
             }
@@ -167,10 +167,12 @@ impl ModerationStore for SqlStore {
     async fn delete_room(&self, room_id: RoomId, audit: &Audit) -> Result<bool, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            let slug: Option<String> = sqlx::query_scalar("DELETE FROM rooms WHERE id = $1 RETURNING slug")
-                .bind(room_id.0)
-                .fetch_optional(&mut *tx)
-                .await?;
+            let slug: Option<String> =
+                sqlx::query_scalar("DELETE FROM rooms WHERE id = $1 AND workspace_id = $2 RETURNING slug")
+                    .bind(room_id.0)
+                    .bind(self.workspace_id.0)
+                    .fetch_optional(&mut *tx)
+                    .await?;
             let Some(slug) = slug else { return Ok(false) };
             let order = MediaOrder::CloseRoom { room: room_id, reason: EndReason::RoomDeleted };
             self.put_outbox(&mut tx, Topic::Media, &order, audit.now_ms).await?;

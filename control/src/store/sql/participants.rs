@@ -3,17 +3,18 @@ use boltorezka_proto::admission::Admitted;
 use boltorezka_proto::call::{EndReason, MediaPermissions};
 use boltorezka_proto::rest::RoomKind;
 use boltorezka_proto::webhooks::WebhookEvent;
-use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId};
+use boltorezka_proto::workspaces::OptionalFeature;
+use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId, WorkspaceId};
 use sqlx::Row as _;
 use std::collections::HashSet;
 use uuid::Uuid;
 
-use super::rooms::standing_of;
+use super::rooms::{standing, standing_of};
 use super::{Row, SqlStore, Tx, lock};
 use crate::calls::{MediaOrder, PermissionBits, media_permissions};
 use crate::store::write::{Lock, retried};
 use crate::store::{
-    Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Standing, StoreError, Topic, codec,
+    Admission, Ended, Join, JoinRequest, ParticipantRecord, ParticipantStore, StoreError, Topic, codec,
 };
 use crate::whip::Kind;
 
@@ -24,21 +25,62 @@ pub(super) struct Facts {
     token: PermissionBits,
     muted: PermissionBits,
     told: PermissionBits,
+    off: FeaturesOff,
 }
 
 impl Facts {
     /// What it may do as of now.
     pub(super) fn allowed(&self) -> MediaPermissions {
-        media_permissions(self.record.role, self.kind, self.token, self.muted)
+        media_permissions(self.record.role, self.kind, self.token, self.muted).and(self.off.rights_left())
     }
+}
+
+/// What the workspace has switched off of what concerns media, as `features_off!` counts it.
+#[derive(Clone, Copy)]
+struct FeaturesOff(i64);
+
+impl FeaturesOff {
+    fn has(self, feature: OptionalFeature) -> bool {
+        let bit = match feature {
+            OptionalFeature::Calls => 1,
+            OptionalFeature::Video => 2,
+            OptionalFeature::Screen => 4,
+            OptionalFeature::Whip => 8,
+            OptionalFeature::Chat | OptionalFeature::Telemetry => 0,
+        };
+        self.0 & bit != 0
+    }
+
+    /// The rights that are left.
+    fn rights_left(self) -> MediaPermissions {
+        if self.has(OptionalFeature::Calls) {
+            return MediaPermissions::default();
+        }
+        MediaPermissions {
+            camera: !self.has(OptionalFeature::Video),
+            screen: !self.has(OptionalFeature::Screen),
+            ..MediaPermissions::ALL
+        }
+    }
+}
+
+/// Of the workspace of `p`; one number, so that a participant is one row.
+macro_rules! features_off {
+    () => {
+        "(SELECT coalesce(sum(CASE f.feature WHEN 'calls' THEN 1 WHEN 'video' THEN 2 WHEN 'screen' THEN 4 WHEN 'whip' THEN 8 ELSE 0 END), 0) \
+         FROM workspace_features f WHERE f.workspace_id = p.workspace_id AND f.enabled = FALSE)"
+    };
 }
 
 macro_rules! select_facts {
     ($tail:literal) => {
         concat!(
-            "SELECT p.id, p.room_id, r.slug, p.user_id, u.display_name, u.role, m.role, p.joined_at, p.admitted, ",
-            "r.kind, p.token_permissions, coalesce(x.muted, 0), p.permissions ",
+            "SELECT p.id, p.room_id, r.slug, p.user_id, u.display_name, p.joined_at, p.admitted, ",
+            "r.kind, p.token_permissions, coalesce(x.muted, 0), p.permissions, p.workspace_id, ",
+            features_off!(),
+            ", u.role, u.workspace_id = p.workspace_id, wm.role, m.role ",
             "FROM participants p JOIN rooms r ON r.id = p.room_id JOIN users u ON u.id = p.user_id ",
+            "LEFT JOIN workspace_members wm ON wm.workspace_id = p.workspace_id AND wm.user_id = p.user_id ",
             "LEFT JOIN room_members m ON m.room_id = p.room_id AND m.user_id = p.user_id ",
             "LEFT JOIN room_mutes x ON x.room_id = p.room_id AND x.user_id = p.user_id ",
             $tail
@@ -47,8 +89,8 @@ macro_rules! select_facts {
 }
 
 fn read_facts(row: &Row) -> Result<Facts, StoreError> {
-    let member_role = row.try_get::<Option<&str>, _>(6)?.map(codec::room_role).transpose()?;
-    let standing = Standing::new(codec::role(row.try_get(5)?)?, member_role, false);
+    // Whoever leaves the workspace leaves its rooms in the same transaction.
+    let standing = standing(row, 13, false)?.ok_or(StoreError::Corrupt("participants.user_id"))?;
     Ok(Facts {
         record: ParticipantRecord {
             participant_id: ParticipantId(row.try_get(0)?),
@@ -57,32 +99,48 @@ fn read_facts(row: &Row) -> Result<Facts, StoreError> {
             user_id: UserId(row.try_get(3)?),
             display_name: codec::display_name(row.try_get(4)?)?,
             role: standing.role,
-            joined_at_ms: row.try_get(7)?,
-            admitted: row.try_get(8)?,
-            hidden: PermissionBits(row.try_get(10)?).is_hidden(),
+            joined_at_ms: row.try_get(5)?,
+            admitted: row.try_get(6)?,
+            hidden: PermissionBits(row.try_get(8)?).is_hidden(),
+            workspace_id: WorkspaceId(row.try_get(11)?),
         },
-        kind: codec::kind(row.try_get(9)?)?,
-        token: PermissionBits(row.try_get(10)?),
-        muted: PermissionBits(row.try_get(11)?),
-        told: PermissionBits(row.try_get(12)?),
+        kind: codec::kind(row.try_get(7)?)?,
+        token: PermissionBits(row.try_get(8)?),
+        muted: PermissionBits(row.try_get(9)?),
+        told: PermissionBits(row.try_get(10)?),
+        off: FeaturesOff(row.try_get(12)?),
     })
 }
 
-pub(super) async fn facts(tx: &mut Tx, room_id: RoomId, user_id: UserId) -> Result<Option<Facts>, StoreError> {
-    let row = sqlx::query(select_facts!("WHERE p.room_id = $1 AND p.user_id = $2"))
+pub(super) async fn facts(
+    tx: &mut Tx,
+    workspace_id: WorkspaceId,
+    room_id: RoomId,
+    user_id: UserId,
+) -> Result<Option<Facts>, StoreError> {
+    let row = sqlx::query(select_facts!("WHERE p.room_id = $1 AND p.user_id = $2 AND p.workspace_id = $3"))
         .bind(room_id.0)
         .bind(user_id.0)
+        .bind(workspace_id.0)
         .fetch_optional(&mut **tx)
         .await?;
     row.as_ref().map(read_facts).transpose()
 }
 
-async fn facts_by_id(tx: &mut Tx, participant_id: ParticipantId) -> Result<Option<Facts>, StoreError> {
-    let row = sqlx::query(select_facts!("WHERE p.id = $1")).bind(participant_id.0).fetch_optional(&mut **tx).await?;
+async fn facts_by_id(
+    tx: &mut Tx,
+    workspace_id: WorkspaceId,
+    participant_id: ParticipantId,
+) -> Result<Option<Facts>, StoreError> {
+    let row = sqlx::query(select_facts!("WHERE p.id = $1 AND p.workspace_id = $2"))
+        .bind(participant_id.0)
+        .bind(workspace_id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
     row.as_ref().map(read_facts).transpose()
 }
 
-/// Orders the media node to give a user's admitted participants (in one room, or everywhere) the rights that they have
+/// Orders the media node to give a user's admitted participants (in one room, or everywhere, in every workspace) the rights that they have
 /// as of this transaction, where these differ from what the node was told last.
 pub(super) async fn tell_permissions(
     store: &SqlStore,
@@ -101,17 +159,81 @@ pub(super) async fn tell_permissions(
     .fetch_all(&mut **tx)
     .await?;
     for row in &rows {
-        let facts = read_facts(row)?;
-        let permissions = facts.allowed();
-        let participant_id = facts.record.participant_id;
-        if PermissionBits::from(permissions) == facts.told {
-            continue;
-        }
-        set_told(tx, participant_id, permissions).await?;
-        let order = MediaOrder::SetPermissions { participant_id, permissions };
-        store.put_outbox(tx, Topic::Media, &order, now_ms).await?;
+        tell_rights(store, tx, &read_facts(row)?, now_ms).await?;
     }
     Ok(())
+}
+
+/// The same for one participant that is admitted.
+async fn tell_rights(store: &SqlStore, tx: &mut Tx, facts: &Facts, now_ms: i64) -> Result<(), StoreError> {
+    let permissions = facts.allowed();
+    let participant_id = facts.record.participant_id;
+    if PermissionBits::from(permissions) == facts.told {
+        return Ok(());
+    }
+    set_told(tx, participant_id, permissions).await?;
+    let order = MediaOrder::SetPermissions { participant_id, permissions };
+    store.put_outbox(tx, Topic::Media, &order, now_ms).await
+}
+
+/// Has the media node serve the workspace as its features say as of this transaction: calls that they do not allow end,
+/// and rights follow them up and down.
+pub(super) async fn apply_features(store: &SqlStore, tx: &mut Tx, now_ms: i64) -> Result<Vec<Ended>, StoreError> {
+    lock(tx, Lock::ParticipantsIn(store.workspace_id)).await?;
+    let rows = sqlx::query(select_facts!("WHERE p.workspace_id = $1 ORDER BY p.id"))
+        .bind(store.workspace_id.0)
+        .fetch_all(&mut **tx)
+        .await?;
+    let mut ended = Vec::new();
+    for row in &rows {
+        let facts = read_facts(row)?;
+        let (room_id, participant_id) = (facts.record.room_id, facts.record.participant_id);
+        let is_session = session_kind(tx, participant_id).await?.is_some();
+        let no_calls = facts.off.has(OptionalFeature::Calls);
+        if is_session && (no_calls || facts.off.has(OptionalFeature::Whip)) {
+            // It was there for its media alone.
+            sqlx::query("DELETE FROM participants WHERE id = $1").bind(participant_id.0).execute(&mut **tx).await?;
+            ended.push(Ended { room_id, participant_id, stays_as: None });
+        } else if no_calls && facts.record.admitted {
+            let stays_as = Some(forget_call(tx, participant_id).await?);
+            ended.push(Ended { room_id, participant_id, stays_as });
+        } else if facts.record.admitted {
+            tell_rights(store, tx, &facts, now_ms).await?;
+            continue;
+        } else {
+            continue;
+        }
+        let order = MediaOrder::Revoke { participant_id, reason: EndReason::FeatureDisabled };
+        store.put_outbox(tx, Topic::Media, &order, now_ms).await?;
+    }
+    Ok(ended)
+}
+
+/// Takes a participant's call away, and gives it the id under which it stays: one that was revoked is never used again.
+async fn forget_call(tx: &mut Tx, participant_id: ParticipantId) -> Result<ParticipantId, StoreError> {
+    let new_id = ParticipantId::generate();
+    sqlx::query("UPDATE participants SET id = $1, admitted = FALSE, permissions = 0 WHERE id = $2")
+        .bind(new_id.0)
+        .bind(participant_id.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(new_id)
+}
+
+/// Whether this workspace has a feature, as of this transaction.
+pub(super) async fn has_feature(
+    tx: &mut Tx,
+    workspace_id: WorkspaceId,
+    feature: OptionalFeature,
+) -> Result<bool, StoreError> {
+    let off: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM workspace_features WHERE workspace_id = $1 AND feature = $2 AND enabled = FALSE)",
+    )
+    .bind(workspace_id.0)
+    .bind(feature.name())
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(!off)
 }
 
 /// The kind of the session that carries a participant's call, if it is one.
@@ -167,19 +289,21 @@ impl ParticipantStore for SqlStore {
             let room_id = request.room_id;
             lock(&mut tx, Lock::User(request.user_id)).await?;
             lock(&mut tx, Lock::Room(room_id)).await?;
-            let capacity: Option<Option<i64>> = sqlx::query_scalar("SELECT capacity FROM rooms WHERE id = $1")
-                .bind(room_id.0)
-                .fetch_optional(&mut *tx)
-                .await?;
+            let capacity: Option<Option<i64>> =
+                sqlx::query_scalar("SELECT capacity FROM rooms WHERE id = $1 AND workspace_id = $2")
+                    .bind(room_id.0)
+                    .bind(self.workspace_id.0)
+                    .fetch_optional(&mut *tx)
+                    .await?;
             let opens = request.only_room.is_none_or(|only| only == room_id);
             let Some(capacity) = capacity.filter(|_| opens) else { return Ok(Join::NoRoom) };
             let capacity = capacity.map(codec::count);
-            match standing_of(&mut *tx, room_id, request.user_id).await? {
+            match standing_of(&mut *tx, self.workspace_id, room_id, request.user_id).await? {
                 None => return Ok(Join::NoRoom),
                 Some(standing) if standing.banned => return Ok(Join::Banned),
                 Some(_) => {}
             }
-            let before = facts(&mut tx, room_id, request.user_id).await?;
+            let before = facts(&mut tx, self.workspace_id, room_id, request.user_id).await?;
             let is_new = before.is_none();
             if let Some(facts) = before {
                 let carried_by = session_kind(&mut tx, facts.record.participant_id).await?;
@@ -196,8 +320,9 @@ impl ParticipantStore for SqlStore {
             } else if !self.take_seat(&mut tx, room_id, capacity, &request).await? {
                 return Ok(Join::Full { capacity: capacity.unwrap_or_default() });
             }
-            let facts =
-                facts(&mut tx, room_id, request.user_id).await?.ok_or(StoreError::Corrupt("participants.id"))?;
+            let facts = facts(&mut tx, self.workspace_id, room_id, request.user_id)
+                .await?
+                .ok_or(StoreError::Corrupt("participants.id"))?;
             if is_new {
                 let ParticipantRecord { room, participant_id, user_id, display_name, .. } = facts.record.clone();
                 let event = WebhookEvent::ParticipantJoined { room, participant_id, user_id, display_name };
@@ -213,10 +338,11 @@ impl ParticipantStore for SqlStore {
         retried(|| async {
             let mut tx = self.begin().await?;
             let left: Option<(bool, Uuid, String)> = sqlx::query_as(
-                "DELETE FROM participants WHERE id = $1
+                "DELETE FROM participants WHERE id = $1 AND workspace_id = $2
                  RETURNING admitted, user_id, (SELECT slug FROM rooms r WHERE r.id = participants.room_id)",
             )
             .bind(participant_id.0)
+            .bind(self.workspace_id.0)
             .fetch_optional(&mut *tx)
             .await?;
             let Some((admitted, user_id, slug)) = left else { return Ok(false) };
@@ -241,15 +367,10 @@ impl ParticipantStore for SqlStore {
         retried(|| async {
             let mut tx = self.begin().await?;
             lock(&mut tx, Lock::Participant(participant_id)).await?;
-            let Some(facts) = facts_by_id(&mut tx, participant_id).await? else { return Ok(None) };
+            let Some(facts) = facts_by_id(&mut tx, self.workspace_id, participant_id).await? else { return Ok(None) };
             let mut record = facts.record;
             if record.admitted {
-                let new_id = ParticipantId::generate();
-                sqlx::query("UPDATE participants SET id = $1, admitted = FALSE, permissions = 0 WHERE id = $2")
-                    .bind(new_id.0)
-                    .bind(participant_id.0)
-                    .execute(&mut *tx)
-                    .await?;
+                let new_id = forget_call(&mut tx, participant_id).await?;
                 let order = MediaOrder::Revoke { participant_id, reason: EndReason::Left };
                 self.put_outbox(&mut tx, Topic::Media, &order, now_ms).await?;
                 record = ParticipantRecord { participant_id: new_id, admitted: false, ..record };
@@ -271,7 +392,9 @@ impl ParticipantStore for SqlStore {
             lock(&mut tx, Lock::User(user_id)).await?;
             lock(&mut tx, Lock::Room(room_id)).await?;
             lock(&mut tx, Lock::ParticipantsOf(user_id, Some(room_id))).await?;
-            let Some(facts) = facts(&mut tx, room_id, user_id).await? else { return Ok(Admission::NotJoined) };
+            let Some(facts) = facts(&mut tx, self.workspace_id, room_id, user_id).await? else {
+                return Ok(Admission::NotJoined);
+            };
             let permissions = facts.allowed();
             if permissions.is_nothing() {
                 return Ok(Admission::Nothing);
@@ -299,8 +422,9 @@ impl ParticipantStore for SqlStore {
     }
 
     async fn unadmit(&self, participant_id: ParticipantId) -> Result<(), StoreError> {
-        sqlx::query("UPDATE participants SET admitted = FALSE WHERE id = $1")
+        sqlx::query("UPDATE participants SET admitted = FALSE WHERE id = $1 AND workspace_id = $2")
             .bind(participant_id.0)
+            .bind(self.workspace_id.0)
             .execute(&self.writer)
             .await?;
         Ok(())

@@ -1,13 +1,13 @@
 use async_trait::async_trait;
 use boltorezka_proto::rest::RoomRole;
 use boltorezka_proto::webhooks::WebhookEvent;
-use boltorezka_proto::{EventId, RoomId, RoomSlug, RoomTitle, UserId};
+use boltorezka_proto::{EventId, RoomId, RoomSlug, RoomTitle, UserId, WorkspaceId};
 use sqlx::{Executor, Row as _};
 
 use super::{Db, Row, SqlStore};
 use crate::calls::PermissionBits;
 use crate::store::write::retried;
-use crate::store::{Audit, MemberRecord, NewRoom, RoomRecord, RoomStore, Standing, StoreError, codec};
+use crate::store::{Audit, MemberRecord, NewRoom, RoomRecord, RoomStore, Standing, StoreError, codec, workspace_role};
 
 /// A room with the number of those in it who are shown. Its first argument is [`PermissionBits::HIDDEN`].
 macro_rules! select_room {
@@ -34,35 +34,53 @@ fn room_record(row: &Row) -> Result<RoomRecord, StoreError> {
 
 async fn room_by_id(
     executor: impl Executor<'_, Database = Db>,
+    workspace_id: WorkspaceId,
     room_id: RoomId,
 ) -> Result<Option<RoomRecord>, StoreError> {
-    let row = sqlx::query(select_room!("WHERE r.id = $2"))
+    let row = sqlx::query(select_room!("WHERE r.id = $2 AND r.workspace_id = $3"))
         .bind(PermissionBits::HIDDEN.0)
         .bind(room_id.0)
+        .bind(workspace_id.0)
         .fetch_optional(executor)
         .await?;
     row.as_ref().map(room_record).transpose()
 }
 
-fn standing(role: &str, member_role: Option<&str>, banned: bool) -> Result<Standing, StoreError> {
-    Ok(Standing::new(codec::role(role)?, member_role.map(codec::room_role).transpose()?, banned))
+/// Reads `u.role, u.workspace_id = r.workspace_id, wm.role, m.role` from `first` on, and whether there is a ban. `None` for
+/// who is not in the workspace.
+pub(super) fn standing(row: &Row, first: usize, banned: bool) -> Result<Option<Standing>, StoreError> {
+    let Some(server_role) = row.try_get::<Option<&str>, _>(first)? else { return Ok(None) };
+    let server_role = codec::role(server_role)?;
+    let at_home: bool = row.try_get(first + 1)?;
+    let given = row.try_get::<Option<&str>, _>(first + 2)?.map(codec::workspace_role).transpose()?;
+    let member_role = row.try_get::<Option<&str>, _>(first + 3)?.map(codec::room_role).transpose()?;
+    let in_workspace = workspace_role(server_role, at_home, given);
+    Ok(in_workspace.map(|in_workspace| Standing::new(server_role, in_workspace, member_role, banned)))
 }
 
-/// What somebody is in a room, as of the transaction or connection that is given.
+/// What somebody is in a room of a workspace, as of the transaction or connection that is given. `None` when one of both is
+/// not there.
 pub(super) async fn standing_of(
     executor: impl Executor<'_, Database = Db>,
+    workspace_id: WorkspaceId,
     room_id: RoomId,
     user_id: UserId,
 ) -> Result<Option<Standing>, StoreError> {
-    let row: Option<(String, Option<String>, bool)> = sqlx::query_as(
-        "SELECT u.role, m.role, EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = $1 AND b.user_id = $2)
-         FROM users u LEFT JOIN room_members m ON m.room_id = $1 AND m.user_id = u.id WHERE u.id = $2",
+    let row = sqlx::query(
+        "SELECT u.role, u.workspace_id = r.workspace_id, wm.role, m.role,
+                EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = $1 AND b.user_id = $2)
+         FROM rooms r JOIN users u ON u.id = $2
+         LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = u.id
+         LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = u.id
+         WHERE r.id = $1 AND r.workspace_id = $3",
     )
     .bind(room_id.0)
     .bind(user_id.0)
+    .bind(workspace_id.0)
     .fetch_optional(executor)
     .await?;
-    row.map(|(role, member, banned)| standing(&role, member.as_deref(), banned)).transpose()
+    let Some(row) = row else { return Ok(None) };
+    standing(&row, 0, row.try_get(4)?)
 }
 
 impl SqlStore {
@@ -117,7 +135,7 @@ impl RoomStore for SqlStore {
             self.put_audit(&mut tx, audit, "rooms.room.create", room.slug.as_str()).await?;
             let event = WebhookEvent::RoomCreated { room: room.slug.clone(), title: room.title.clone(), kind: room.kind };
             self.put_event(&mut tx, EventId::generate(), event, audit.now_ms).await?;
-            let record = room_by_id(&mut *tx, room_id).await?;
+            let record = room_by_id(&mut *tx, self.workspace_id, room_id).await?;
             tx.commit().await?;
             Ok(record)
         })
@@ -150,8 +168,9 @@ impl RoomStore for SqlStore {
     ) -> Result<Vec<(RoomRecord, Option<Standing>)>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
-            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND (p.token_permissions & $5) = 0), u.role, m.role, b.user_id IS NOT NULL ",
+            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND (p.token_permissions & $5) = 0), u.role, u.workspace_id = r.workspace_id, wm.role, m.role, b.user_id IS NOT NULL ",
             "FROM rooms r LEFT JOIN users u ON u.id = $1 ",
+            "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = $1 ",
             "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = $1 ",
             "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = $1 ",
             "WHERE r.workspace_id = $2 AND ($3 IS NULL OR r.slug > $3) ORDER BY r.slug LIMIT $4"
@@ -163,15 +182,7 @@ impl RoomStore for SqlStore {
         .bind(PermissionBits::HIDDEN.0)
         .fetch_all(&self.readers)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let server_role: Option<&str> = row.try_get(7)?;
-                let member_role: Option<&str> = row.try_get(8)?;
-                let banned = row.try_get(9)?;
-                let standing = server_role.map(|role| standing(role, member_role, banned)).transpose()?;
-                Ok((room_record(row)?, standing))
-            })
-            .collect()
+        rows.iter().map(|row| Ok((room_record(row)?, standing(row, 7, row.try_get(11)?)?))).collect()
     }
 
     async fn update_room(
@@ -184,14 +195,16 @@ impl RoomStore for SqlStore {
         retried(|| async {
             let mut tx = self.begin().await?;
             sqlx::query(
-                "UPDATE rooms SET title = coalesce($1, title), capacity = coalesce($2, capacity) WHERE id = $3",
+                "UPDATE rooms SET title = coalesce($1, title), capacity = coalesce($2, capacity)
+                 WHERE id = $3 AND workspace_id = $4",
             )
             .bind(title.map(RoomTitle::as_str))
             .bind(capacity.map(i64::from))
             .bind(room_id.0)
+            .bind(self.workspace_id.0)
             .execute(&mut *tx)
             .await?;
-            let Some(room) = room_by_id(&mut *tx, room_id).await? else { return Ok(None) };
+            let Some(room) = room_by_id(&mut *tx, self.workspace_id, room_id).await? else { return Ok(None) };
             self.put_audit(&mut tx, audit, "rooms.room.update", room.slug.as_str()).await?;
             let event = WebhookEvent::RoomUpdated { room: room.slug.clone(), title: room.title.clone() };
             self.put_event(&mut tx, EventId::generate(), event, audit.now_ms).await?;
@@ -202,7 +215,7 @@ impl RoomStore for SqlStore {
     }
 
     async fn standing(&self, room_id: RoomId, user_id: UserId) -> Result<Option<Standing>, StoreError> {
-        standing_of(&self.readers, room_id, user_id).await
+        standing_of(&self.readers, self.workspace_id, room_id, user_id).await
     }
 
     async fn members(
@@ -213,11 +226,13 @@ impl RoomStore for SqlStore {
     ) -> Result<Vec<MemberRecord>, StoreError> {
         let rows = sqlx::query(
             "SELECT m.user_id, u.display_name, m.role FROM room_members m JOIN users u ON u.id = m.user_id
-             WHERE m.room_id = $1 AND ($2 IS NULL OR m.user_id > $2) ORDER BY m.user_id LIMIT $3",
+             WHERE m.room_id = $1 AND ($2 IS NULL OR m.user_id > $2) AND m.workspace_id = $4
+             ORDER BY m.user_id LIMIT $3",
         )
         .bind(room_id.0)
         .bind(after.map(|id| id.0))
         .bind(i64::from(limit))
+        .bind(self.workspace_id.0)
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(member_record).collect()

@@ -19,6 +19,8 @@ pub struct Sends {
 }
 
 struct Waiting {
+    /// As the sender's workspace sees it.
+    store: SqlStore,
     room_id: RoomId,
     sender_id: UserId,
     text: MessageText,
@@ -41,7 +43,8 @@ impl SqlStore {
         let NewMessage { room_id, sender_id, text, reply_to, idempotency_key, now_ms } = new;
         let (answer, mut outcome) = oneshot::channel();
         let (text, idempotency_key) = (text.clone(), idempotency_key.to_owned());
-        let waiting = Waiting { room_id, sender_id, text, reply_to, idempotency_key, now_ms, answer };
+        let store = self.clone();
+        let waiting = Waiting { store, room_id, sender_id, text, reply_to, idempotency_key, now_ms, answer };
         sync::lock(&self.sends.waiting).push_back(waiting);
         let turn = tokio::select! {
             biased;
@@ -57,7 +60,7 @@ impl SqlStore {
         let mut tx = self.begin().await?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for waiting in batch {
-            outcomes.push(self.put_message(&mut tx, &waiting.message()).await?);
+            outcomes.push(waiting.store.put_message(&mut tx, &waiting.message()).await?);
         }
         if outcomes.iter().any(|outcome| matches!(outcome, SendOutcome::Stored(_))) {
             self.commit_and_wake(tx, Topic::Gateway).await?;
@@ -82,7 +85,7 @@ async fn store_waiting(store: SqlStore, turn: OwnedMutexGuard<()>) {
         Err(error) => {
             tracing::debug!(%error, messages = batch.len(), "what cannot be stored together is stored one by one");
             for waiting in batch {
-                let outcome = store.send_alone(&waiting.message()).await;
+                let outcome = waiting.store.send_alone(&waiting.message()).await;
                 let _ = waiting.answer.send(outcome);
             }
         }

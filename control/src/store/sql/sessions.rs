@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use boltorezka_proto::{RoomId, UserId};
+use boltorezka_proto::{RoomId, UserId, WorkspaceId};
 use sqlx::Row as _;
 
 use super::SqlStore;
@@ -22,7 +22,7 @@ impl SessionStore for SqlStore {
             "INSERT INTO sessions (token_hash, workspace_id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(hash.as_slice())
-        .bind(self.workspace_id.0)
+        .bind(self.home_id.0)
         .bind(user_id.0)
         .bind(now_ms)
         .bind(expires_at_ms)
@@ -68,7 +68,7 @@ impl SessionStore for SqlStore {
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(hash.as_slice())
-        .bind(self.workspace_id.0)
+        .bind(grant.workspace_id.0)
         .bind(grant.user_id.0)
         .bind(grant.session.as_ref().map(|hash| hash.as_slice()))
         .bind(grant.room_id.map(|id| id.0))
@@ -82,7 +82,7 @@ impl SessionStore for SqlStore {
     async fn take_ticket(&self, hash: TokenHash, now_ms: i64) -> Result<Option<Grant>, StoreError> {
         let row = sqlx::query(
             "DELETE FROM tickets WHERE token_hash = $1
-             RETURNING user_id, session_hash, room_id, permissions, expires_at",
+             RETURNING user_id, session_hash, room_id, permissions, expires_at, workspace_id",
         )
         .bind(hash.as_slice())
         .fetch_optional(&self.writer)
@@ -90,6 +90,7 @@ impl SessionStore for SqlStore {
         let Some(row) = row else { return Ok(None) };
         let session: Option<Vec<u8>> = row.try_get(1)?;
         let grant = Grant {
+            workspace_id: WorkspaceId(row.try_get(5)?),
             user_id: UserId(row.try_get(0)?),
             session: session.and_then(|hash| hash.try_into().ok()),
             room_id: row.try_get::<Option<_>, _>(2)?.map(RoomId),

@@ -13,6 +13,8 @@ pub struct Client {
     address: SocketAddr,
     cookie: std::sync::Arc<std::sync::Mutex<Option<String>>>,
     bearer: Option<String>,
+    /// Named in front of each path.
+    workspace: Option<String>,
     pub id: String,
 }
 
@@ -45,11 +47,21 @@ impl Answer {
 impl Client {
     pub fn new(address: SocketAddr) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { http, address, cookie: Default::default(), bearer: None, id: String::new() }
+        Self { http, address, cookie: Default::default(), bearer: None, workspace: None, id: String::new() }
     }
 
     pub fn with_bearer(&self, token: &str) -> Self {
         Self { bearer: Some(token.to_owned()), cookie: Default::default(), ..self.clone() }
+    }
+
+    /// The same caller, whose requests name a workspace.
+    pub fn within(&self, workspace: &str) -> Self {
+        Self { workspace: Some(workspace.to_owned()), ..self.clone() }
+    }
+
+    /// The same caller, whose requests name none.
+    pub fn at_home(&self) -> Self {
+        Self { workspace: None, ..self.clone() }
     }
 
     /// The same session on a server that was restarted elsewhere.
@@ -88,6 +100,10 @@ impl Client {
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let path = match &self.workspace {
+            Some(workspace) if !path.starts_with("/v1/workspaces") => super::workspaces::within(workspace, path),
+            _ => path.to_owned(),
+        };
         let mut request = self.http.request(method, format!("http://{}{path}", self.address));
         if let Some(cookie) = self.cookie() {
             request = request.header("cookie", format!("boltorezka_session={cookie}"));

@@ -4,6 +4,7 @@ pub mod node;
 pub mod postgres;
 pub mod server;
 pub mod socket;
+pub mod workspaces;
 
 pub use client::Client;
 pub use node::TestNode;

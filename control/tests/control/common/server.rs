@@ -100,7 +100,7 @@ impl TestServer {
         let address = listener.local_addr().unwrap();
         // As the real server does: else each second small frame waits 40 ms for the acknowledgement of the first.
         let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
-        let service = control.router().into_make_service_with_connect_info::<SocketAddr>();
+        let service = control.router(None).into_make_service_with_connect_info::<SocketAddr>();
         let stop = CancellationToken::new();
         let running = tokio::spawn(control.clone().run(stop.clone()));
         let serving = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
@@ -177,8 +177,14 @@ impl TestServer {
     }
 
     pub async fn api_key(&self) -> Client {
-        let key = self.control.create_api_key("test").await.unwrap();
-        self.anybody().with_bearer(&key)
+        self.api_key_of("default").await
+    }
+
+    /// An API key of a workspace.
+    pub async fn api_key_of(&self, workspace: &str) -> Client {
+        let workspace = boltorezka_proto::WorkspaceSlug::new(workspace).unwrap();
+        let key = self.control.create_api_key("test", &workspace).await.unwrap();
+        self.anybody().with_bearer(&key.expect("there is such a workspace"))
     }
 
     pub async fn node(&self) -> TestNode {

@@ -26,6 +26,7 @@ mod flood;
 mod join_time;
 mod large_room;
 mod revocation;
+mod scenario;
 mod tcp;
 mod whip;
 

@@ -1,0 +1,94 @@
+//! `/v1/workspaces`, `/v1/workspaces/{workspace}`.
+
+use axum::Json as Body;
+use axum::http::StatusCode;
+use boltorezka_proto::rest::Page;
+use boltorezka_proto::workspaces::{CreateWorkspaceRequest, UpdateWorkspaceRequest, Workspace, WorkspaceRole};
+use boltorezka_proto::{ErrorCode, Timestamp, WorkspaceSlug};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::no_workspace;
+use crate::app::App;
+use crate::auth::WorkspaceCaller;
+use crate::error::ApiError;
+use crate::http::{Json, PageQuery, Path};
+use crate::permissions::Action;
+use crate::store::{WorkspaceCreated, WorkspaceRecord};
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(list, create)).routes(routes!(read, update))
+}
+
+/// Lists the workspaces that one is in by slug; admins of the server see all.
+#[utoipa::path(get, path = "/workspaces", operation_id = "listWorkspaces", security(("session" = [])),
+    params(PageQuery),
+    responses((status = 200, description = "A page of them.", body = Page<Workspace>)))]
+async fn list(app: App, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<Workspace>>, ApiError> {
+    caller.may(Action::ListWorkspaces)?;
+    let user_id = caller.user_id().ok_or(ErrorCode::Forbidden)?;
+    let after = page.cursor_as::<WorkspaceSlug>()?;
+    let after = after.as_ref().map(WorkspaceSlug::as_str);
+    let mut found = app.store.workspaces_of(user_id, after, page.limit + 1).await?;
+    let next_cursor = page.cut(&mut found).map(|(last, _)| last.slug.to_string());
+    Ok(Body(Page { items: found.into_iter().map(|(record, role)| view(record, role)).collect(), next_cursor }))
+}
+
+/// Makes a workspace, whose owner the caller is. Asked for again by the same account, it is the same.
+#[utoipa::path(post, path = "/workspaces", operation_id = "createWorkspace", security(("session" = [])),
+    request_body = CreateWorkspaceRequest,
+    responses(
+        (status = 200, description = "It was made before by the same account, with the same title.", body = Workspace),
+        (status = 201, description = "The workspace.", body = Workspace),
+        (status = 409, description = "`conflict`: the slug is taken."),
+    ))]
+async fn create(
+    app: App,
+    caller: WorkspaceCaller,
+    Json(request): Json<CreateWorkspaceRequest>,
+) -> Result<(StatusCode, Body<Workspace>), ApiError> {
+    caller.may(Action::CreateWorkspace)?;
+    let owner = caller.user_id().ok_or(ErrorCode::Forbidden)?;
+    let CreateWorkspaceRequest { slug, title } = request;
+    let audit = caller.audit(app.clock.now_ms());
+    match app.store.create_workspace(&slug, &title, owner, &audit).await? {
+        WorkspaceCreated::New(record) => Ok((StatusCode::CREATED, Body(view(record, WorkspaceRole::Owner)))),
+        WorkspaceCreated::Again(record) => Ok((StatusCode::OK, Body(view(record, WorkspaceRole::Owner)))),
+        WorkspaceCreated::Taken => Err(ApiError::because(ErrorCode::Conflict, "slug is taken; choose another")),
+    }
+}
+
+/// One workspace.
+#[utoipa::path(get, path = "/workspaces/{workspace}", operation_id = "getWorkspace",
+    security(("session" = []), ("apiKey" = [])), params(("workspace" = WorkspaceSlug, Path)),
+    responses((status = 200, description = "The workspace.", body = Workspace)))]
+async fn read(app: App, caller: WorkspaceCaller, Path(workspace): Path<String>) -> Result<Body<Workspace>, ApiError> {
+    caller.may(Action::ReadWorkspace)?;
+    let slug = WorkspaceSlug::new(&workspace).map_err(|_| no_workspace())?;
+    let record = app.store.workspace(&slug).await?.ok_or_else(no_workspace)?;
+    Ok(Body(view(record, caller.who().workspace_role())))
+}
+
+/// Changes a workspace.
+#[utoipa::path(patch, path = "/workspaces/{workspace}", operation_id = "updateWorkspace", security(("session" = [])),
+    params(("workspace" = WorkspaceSlug, Path)), request_body = UpdateWorkspaceRequest,
+    responses((status = 200, description = "The workspace.", body = Workspace)))]
+async fn update(
+    app: App,
+    caller: WorkspaceCaller,
+    Json(request): Json<UpdateWorkspaceRequest>,
+) -> Result<Body<Workspace>, ApiError> {
+    caller.may(Action::UpdateWorkspace)?;
+    let record = app.store.update_workspace(&request.title, &caller.audit(app.clock.now_ms())).await?;
+    Ok(Body(view(record, caller.who().workspace_role())))
+}
+
+fn view(record: WorkspaceRecord, my_role: WorkspaceRole) -> Workspace {
+    Workspace {
+        id: record.id,
+        slug: record.slug,
+        title: record.title,
+        my_role,
+        created_at: Timestamp::from_unix_ms(record.created_at_ms),
+    }
+}
