@@ -204,5 +204,6 @@ async fn sweep_loop(app: &App) {
 async fn clean(app: &App) -> Result<(), StoreError> {
     let now_ms = app.clock.now_ms();
     app.store.delete_expired(now_ms).await?;
+    app.store.forget_chat_keys(now_ms - chat::KEYS_KEPT_MS).await?;
     app.store.delete_delivered(now_ms - DELIVERED_KEPT_MS).await
 }

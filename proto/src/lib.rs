@@ -16,6 +16,7 @@
 
 pub mod admission;
 pub mod call;
+mod chat;
 pub mod data;
 mod error;
 mod ids;
@@ -30,5 +31,5 @@ mod time;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WorkspaceId};
-pub use text::{DisplayName, InvalidText, MessageText, RoomSlug, RoomTitle};
+pub use text::{DisplayName, InvalidText, MessageText, ReactionEmoji, RoomSlug, RoomTitle};
 pub use time::Timestamp;

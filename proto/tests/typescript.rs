@@ -39,6 +39,7 @@ fn typescript_is_up_to_date() {
         RoomTitle,
         DisplayName,
         MessageText,
+        ReactionEmoji,
         ErrorCode,
         Problem,
         // rest
@@ -77,6 +78,9 @@ fn typescript_is_up_to_date() {
         RoomJoined,
         MessageSent,
         Message,
+        Reaction,
+        ChatDelta,
+        ReadPointer,
         // call
         TrackSource,
         MediaPermissions,

@@ -31,7 +31,9 @@ async fn list(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) 
     let mut rooms = app.store.rooms(caller.user_id(), after.as_ref().map(RoomSlug::as_str), page.limit + 1).await?;
     let next_cursor = page.cut(&mut rooms).map(|(last, _)| last.slug.to_string());
     let of_key = caller.who().standing();
-    let items = rooms.into_iter().map(|(room, standing)| room.into_room(role_in(standing.unwrap_or(of_key)))).collect();
+    let mut items: Vec<Room> =
+        rooms.into_iter().map(|(room, standing)| room.into_room(role_in(standing.unwrap_or(of_key)))).collect();
+    add_unread(&app, &caller, &mut items).await?;
     Ok(Body(Page { items, next_cursor }))
 }
 
@@ -72,7 +74,10 @@ async fn read(
     Path(slug): Path<String>,
 ) -> Result<Body<Room>, ApiError> {
     let (room, standing) = authorize(&app, &caller, &slug, Action::ReadRoom).await?;
-    Ok(Body(room.into_room(role_in(standing))))
+    let mut room = [room.into_room(role_in(standing))];
+    add_unread(&app, &caller, &mut room).await?;
+    let [room] = room;
+    Ok(Body(room))
 }
 
 /// Changes a room.
@@ -104,6 +109,21 @@ async fn delete(
     let (room, _) = authorize(&app, &caller, &slug, Action::DeleteRoom).await?;
     moderation::delete_room(&app, &caller, &room).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Adds what the caller has not read; nothing for the banned and for API keys.
+async fn add_unread(app: &App, caller: &WorkspaceCaller, rooms: &mut [Room]) -> Result<(), ApiError> {
+    let Some(user_id) = caller.user_id() else { return Ok(()) };
+    let open: Vec<_> = rooms.iter().filter(|room| room.my_role.is_some()).map(|room| room.id).collect();
+    let unread = app.store.unread(user_id, &open).await?;
+    for room in rooms {
+        let Some(of_room) = unread.get(&room.id) else { continue };
+        room.last_seq = Some(of_room.last_seq);
+        room.read_seq = Some(of_room.read_seq);
+        room.unread_count = Some(of_room.unread_count);
+        room.mention_count = Some(of_room.mention_count);
+    }
+    Ok(())
 }
 
 /// The banned have no role.

@@ -29,7 +29,10 @@ use thiserror::Error;
 use uuid::Uuid;
 
 pub use accounts::{AccountStore, ApiKeyRecord, NewAccount, SetupOutcome, UserRecord};
-pub use chat::{ChatStore, MessageRecord, NewMessage, SendOutcome};
+pub use chat::{
+    Change, ChangeOutcome, ChangeRefusal, ChangeStore, ChatStore, ChatSyncStore, DeltaRequest, MessageChange,
+    MessageRecord, NewMessage, SendOutcome, UNREAD_MAX, Unread,
+};
 pub use moderation::{ModerationStore, Removed};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
@@ -39,7 +42,16 @@ pub use whip::{NewWhipSession, WhipSessionRecord, WhipStore};
 
 /// Everything that the control plane keeps.
 pub trait Store:
-    AccountStore + SessionStore + RoomStore + ModerationStore + ParticipantStore + WhipStore + ChatStore + OutboxStore
+    AccountStore
+    + SessionStore
+    + RoomStore
+    + ModerationStore
+    + ParticipantStore
+    + WhipStore
+    + ChatStore
+    + ChangeStore
+    + ChatSyncStore
+    + OutboxStore
 {
 }
 impl<T> Store for T where
@@ -50,6 +62,8 @@ impl<T> Store for T where
         + ParticipantStore
         + WhipStore
         + ChatStore
+        + ChangeStore
+        + ChatSyncStore
         + OutboxStore
 {
 }

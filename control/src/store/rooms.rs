@@ -36,6 +36,10 @@ impl RoomRecord {
             capacity: self.capacity,
             my_role,
             participant_count: self.participant_count,
+            last_seq: None,
+            read_seq: None,
+            unread_count: None,
+            mention_count: None,
             created_at: Timestamp::from_unix_ms(self.created_at_ms),
         }
     }
@@ -83,6 +87,13 @@ impl Standing {
     pub fn new(server_role: Role, member_role: Option<RoomRole>, banned: bool) -> Self {
         let role = if server_role >= Role::Admin { RoomRole::Owner } else { member_role.unwrap_or(RoomRole::Member) };
         Self { server_role, role, banned }
+    }
+
+    /// Whether it may moderate somebody: nobody is moderated by an equal.
+    pub fn outranks(self, other: Self) -> bool {
+        // Below admin, the server role gives nothing in a room.
+        let rank = |standing: Self| (standing.server_role.max(Role::User), standing.role);
+        rank(self) > rank(other)
     }
 }
 

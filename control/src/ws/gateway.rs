@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::run::run;
 use super::socket::SocketHandle;
 use crate::app::App;
-use crate::auth::{hash_token, is_foreign_upgrade};
+use crate::auth::{ClientAddress, hash_token, is_foreign_upgrade};
 use crate::error::ApiError;
 use crate::http::Query;
 use crate::store::{Grant, StoreError, UserRecord};
@@ -44,6 +44,7 @@ struct Parameters {
 async fn open(
     State(app): State<App>,
     Query(parameters): Query<Parameters>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
@@ -57,7 +58,7 @@ async fn open(
     let upgrade = upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
     Ok(upgrade.on_upgrade(async move |stream| match opened {
         Ok((user, grant)) => {
-            let (socket, outgoing) = SocketHandle::new(user.user, grant);
+            let (socket, outgoing) = SocketHandle::new(user.user, grant, address);
             if app.shutdown.is_cancelled() {
                 return refuse(stream, CloseCode::Restart).await;
             }

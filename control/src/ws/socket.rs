@@ -1,5 +1,6 @@
 //! One open socket, as the rest of the control plane sees it.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::ws::Utf8Bytes;
@@ -26,6 +27,7 @@ struct Shared {
     id: SessionId,
     user: User,
     grant: Grant,
+    address: IpAddr,
     outgoing: mpsc::Sender<Utf8Bytes>,
     closed: CancellationToken,
     close_code: OnceLock<CloseCode>,
@@ -37,13 +39,13 @@ pub struct Outgoing {
 }
 
 impl SocketHandle {
-    /// A socket for `user`, and the queue of what it is to be sent.
-    pub fn new(user: User, grant: Grant) -> (Self, Outgoing) {
+    /// A socket for `user` at `address`, and the queue of what it is to be sent.
+    pub fn new(user: User, grant: Grant, address: IpAddr) -> (Self, Outgoing) {
         let (outgoing, frames) = mpsc::channel(OUTGOING_MAX);
         let id = SessionId::generate();
         let closed = CancellationToken::new();
         let close_code = OnceLock::new();
-        (Self(Arc::new(Shared { id, user, grant, outgoing, closed, close_code })), Outgoing { frames })
+        (Self(Arc::new(Shared { id, user, grant, address, outgoing, closed, close_code })), Outgoing { frames })
     }
 
     /// Stable while it is open.
@@ -64,6 +66,11 @@ impl SocketHandle {
     /// As the permissions know it. The role on the server is that of its opening.
     pub fn who(&self) -> Who {
         if self.0.grant.room_id.is_some() { Who::JoinToken } else { Who::Account(self.0.user.role) }
+    }
+
+    /// Where it was opened from, for the audit.
+    pub fn address(&self) -> String {
+        self.0.address.to_string()
     }
 
     /// The session that its ticket came from.
@@ -137,7 +144,7 @@ impl SocketHandle {
         let user = User { id: user_id, email: String::new(), display_name, role: Role::User };
         let grant =
             Grant { user_id, session: None, room_id: None, permissions: PermissionBits(15), expires_at_ms: i64::MAX };
-        Self::new(user, grant)
+        Self::new(user, grant, IpAddr::from([127, 0, 0, 1]))
     }
 }
 
