@@ -61,7 +61,7 @@ async fn create(
     let room = NewRoom { slug, title, kind, capacity, owner: caller.user_id() };
     let created = app.store.create_room(&room, &caller.audit(app.clock.now_ms())).await?;
     let created = created.ok_or_else(|| ApiError::because(ErrorCode::Conflict, "slug is taken; choose another"))?;
-    Ok((StatusCode::CREATED, Body(created.into_room(Some(RoomRole::Owner)))))
+    Ok((StatusCode::CREATED, Body(with_unread(&app, &caller, created.into_room(Some(RoomRole::Owner))).await?)))
 }
 
 /// One room.
@@ -74,10 +74,7 @@ async fn read(
     Path(slug): Path<String>,
 ) -> Result<Body<Room>, ApiError> {
     let (room, standing) = authorize(&app, &caller, &slug, Action::ReadRoom).await?;
-    let mut room = [room.into_room(role_in(standing))];
-    add_unread(&app, &caller, &mut room).await?;
-    let [room] = room;
-    Ok(Body(room))
+    Ok(Body(with_unread(&app, &caller, room.into_room(role_in(standing))).await?))
 }
 
 /// Changes a room.
@@ -94,7 +91,8 @@ async fn update(
     check_capacity(request.capacity)?;
     let audit = caller.audit(app.clock.now_ms());
     let updated = app.store.update_room(room.id, request.title.as_ref(), request.capacity, &audit).await?;
-    Ok(Body(updated.ok_or(ErrorCode::NotFound)?.into_room(role_in(standing))))
+    let updated = updated.ok_or(ErrorCode::NotFound)?.into_room(role_in(standing));
+    Ok(Body(with_unread(&app, &caller, updated).await?))
 }
 
 /// Deletes a room with its messages, and ends its call.
@@ -109,6 +107,13 @@ async fn delete(
     let (room, _) = authorize(&app, &caller, &slug, Action::DeleteRoom).await?;
     moderation::delete_room(&app, &caller, &room).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn with_unread(app: &App, caller: &WorkspaceCaller, room: Room) -> Result<Room, ApiError> {
+    let mut room = [room];
+    add_unread(app, caller, &mut room).await?;
+    let [room] = room;
+    Ok(room)
 }
 
 /// Adds what the caller has not read; nothing for the banned and for API keys.
