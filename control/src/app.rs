@@ -84,6 +84,12 @@ pub struct Rates {
     pub requests_user: RateLimiter<UserId>,
     /// Messages of a user.
     pub messages_user: RateLimiter<UserId>,
+    /// Changes of messages by a user.
+    pub message_changes_user: RateLimiter<UserId>,
+    /// A user who writes.
+    pub typing_user: RateLimiter<UserId>,
+    /// Pointers of a user.
+    pub reads_user: RateLimiter<UserId>,
 }
 
 impl Rates {
@@ -100,6 +106,9 @@ impl Rates {
             telemetry_address: RateLimiter::per_minute(limits.telemetry_per_address_per_minute),
             requests_user: RateLimiter::per_second(limits.requests_per_user_per_s, 4),
             messages_user: RateLimiter::per_second(limits.messages_per_user_per_s, 10),
+            message_changes_user: RateLimiter::per_second(limits.message_changes_per_user_per_s, 10),
+            typing_user: RateLimiter::per_second(limits.typing_per_user_per_s, 4),
+            reads_user: RateLimiter::per_second(limits.reads_per_user_per_s, 4),
         }
     }
 }

@@ -110,6 +110,16 @@ limits! {
     requests_per_user_per_s = 100;
     /// Messages of one user a second; ten times as many at once, for a client that sends what it kept while offline.
     messages_per_user_per_s = 10;
+    /// Edits, deletions, reactions and pins of one user a second; ten times as many at once.
+    message_changes_per_user_per_s = 5;
+    /// How often a second one user is told to others as writing; four times as many at once. Clients tell it each few seconds.
+    typing_per_user_per_s = 1;
+    /// How often a second one user may say up to where it has read; four times as many at once. Each is a write.
+    reads_per_user_per_s = 2;
+    /// Changes of a room's chat that a client may be behind and still gets them alone; who is further behind gets the newest messages.
+    resume_changes = 1_000;
+    /// Messages that may be pinned in a room.
+    pins_per_room = 50;
     /// Rooms of the workspace.
     rooms_total = 10_000;
     /// Largest HTTP body in bytes.

@@ -17,6 +17,7 @@
 
 pub mod admission;
 pub mod call;
+mod chat;
 pub mod data;
 mod error;
 mod ids;
@@ -33,5 +34,7 @@ pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{EventId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId};
-pub use text::{DisplayName, InvalidText, MessageText, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle};
+pub use text::{
+    DisplayName, InvalidText, MessageText, ReactionEmoji, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle,
+};
 pub use time::Timestamp;

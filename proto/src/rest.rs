@@ -189,6 +189,22 @@ pub struct Room {
     pub my_role: Option<RoomRole>,
     /// How many are in it now.
     pub participant_count: u32,
+    /// The number of the last change of its chat. Absent for API keys and the banned, as the next three.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub last_seq: Option<u64>,
+    /// Up to where the caller has read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub read_seq: Option<u64>,
+    /// Messages of others after that; 100 means 100 or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub unread_count: Option<u32>,
+    /// Those of them that mention the caller, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub mention_count: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
 }

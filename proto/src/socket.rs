@@ -5,11 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
-use utoipa::ToSchema;
 
 use crate::call::EndReason;
 use crate::rest::{Participant, User};
-use crate::{ErrorCode, MessageId, MessageText, ParticipantId, RoomSlug, SessionId, Timestamp, UserId};
+use crate::{
+    DisplayName, ErrorCode, MessageId, MessageText, ParticipantId, ReactionEmoji, RoomSlug, SessionId, Timestamp,
+    UserId,
+};
+
+pub use crate::chat::*;
 
 /// Largest frame in bytes that the gateway takes: an offer with some forty sections fits.
 pub const FRAME_BYTES_MAX: usize = 256 * 1024;
@@ -92,6 +96,81 @@ pub enum ClientMessage {
         /// The message it answers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<MessageId>,
+        /// Whom it mentions, by id: 20 at most.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<UserId>>")]
+        mentions: Vec<UserId>,
+    },
+    /// Changes the text of one's own message. Acked with [`MessageSent`]. Needs an idempotency key.
+    #[serde(rename = "message.edit")]
+    #[serde(rename_all = "camelCase")]
+    MessageEdit {
+        /// Where.
+        room: RoomSlug,
+        /// Which.
+        message_id: MessageId,
+        /// What it says from now on.
+        text: MessageText,
+        /// Whom it mentions from now on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<UserId>>")]
+        mentions: Vec<UserId>,
+    },
+    /// Deletes one's own message, or that of somebody whom one may moderate. Acked with [`MessageSent`]. Needs an idempotency key.
+    #[serde(rename = "message.delete")]
+    #[serde(rename_all = "camelCase")]
+    MessageDelete {
+        /// Where.
+        room: RoomSlug,
+        /// Which.
+        message_id: MessageId,
+    },
+    /// Reacts to a message, or takes that back. Acked with [`MessageSent`].
+    #[serde(rename = "message.react")]
+    #[serde(rename_all = "camelCase")]
+    MessageReact {
+        /// Where.
+        room: RoomSlug,
+        /// To which.
+        message_id: MessageId,
+        /// With what.
+        emoji: ReactionEmoji,
+        /// `false` takes it back.
+        on: bool,
+    },
+    /// Pins a message, or takes that back. Acked with [`MessageSent`].
+    #[serde(rename = "message.pin")]
+    #[serde(rename_all = "camelCase")]
+    MessagePin {
+        /// Where.
+        room: RoomSlug,
+        /// Which.
+        message_id: MessageId,
+        /// `false` takes it back.
+        on: bool,
+    },
+    /// Says up to where the room was read. Acked with [`ReadPointer`]: the highest number counts.
+    #[serde(rename = "message.read")]
+    MessageRead {
+        /// Where.
+        room: RoomSlug,
+        /// The place of the last message that was seen.
+        seq: u64,
+    },
+    /// Says that somebody is writing. Others are told and nothing is kept.
+    #[serde(rename = "typing")]
+    Typing {
+        /// Where.
+        room: RoomSlug,
+    },
+    /// Asks for what changed in a joined room's chat. Acked with [`ChatDelta`].
+    #[serde(rename = "sync.resume")]
+    SyncResume {
+        /// Where.
+        room: RoomSlug,
+        /// The last number that the client knows. Absent: none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
     },
     /// Joins the room's call, or changes the client's part in it. Acked, then answered by `call.answer`.
     #[serde(rename = "call.offer")]
@@ -120,8 +199,23 @@ pub enum ClientMessage {
 
 impl ClientMessage {
     /// The types, as on the wire.
-    pub const TYPES: [&'static str; 8] =
-        ["ping", "pong", "room.join", "room.leave", "message.send", "call.offer", "call.ice", "call.leave"];
+    pub const TYPES: [&'static str; 15] = [
+        "ping",
+        "pong",
+        "room.join",
+        "room.leave",
+        "message.send",
+        "message.edit",
+        "message.delete",
+        "message.react",
+        "message.pin",
+        "message.read",
+        "typing",
+        "sync.resume",
+        "call.offer",
+        "call.ice",
+        "call.leave",
+    ];
 }
 
 /// The outer form of each server frame. `P` is what a payload is kept as.
@@ -192,6 +286,23 @@ pub enum ServerMessage<P = Participant> {
         /// What.
         message: Message,
     },
+    /// A message of a joined room was edited, deleted, reacted to, pinned or unpinned. Numbered with those that are new.
+    #[serde(rename = "message.changed")]
+    MessageChanged {
+        /// As it is now.
+        message: Message,
+    },
+    /// Somebody is writing in a joined room. Show it for some seconds.
+    #[serde(rename = "typing")]
+    #[serde(rename_all = "camelCase")]
+    Typing {
+        /// Where.
+        room: RoomSlug,
+        /// Who.
+        user_id: UserId,
+        /// Name for people.
+        display_name: DisplayName,
+    },
     /// The answer to `call.offer`.
     #[serde(rename = "call.answer")]
     CallAnswer {
@@ -243,39 +354,10 @@ pub struct RoomJoined<P = Participant> {
     pub participants: Vec<P>,
     /// The presence update that the list includes.
     pub seq: u64,
-}
-
-/// Payload of the `ack` to `message.send`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct MessageSent {
-    /// As stored.
-    pub message: Message,
-    /// Whether an earlier request with the same key had stored it.
-    pub duplicate: bool,
-}
-
-/// A chat message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[ts(optional_fields)]
-pub struct Message {
-    /// Stable id.
-    pub id: MessageId,
-    /// Where.
-    pub room: RoomSlug,
-    /// Who.
-    pub sender_id: UserId,
-    /// The sender's name when it was sent.
-    pub sender_name: String,
-    /// What.
-    pub text: MessageText,
-    /// The message it answers.
+    /// The last number of the room's chat before the client came in: what follows is told. Absent after `call.leave`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub reply_to: Option<MessageId>,
-    /// When it was stored.
-    pub created_at: Timestamp,
+    #[ts(optional)]
+    pub chat_seq: Option<u64>,
 }
 
 #[cfg(test)]
@@ -294,7 +376,10 @@ mod tests {
     #[test]
     fn every_type_is_listed() {
         for kind in ClientMessage::TYPES {
-            let payload = serde_json::json!({"room": "abc", "text": "x", "sdp": "v=0", "candidate": ""});
+            let message_id = MessageId::generate();
+            let payload = serde_json::json!({
+                "room": "abc", "text": "x", "sdp": "v=0", "candidate": "", "messageId": message_id, "emoji": "+", "on": true, "seq": 1
+            });
             let frame = serde_json::json!({"type": kind, "payload": payload});
             serde_json::from_value::<ClientMessage>(frame).unwrap();
         }

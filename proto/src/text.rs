@@ -132,6 +132,11 @@ text! {
     r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$",
     |c| !c.is_control() || c == '\n' || c == '\t'
 }
+text! {
+    /// What people react with: commonly one emoji, of several characters where it is put together.
+    ReactionEmoji, "emoji", 1..=16, "characters without spaces", r"^[^\x00-\x20\x7f-\xa0]*$",
+    |c| !c.is_control() && !c.is_whitespace()
+}
 
 #[cfg(test)]
 mod tests {

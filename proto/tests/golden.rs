@@ -73,6 +73,9 @@ fn every_message_is_published() {
     assert_eq!(names("ServerMessage"), variants::<ServerMessage>(unknown()), "{cure}");
     assert_eq!(names("ClientCallMessage"), variants::<ClientCallMessage>(unknown()), "{cure}");
     assert_eq!(names("ServerCallMessage"), variants::<ServerCallMessage>(unknown()), "{cure}");
-    let answers: BTreeSet<_> = ["ack message.send", "ack room.join", "nack"].map(str::to_owned).into();
+    let answers: BTreeSet<_> =
+        ["ack message.send", "ack message.edit", "ack message.read", "ack sync.resume", "ack room.join", "nack"]
+            .map(str::to_owned)
+            .into();
     assert!(names("Answer").is_superset(&answers), "{cure}");
 }

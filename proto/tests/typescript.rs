@@ -45,6 +45,7 @@ fn typescript_is_up_to_date() {
         WorkspaceTitle,
         DisplayName,
         MessageText,
+        ReactionEmoji,
         ErrorCode,
         Problem,
         // rest
@@ -103,6 +104,9 @@ fn typescript_is_up_to_date() {
         RoomJoined,
         MessageSent,
         Message,
+        Reaction,
+        ChatDelta,
+        ReadPointer,
         // call
         TrackSource,
         MediaPermissions,

@@ -52,7 +52,7 @@ pub async fn compare_all(access: &Access, heard: &[Tally]) -> Result<Deliveries,
 }
 
 fn number(message: &boltorezka_proto::socket::Message) -> Option<u32> {
-    stamp(message.text.as_str()).map(|(number, _)| number)
+    stamp(message.text.as_ref()?.as_str()).map(|(number, _)| number)
 }
 
 /// Compares for one room: what was stored, oldest first, what was acked, and what each member heard.

@@ -74,7 +74,7 @@ async fn history(client: &Client) -> Vec<String> {
     loop {
         let path = format!("/v1/rooms/talk/messages?limit=100{cursor}");
         let page: Page<Message> = client.get(&path).await.unwrap();
-        texts.extend(page.items.iter().map(|message| message.text.as_str().to_owned()));
+        texts.extend(page.items.into_iter().map(|message| message.text.unwrap().as_str().to_owned()));
         let Some(next) = page.next_cursor else { break };
         cursor = format!("&cursor={next}");
     }

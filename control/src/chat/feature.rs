@@ -1,13 +1,21 @@
 //! Chat as a feature of the server.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use boltorezka_proto::workspaces::OptionalFeature;
 
-use super::routes;
-use crate::features::{Events, Feature, Routes};
+use super::{KEYS_KEPT_MS, routes};
+use crate::app::App;
+use crate::features::{Events, Feature, Routes, every};
+
+/// Old keys are forgotten this often.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// The feature.
 pub struct Chat;
 
+#[async_trait]
 impl Feature for Chat {
     fn name(&self) -> &'static str {
         "chat"
@@ -26,7 +34,7 @@ impl Feature for Chat {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial"]
+        &["initial", "chat"]
     }
 
     fn routes(&self) -> Routes {
@@ -34,6 +42,25 @@ impl Feature for Chat {
     }
 
     fn events(&self) -> Events {
-        Events { requests: &["message.send"], told: &["message.new"] }
+        Events {
+            requests: &[
+                "message.send",
+                "message.edit",
+                "message.delete",
+                "message.react",
+                "message.pin",
+                "message.read",
+                "typing",
+                "sync.resume",
+            ],
+            told: &["message.new", "message.changed", "typing"],
+        }
+    }
+
+    async fn start(&self, app: &App) -> Result<(), String> {
+        every(app, FORGET_EVERY, "forgetting the keys of old changes", async |app: App| {
+            app.store.forget_chat_keys(app.clock.now_ms() - KEYS_KEPT_MS).await
+        });
+        Ok(())
     }
 }

@@ -1,10 +1,12 @@
 //! Messages: said once, kept, told in the order of commits.
 
+mod changes;
 mod feature;
+mod following;
 mod routes;
 
-use boltorezka_proto::socket::{MessageSent, REQUEST_ID_BYTES_MAX};
-use boltorezka_proto::{ErrorCode, MessageId, MessageText};
+use boltorezka_proto::socket::{MENTIONS_MAX, MessageSent, REQUEST_ID_BYTES_MAX};
+use boltorezka_proto::{ErrorCode, MessageId, MessageText, UserId};
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -13,7 +15,10 @@ use crate::presence::LiveRoom;
 use crate::store::{NewMessage, SendOutcome};
 use crate::ws::SocketHandle;
 
+use changes::KEYS_KEPT_MS;
+pub use changes::change;
 pub use feature::Chat;
+pub use following::{mark_read, resume, typing};
 use routes::routes;
 
 /// A message that somebody wants to send.
@@ -24,6 +29,8 @@ pub struct Outgoing<'a> {
     pub text: &'a MessageText,
     /// The message it answers.
     pub reply_to: Option<MessageId>,
+    /// Whom it mentions.
+    pub mentions: Vec<UserId>,
     /// The sender's key.
     pub key: Option<&'a str>,
 }
@@ -44,10 +51,8 @@ pub async fn send(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Re
 
 async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Result<MessageSent, ApiError> {
     Action::SendMessage.check_kind(socket.who())?;
-    let key = message.key.filter(|key| !key.is_empty() && key.len() <= REQUEST_ID_BYTES_MAX).ok_or_else(|| {
-        let detail = format!("idempotencyKey must have 1 to {REQUEST_ID_BYTES_MAX} bytes; make one for each message");
-        ApiError::because(ErrorCode::Malformed, detail)
-    })?;
+    let key = needed_key(message.key)?;
+    let mentions = checked_mentions(message.mentions)?;
     let now_ms = app.clock.now_ms();
     app.rates.messages_user.take(socket.user_id(), now_ms).map_err(ApiError::rate_limited)?;
     let new = NewMessage {
@@ -55,6 +60,7 @@ async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Resul
         sender_id: socket.user_id(),
         text: message.text,
         reply_to: message.reply_to,
+        mentions: &mentions,
         idempotency_key: key,
         now_ms,
     };
@@ -71,5 +77,28 @@ async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Resul
         SendOutcome::NoReplyTarget => {
             Err(ApiError::because(ErrorCode::NotFound, "the message in replyTo is not in this room"))
         }
+        SendOutcome::NoMentioned => Err(no_mentioned()),
     }
+}
+
+fn needed_key(key: Option<&str>) -> Result<&str, ApiError> {
+    key.filter(|key| !key.is_empty() && key.len() <= REQUEST_ID_BYTES_MAX).ok_or_else(|| {
+        let detail = format!("idempotencyKey must have 1 to {REQUEST_ID_BYTES_MAX} bytes; make one for each message");
+        ApiError::because(ErrorCode::Malformed, detail)
+    })
+}
+
+/// Each once, in one order: so is the same list the same, however it was written.
+fn checked_mentions(mut mentions: Vec<UserId>) -> Result<Vec<UserId>, ApiError> {
+    if mentions.len() > MENTIONS_MAX {
+        let detail = format!("a message mentions at most {MENTIONS_MAX}; leave some out");
+        return Err(ApiError::because(ErrorCode::Malformed, detail));
+    }
+    mentions.sort_unstable();
+    mentions.dedup();
+    Ok(mentions)
+}
+
+fn no_mentioned() -> ApiError {
+    ApiError::because(ErrorCode::NotFound, "somebody in mentions is not known here, or banned from this room")
 }

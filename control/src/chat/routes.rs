@@ -1,4 +1,4 @@
-//! `GET /v1/rooms/{slug}/messages`.
+//! `GET /v1/rooms/{slug}/messages`, `GET /v1/rooms/{slug}/pins`.
 
 use axum::Json;
 use boltorezka_proto::RoomSlug;
@@ -14,9 +14,12 @@ use crate::http::{PageQuery, Path};
 use crate::permissions::Action;
 use crate::rooms::authorize;
 
+/// Pins that are listed, however many may be made.
+const PINS_SHOWN_MAX: u32 = 500;
+
 /// The routes of this feature.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(messages))
+    OpenApiRouter::default().routes(routes!(messages)).routes(routes!(pins))
 }
 
 /// Lists what was said in a room, newest first.
@@ -37,4 +40,20 @@ async fn messages(
     let next_cursor = page.cut(&mut records).map(|last| last.seq.to_string());
     let items = records.into_iter().map(|record| record.message).collect();
     Ok(Json(Page { items, next_cursor }))
+}
+
+/// Lists what is pinned in a room, newest pin first.
+///
+/// All of it is one page: a room has few pins.
+#[utoipa::path(get, path = "/rooms/{slug}/pins", operation_id = "listPins",
+    security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path)),
+    responses((status = 200, description = "All of them.", body = Page<Message>)))]
+async fn pins(
+    app: App,
+    caller: WorkspaceCaller,
+    Path(slug): Path<String>,
+) -> Result<Json<Page<Message>>, ApiError> {
+    let (room, _) = authorize(&app, &caller, &slug, Action::ListPins).await?;
+    let limit = app.config.limits.pins_per_room.unwrap_or(PINS_SHOWN_MAX).min(PINS_SHOWN_MAX);
+    Ok(Json(Page { items: app.store.pins(room.id, limit).await?, next_cursor: None }))
 }

@@ -32,6 +32,13 @@ pub enum GatewayEvent {
         /// What.
         message: Message,
     },
+    /// A message is not what it was.
+    MessageChanged {
+        /// Where.
+        room_id: RoomId,
+        /// As it was right after the change.
+        message: Message,
+    },
 }
 
 /// Tells the sockets, each room in the order of commits, until `shutdown`. After a crash a row may be told again:
@@ -114,6 +121,11 @@ fn tell(app: &App, row: &OutboxRow) {
             if let Some(room) = app.hub.find(room_id) {
                 let (queued, dropped) = room.state().tell(&ServerMessage::MessageNew { message });
                 app.metrics.message_told(queued as u64, dropped as u64);
+            }
+        }
+        Ok(GatewayEvent::MessageChanged { room_id, message }) => {
+            if let Some(room) = app.hub.find(room_id) {
+                room.state().tell(&ServerMessage::MessageChanged { message });
             }
         }
         Err(error) => tracing::error!(id = row.id, %error, "an outbox row is not understood and is left out"),

@@ -116,8 +116,27 @@ actions! {
     /// Read what was said.
     ListMessages = "chat.message.list", ["GET /v1/rooms/{slug}/messages"],
         Room(RoomRole::Listener), [Account, ApiKey];
+    /// See what is pinned.
+    ListPins = "chat.pin.list", ["GET /v1/rooms/{slug}/pins"], Room(RoomRole::Listener), [Account, ApiKey];
+    /// Ask for what changed since.
+    SyncChat = "chat.message.sync", ["socket sync.resume"], Room(RoomRole::Listener), [Account, JoinToken];
+    /// Say up to where one has read.
+    MarkRead = "chat.pointer.move", ["socket message.read"], Room(RoomRole::Listener), [Account, JoinToken];
+    /// Let others know that one is writing.
+    TellTyping = "chat.typing.tell", ["socket typing"], Room(RoomRole::Member), [Account, JoinToken];
     /// Say something.
     SendMessage = "chat.message.send", ["socket message.send"], Room(RoomRole::Member), [Account, JoinToken];
+    /// Change the text of one's own message.
+    EditMessage = "chat.message.edit", ["socket message.edit"], Room(RoomRole::Member), [Account, JoinToken];
+    /// Delete one's own message.
+    DeleteMessage = "chat.message.delete", ["socket message.delete"], Room(RoomRole::Member), [Account, JoinToken];
+    /// Delete the message of somebody with a lower role.
+    ModerateMessage = "chat.message.moderate", ["socket message.delete"],
+        Room(RoomRole::Moderator), [Account, JoinToken];
+    /// React to a message.
+    React = "chat.reaction.set", ["socket message.react"], Room(RoomRole::Member), [Account, JoinToken];
+    /// Pin a message.
+    PinMessage = "chat.pin.set", ["socket message.pin"], Room(RoomRole::Moderator), [Account, JoinToken];
 
     /// Join the call of a room.
     JoinCall = "calls.call.join", ["socket call.offer", "socket call.ice"],

@@ -58,6 +58,8 @@ pub async fn join(
     let record = app.store.room(slug).await?.ok_or_else(no_room)?;
     let room = app.live_room(record.id, slug);
     let workspace = app.live_workspace();
+    // Before the socket is told anything: nothing falls between.
+    let chat_seq = app.store.last_number(room.id).await?;
     let _door = workspace.door.read().await;
     let _gate = room.gate.lock().await;
     let request = JoinRequest {
@@ -69,7 +71,7 @@ pub async fn join(
         now_ms: app.clock.now_ms(),
     };
     let participant_id = enter(app, &room, socket.who(), request).await?;
-    let joined = room.state().attach(socket.clone(), participant_id);
+    let joined = room.state().attach(socket.clone(), participant_id, chat_seq);
     Ok((room.clone(), joined))
 }
 
@@ -157,7 +159,7 @@ pub async fn leave_call(app: &App, socket: &SocketHandle, room: &LiveRoom) -> Re
     let owner = room.state().seat(participant_id).and_then(|seat| seat.call_owner);
     let is_elsewhere = owner.is_some_and(|owner| owner.socket != socket.id());
     let participant_id = if is_elsewhere { participant_id } else { renew(app, room, participant_id).await? };
-    Ok(room.state().joined(participant_id))
+    Ok(room.state().joined(participant_id, None))
 }
 
 /// Ends a call, under the room's gate.

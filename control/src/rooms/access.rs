@@ -1,7 +1,5 @@
 //! What somebody is in a room, and whom it may moderate there.
 
-use boltorezka_proto::rest::{Role, RoomRole};
-use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{ErrorCode, RoomSlug, UserId};
 
 use crate::app::App;
@@ -31,12 +29,6 @@ pub async fn authorize(
     Ok((room, standing))
 }
 
-/// Nobody is moderated by an equal: the place of somebody in the order of those who may moderate whom.
-fn rank(standing: Standing) -> (Role, WorkspaceRole, RoomRole) {
-    // Below admin, the role in the workspace says less than the one in the room.
-    (standing.server_role, standing.workspace_role.max(WorkspaceRole::Member), standing.role)
-}
-
 /// Checks that `actor` stands above `target`.
 ///
 /// # Errors
@@ -50,7 +42,7 @@ pub fn check_outranks(
     if actor_id == Some(target_id) {
         return Err(ApiError::because(ErrorCode::Forbidden, "this is you; leave the room instead"));
     }
-    if rank(actor) > rank(target) {
+    if actor.outranks(target) {
         Ok(())
     } else {
         Err(ApiError::because(ErrorCode::Forbidden, "only somebody with a lower role can be moderated"))
@@ -59,6 +51,9 @@ pub fn check_outranks(
 
 #[cfg(test)]
 mod tests {
+    use boltorezka_proto::rest::{Role, RoomRole};
+    use boltorezka_proto::workspaces::WorkspaceRole;
+
     use super::*;
 
     fn standing(server_role: Role, member_role: Option<RoomRole>) -> Standing {

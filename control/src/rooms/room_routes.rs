@@ -30,7 +30,9 @@ async fn list(app: App, caller: WorkspaceCaller, page: PageQuery) -> Result<Body
     let mut rooms = app.store.rooms(caller.user_id(), after.as_ref().map(RoomSlug::as_str), page.limit + 1).await?;
     let next_cursor = page.cut(&mut rooms).map(|(last, _)| last.slug.to_string());
     let of_key = caller.who().standing();
-    let items = rooms.into_iter().map(|(room, standing)| room.into_room(role_in(standing.unwrap_or(of_key)))).collect();
+    let mut items: Vec<Room> =
+        rooms.into_iter().map(|(room, standing)| room.into_room(role_in(standing.unwrap_or(of_key)))).collect();
+    add_unread(&app, &caller, &mut items).await?;
     Ok(Body(Page { items, next_cursor }))
 }
 
@@ -58,7 +60,7 @@ async fn create(
     let room = NewRoom { slug, title, kind, capacity, owner: caller.user_id() };
     let created = app.store.create_room(&room, &caller.audit(app.clock.now_ms())).await?;
     let created = created.ok_or_else(|| ApiError::because(ErrorCode::Conflict, "slug is taken; choose another"))?;
-    Ok((StatusCode::CREATED, Body(created.into_room(Some(RoomRole::Owner)))))
+    Ok((StatusCode::CREATED, Body(with_unread(&app, &caller, created.into_room(Some(RoomRole::Owner))).await?)))
 }
 
 /// One room.
@@ -67,7 +69,7 @@ async fn create(
     responses((status = 200, description = "The room.", body = Room)))]
 async fn read(app: App, caller: WorkspaceCaller, Path(slug): Path<String>) -> Result<Body<Room>, ApiError> {
     let (room, standing) = authorize(&app, &caller, &slug, Action::ReadRoom).await?;
-    Ok(Body(room.into_room(role_in(standing))))
+    Ok(Body(with_unread(&app, &caller, room.into_room(role_in(standing))).await?))
 }
 
 /// Changes a room.
@@ -84,7 +86,8 @@ async fn update(
     check_capacity(request.capacity)?;
     let audit = caller.audit(app.clock.now_ms());
     let updated = app.store.update_room(room.id, request.title.as_ref(), request.capacity, &audit).await?;
-    Ok(Body(updated.ok_or(ErrorCode::NotFound)?.into_room(role_in(standing))))
+    let updated = updated.ok_or(ErrorCode::NotFound)?.into_room(role_in(standing));
+    Ok(Body(with_unread(&app, &caller, updated).await?))
 }
 
 /// Deletes a room with its messages, and ends its call.
@@ -95,6 +98,28 @@ async fn delete(app: App, caller: WorkspaceCaller, Path(slug): Path<String>) -> 
     let (room, _) = authorize(&app, &caller, &slug, Action::DeleteRoom).await?;
     moderation::delete_room(&app, &caller, &room).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn with_unread(app: &App, caller: &WorkspaceCaller, room: Room) -> Result<Room, ApiError> {
+    let mut room = [room];
+    add_unread(app, caller, &mut room).await?;
+    let [room] = room;
+    Ok(room)
+}
+
+/// Adds what the caller has not read; nothing for the banned and for API keys.
+async fn add_unread(app: &App, caller: &WorkspaceCaller, rooms: &mut [Room]) -> Result<(), ApiError> {
+    let Some(user_id) = caller.user_id() else { return Ok(()) };
+    let open: Vec<_> = rooms.iter().filter(|room| room.my_role.is_some()).map(|room| room.id).collect();
+    let unread = app.store.unread(user_id, &open).await?;
+    for room in rooms {
+        let Some(of_room) = unread.get(&room.id) else { continue };
+        room.last_seq = Some(of_room.last_seq);
+        room.read_seq = Some(of_room.read_seq);
+        room.unread_count = Some(of_room.unread_count);
+        room.mention_count = Some(of_room.mention_count);
+    }
+    Ok(())
 }
 
 /// The banned have no role.

@@ -115,3 +115,13 @@ pub fn message_text(text: &str) -> Result<MessageText, StoreError> {
 pub fn count(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
+
+/// A number that is never below 0.
+pub fn number(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// A number of a client's, as the database can hold it.
+pub fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

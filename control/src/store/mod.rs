@@ -33,7 +33,10 @@ use uuid::Uuid;
 
 pub use accounts::{AccountStore, ApiKeyRecord, NewAccount, SetupOutcome, UserRecord};
 pub use backup::{BackupError, backup, restore};
-pub use chat::{ChatStore, MessageRecord, NewMessage, SendOutcome};
+pub use chat::{
+    Change, ChangeOutcome, ChangeRefusal, ChangeStore, ChatStore, ChatSyncStore, DeltaRequest, MessageChange,
+    MessageRecord, NewMessage, SendOutcome, UNREAD_MAX, Unread,
+};
 #[cfg(test)]
 pub use migrations::names as migration_names;
 pub use moderation::{ModerationStore, Removed};
@@ -59,6 +62,8 @@ pub trait Store:
     + ParticipantStore
     + WhipStore
     + ChatStore
+    + ChangeStore
+    + ChatSyncStore
     + OutboxStore
     + WebhookStore
 {
@@ -72,6 +77,8 @@ impl<T> Store for T where
         + ParticipantStore
         + WhipStore
         + ChatStore
+        + ChangeStore
+        + ChatSyncStore
         + OutboxStore
         + WebhookStore
 {

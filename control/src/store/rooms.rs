@@ -37,6 +37,10 @@ impl RoomRecord {
             capacity: self.capacity,
             my_role,
             participant_count: self.participant_count,
+            last_seq: None,
+            read_seq: None,
+            unread_count: None,
+            mention_count: None,
             created_at: Timestamp::from_unix_ms(self.created_at_ms),
         }
     }
@@ -90,6 +94,14 @@ impl Standing {
             WorkspaceRole::Guest => member_role.unwrap_or(RoomRole::Listener),
         };
         Self { server_role, workspace_role, role, banned }
+    }
+
+    /// Whether it may moderate somebody: nobody is moderated by an equal.
+    pub fn outranks(self, other: Self) -> bool {
+        // Below admin, the role in the workspace says less than the one in the room.
+        let rank =
+            |standing: Self| (standing.server_role, standing.workspace_role.max(WorkspaceRole::Member), standing.role);
+        rank(self) > rank(other)
     }
 }
 

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::run::run;
 use super::socket::SocketHandle;
 use crate::app::App;
-use crate::auth::{hash_token, is_foreign_upgrade};
+use crate::auth::{ClientAddress, hash_token, is_foreign_upgrade};
 use crate::error::ApiError;
 use crate::http::Query;
 use crate::store::{Grant, StoreError, UserRecord};
@@ -44,6 +44,7 @@ struct Parameters {
 async fn open(
     app: App,
     Query(parameters): Query<Parameters>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
@@ -59,7 +60,7 @@ async fn open(
         Ok((user, role, grant)) => {
             // The ticket says which workspace it is for, not the address.
             let app = app.of(grant.workspace_id);
-            let (socket, outgoing) = SocketHandle::new(user.user, role, grant);
+            let (socket, outgoing) = SocketHandle::new(user.user, role, grant, address);
             if app.shutdown.is_cancelled() {
                 return refuse(stream, CloseCode::Restart).await;
             }

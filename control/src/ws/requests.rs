@@ -127,11 +127,31 @@ impl Requests {
                 self.rooms.remove(&room);
                 Ok(raw(&json!({ "room": room })))
             }
-            ClientMessage::MessageSend { room, text, reply_to } => {
+            ClientMessage::MessageSend { room, text, reply_to, mentions } => {
                 let live = self.joined(&room)?;
-                let new = chat::Outgoing { room: &live, text: &text, reply_to, key: key.as_deref() };
+                let new = chat::Outgoing { room: &live, text: &text, reply_to, mentions, key: key.as_deref() };
                 let sent: MessageSent = chat::send(&self.app, &self.socket, new).await?;
                 Ok(raw(&sent))
+            }
+            ClientMessage::MessageEdit { ref room, .. }
+            | ClientMessage::MessageDelete { ref room, .. }
+            | ClientMessage::MessageReact { ref room, .. }
+            | ClientMessage::MessagePin { ref room, .. } => {
+                let live = self.joined(room)?;
+                Ok(raw(&chat::change(&self.app, &self.socket, &live, message, key.as_deref()).await?))
+            }
+            ClientMessage::MessageRead { room, seq } => {
+                let live = self.may(Action::MarkRead, &room)?;
+                Ok(raw(&chat::mark_read(&self.app, &self.socket, &live, seq).await?))
+            }
+            ClientMessage::Typing { room } => {
+                let live = self.may(Action::TellTyping, &room)?;
+                chat::typing(&self.app, &self.socket, &live)?;
+                Ok(raw(&json!({ "room": room })))
+            }
+            ClientMessage::SyncResume { room, seq } => {
+                let live = self.may(Action::SyncChat, &room)?;
+                Ok(raw(&chat::resume(&self.app, &live, seq).await?))
             }
             ClientMessage::CallOffer { .. } => Err(ErrorCode::Internal.into()),
             ClientMessage::CallIce { room, .. } => {

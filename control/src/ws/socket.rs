@@ -1,5 +1,6 @@
 //! One open socket, as the rest of the control plane sees it.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::ws::Utf8Bytes;
@@ -28,6 +29,7 @@ struct Shared {
     user: User,
     workspace_role: WorkspaceRole,
     grant: Grant,
+    address: IpAddr,
     outgoing: mpsc::Sender<Utf8Bytes>,
     closed: CancellationToken,
     close_code: OnceLock<CloseCode>,
@@ -39,13 +41,14 @@ pub struct Outgoing {
 }
 
 impl SocketHandle {
-    /// A socket for `user`, and the queue of what it is to be sent.
-    pub fn new(user: User, workspace_role: WorkspaceRole, grant: Grant) -> (Self, Outgoing) {
+    /// A socket for `user` at `address`, and the queue of what it is to be sent.
+    pub fn new(user: User, workspace_role: WorkspaceRole, grant: Grant, address: IpAddr) -> (Self, Outgoing) {
         let (outgoing, frames) = mpsc::channel(OUTGOING_MAX);
         let id = SessionId::generate();
         let closed = CancellationToken::new();
         let close_code = OnceLock::new();
-        (Self(Arc::new(Shared { id, user, workspace_role, grant, outgoing, closed, close_code })), Outgoing { frames })
+        let shared = Shared { id, user, workspace_role, grant, address, outgoing, closed, close_code };
+        (Self(Arc::new(shared)), Outgoing { frames })
     }
 
     /// Stable while it is open.
@@ -75,6 +78,11 @@ impl SocketHandle {
     /// The workspace that it sees.
     pub fn workspace_id(&self) -> WorkspaceId {
         self.0.grant.workspace_id
+    }
+
+    /// Where it was opened from, for the audit.
+    pub fn address(&self) -> String {
+        self.0.address.to_string()
     }
 
     /// The session that its ticket came from.
@@ -154,7 +162,7 @@ impl SocketHandle {
             permissions: PermissionBits(15),
             expires_at_ms: i64::MAX,
         };
-        Self::new(user, WorkspaceRole::Member, grant)
+        Self::new(user, WorkspaceRole::Member, grant, IpAddr::from([127, 0, 0, 1]))
     }
 }
 

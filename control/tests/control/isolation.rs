@@ -34,6 +34,7 @@ fn about(operation: &str) -> About {
         | "banParticipant"
         | "muteParticipant"
         | "listMessages"
+        | "listPins"
         | "createTicket"
         | "createJoinToken"
         | "sendTelemetry"

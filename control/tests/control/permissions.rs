@@ -153,7 +153,24 @@ struct Place {
     room: String,
     caller: Client,
     /// Somebody to be acted upon, who is inside.
-    target: (Socket, String, String),
+    target: (tokio::sync::Mutex<Socket>, String, String),
+}
+
+impl Place {
+    /// A message to be changed: one's own where the permission is about that, and where one may speak.
+    async fn message(&self, socket: &mut Socket, name: &str) -> Value {
+        let hello = || json!({ "room": self.room, "text": "hello" });
+        if matches!(name, "chat.message.edit" | "chat.message.delete") {
+            let id = socket.request_with_key("message.send", hello(), Some(&format!("{}-own", self.room))).await;
+            let answer = socket.answer(&id).await;
+            if answer["type"] == "ack" {
+                return answer["payload"]["message"]["id"].clone();
+            }
+        }
+        let mut target = self.target.0.lock().await;
+        let key = format!("{}-target", self.room);
+        target.ack_with_key("message.send", hello(), Some(&key)).await["message"]["id"].clone()
+    }
 }
 
 impl World {
@@ -211,7 +228,7 @@ impl World {
         let user_id = text(&joined["participants"][0]["userId"]);
         let member = format!("/v1/rooms/{room}/members/{user_id}");
         admin.send(Method::PUT, &member, Some(json!({ "role": "member" }))).await.expect(200);
-        Place { workspace, room, caller, target: (socket, participant_id, user_id) }
+        Place { workspace, room, caller, target: (socket.into(), participant_id, user_id) }
     }
 
     async fn try_it(&self, name: &str, request: &str, kind: &str, number: usize) -> Outcome {
@@ -300,6 +317,11 @@ impl World {
         }
         let payload = match message {
             "message.send" => json!({ "room": room, "text": "hello" }),
+            "message.edit" | "message.delete" | "message.react" | "message.pin" => {
+                let message_id = place.message(&mut socket, name).await;
+                json!({ "room": room, "messageId": message_id, "text": "changed", "emoji": "+", "on": true })
+            }
+            "message.read" => json!({ "room": room, "seq": 0 }),
             "call.offer" => json!({ "room": room, "sdp": "v=0" }),
             "call.ice" => json!({ "room": room, "candidate": "" }),
             _ => json!({ "room": room }),

@@ -60,7 +60,11 @@ fn check_answer(value: &Value) {
     match value["eventType"].as_str().unwrap() {
         _ if value["type"] == "nack" => {}
         "room.join" | "call.leave" => check::<RoomJoined>(&value["payload"]),
-        "message.send" => check::<MessageSent>(&value["payload"]),
+        "message.send" | "message.edit" | "message.delete" | "message.react" | "message.pin" => {
+            check::<MessageSent>(&value["payload"]);
+        }
+        "message.read" => check::<ReadPointer>(&value["payload"]),
+        "sync.resume" => check::<ChatDelta>(&value["payload"]),
         other => panic!("an ack of {other} has no type to be checked with"),
     }
 }

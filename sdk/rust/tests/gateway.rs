@@ -10,7 +10,7 @@ use std::time::Duration;
 use boltorezka_proto::{ErrorCode, MessageText};
 use boltorezka_sdk::{Client, Gateway, GatewayError, GatewayEvent, RoomSlug};
 use gateway_server::{GatewayServer, Peer, joined};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 
 async fn connect() -> (GatewayServer, Gateway, Peer) {
@@ -83,6 +83,61 @@ async fn after_a_break_it_comes_back_and_joins_its_rooms_again() {
     assert!(matches!(*next(&mut events).await, GatewayEvent::Ready { .. }));
     assert!(matches!(*next(&mut events).await, GatewayEvent::RejoinFailed { code: ErrorCode::Banned, .. }));
     assert!(!gateway.has_joined(&room));
+}
+
+fn message(seq: u64, text: &str) -> Value {
+    let id = format!("01a200b9-1137-75fe-ad00-{seq:012}");
+    let sender = "01a200b8-ec4c-7022-be3f-e7b4373388d5";
+    json!({"id": id, "room": "stand-up", "seq": seq, "senderId": sender, "senderName": "Ann", "text": text,
+        "createdAt": "2026-11-22T00:47:38.294Z"})
+}
+
+fn told(text: &str, event: &GatewayEvent) -> bool {
+    matches!(event, GatewayEvent::Message(message) if message.said() == text)
+}
+
+#[tokio::test]
+async fn what_was_said_during_a_break_is_told_once_and_in_order() {
+    let (mut server, gateway, mut peer) = connect().await;
+    let room = room();
+    let mut events = gateway.events();
+    let mut joined = joined("stand-up");
+    joined["chatSeq"] = json!(4);
+    tokio::join!(async { gateway.join_room(&room).await.unwrap() }, async {
+        let request = peer.next().await;
+        peer.ack(&request, joined.clone()).await;
+    });
+    let new = |seq, text| json!({"type": "message.new", "payload": {"message": message(seq, text)}});
+    peer.send(new(5, "five")).await;
+    peer.send(new(5, "five")).await;
+    assert!(told("five", &*next(&mut events).await));
+    drop(peer);
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Disconnected));
+
+    let mut peer = server.next_socket().await;
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Ready { .. }));
+    let request = peer.next().await;
+    peer.ack(&request, joined).await;
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Rejoined(_)));
+    let request = peer.next().await;
+    assert_eq!((&request["type"], &request["payload"]["seq"]), (&json!("sync.resume"), &json!(5)));
+    // Beside the answer comes what is in it, and what is not.
+    peer.send(new(8, "eight")).await;
+    peer.send(new(9, "nine")).await;
+    let mut edited = message(3, "edited");
+    edited["changedSeq"] = json!(7);
+    let delta = |messages: Value, seq: u64| json!({"room": "stand-up", "snapshot": false, "messages": messages, "seq": seq, "hasMore": false, "firstSeq": 0});
+    peer.ack(&request, delta(json!([message(6, "six"), edited, message(8, "eight")]), 8)).await;
+    let request = peer.next().await;
+    assert_eq!(request["payload"]["seq"], 8);
+    peer.ack(&request, delta(json!([message(9, "nine")]), 9)).await;
+    peer.send(new(10, "ten")).await;
+    assert!(told("six", &*next(&mut events).await));
+    assert!(matches!(&*next(&mut events).await, GatewayEvent::MessageChanged(message) if message.said() == "edited"));
+    for text in ["eight", "nine", "ten"] {
+        let event = next(&mut events).await;
+        assert!(told(text, &event), "{event:?}");
+    }
 }
 
 #[tokio::test]

@@ -75,6 +75,11 @@ export type DisplayName = string;
 export type MessageText = string;
 
 /**
+ * What people react with: commonly one emoji, of several characters where it is put together.
+ */
+export type ReactionEmoji = string;
+
+/**
  * A stable reason that programs may act on. In JSON it is written in snake_case.
  */
 export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "account_blocked" | "registration_closed" | "banned" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "room_full" | "internal" | "media_unavailable" | "overloaded" | "unavailable";
@@ -279,6 +284,22 @@ myRole?: RoomRole,
  * How many are in it now.
  */
 participantCount: number, 
+/**
+ * The number of the last change of its chat. Absent for API keys and the banned, as the next three.
+ */
+lastSeq?: number, 
+/**
+ * Up to where the caller has read it.
+ */
+readSeq?: number, 
+/**
+ * Messages of others after that; 100 means 100 or more.
+ */
+unreadCount?: number, 
+/**
+ * Those of them that mention the caller, likewise.
+ */
+mentionCount?: number, 
 /**
  * When it was made.
  */
@@ -624,7 +645,83 @@ text: MessageText,
 /**
  * The message it answers.
  */
-replyTo?: MessageId, } } | { "type": "call.offer", "payload": { 
+replyTo?: MessageId, 
+/**
+ * Whom it mentions, by id: 20 at most.
+ */
+mentions?: Array<UserId>, } } | { "type": "message.edit", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Which.
+ */
+messageId: MessageId, 
+/**
+ * What it says from now on.
+ */
+text: MessageText, 
+/**
+ * Whom it mentions from now on.
+ */
+mentions?: Array<UserId>, } } | { "type": "message.delete", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Which.
+ */
+messageId: MessageId, } } | { "type": "message.react", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * To which.
+ */
+messageId: MessageId, 
+/**
+ * With what.
+ */
+emoji: ReactionEmoji, 
+/**
+ * `false` takes it back.
+ */
+on: boolean, } } | { "type": "message.pin", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Which.
+ */
+messageId: MessageId, 
+/**
+ * `false` takes it back.
+ */
+on: boolean, } } | { "type": "message.read", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * The place of the last message that was seen.
+ */
+seq: number, } } | { "type": "typing", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, } } | { "type": "sync.resume", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * The last number that the client knows. Absent: none.
+ */
+seq?: number, } } | { "type": "call.offer", "payload": { 
 /**
  * Where. The client has joined it.
  */
@@ -710,7 +807,23 @@ heartbeatMs: number, } } | { "type": "ping", "payload": Record<symbol, never> } 
 /**
  * What.
  */
-message: Message, } } | { "type": "call.answer", "payload": { 
+message: Message, } } | { "type": "message.changed", "payload": { 
+/**
+ * As it is now.
+ */
+message: Message, } } | { "type": "typing", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Who.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, } } | { "type": "call.answer", "payload": { 
 /**
  * Where.
  */
@@ -780,15 +893,15 @@ participants: Array<Participant>,
 seq: number, };
 
 /**
- * Payload of the `ack` to `message.send`.
+ * Payload of the `ack` to `message.send` and to what changes a message.
  */
 export type MessageSent = { 
 /**
- * As stored.
+ * As it is now.
  */
 message: Message, 
 /**
- * Whether an earlier request with the same key had stored it.
+ * Whether it was so before: by an earlier request with the same key, or because nothing had to change.
  */
 duplicate: boolean, };
 
@@ -805,6 +918,14 @@ id: MessageId,
  */
 room: RoomSlug, 
 /**
+ * Its place in the room: the number that it took when it was sent. 0 from a server that numbers nothing.
+ */
+seq: number, 
+/**
+ * The number of its last change; absent while it is as it was sent.
+ */
+changedSeq?: number, 
+/**
  * Who.
  */
 senderId: UserId, 
@@ -813,17 +934,101 @@ senderId: UserId,
  */
 senderName: string, 
 /**
- * What.
+ * What. Absent when it was deleted.
  */
-text: MessageText, 
+text?: MessageText, 
 /**
  * The message it answers.
  */
 replyTo?: MessageId, 
 /**
+ * Whom it mentions.
+ */
+mentions?: Array<UserId>, 
+/**
+ * How people reacted, by first use.
+ */
+reactions?: Array<Reaction>, 
+/**
  * When it was stored.
  */
-createdAt: Timestamp, };
+createdAt: Timestamp, 
+/**
+ * When its text was changed last.
+ */
+editedAt?: Timestamp, 
+/**
+ * When it was deleted. What is left keeps its place.
+ */
+deletedAt?: Timestamp, 
+/**
+ * Since when it is pinned.
+ */
+pinnedAt?: Timestamp, };
+
+/**
+ * What people reacted with to a message.
+ */
+export type Reaction = { 
+/**
+ * With what.
+ */
+emoji: ReactionEmoji, 
+/**
+ * How many did.
+ */
+count: number, 
+/**
+ * Who did; at most 100 of them.
+ */
+userIds: Array<UserId>, };
+
+/**
+ * Payload of the `ack` to `sync.resume`: what changed after a number, or the room's newest messages.
+ */
+export type ChatDelta = { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Whether the client is to forget what it has and start anew from `messages`, the newest of the room by place. Else they are those
+ * that changed, by the number of their last change, each once as it is now.
+ */
+snapshot: boolean, 
+/**
+ * Which.
+ */
+messages: Array<Message>, 
+/**
+ * Everything up to this number is told; ask for what follows it.
+ */
+seq: number, 
+/**
+ * Whether more is there already: ask again with `seq`.
+ */
+hasMore: boolean, 
+/**
+ * Messages of smaller places were deleted for good.
+ */
+firstSeq: number, 
+/**
+ * Of a snapshot: the cursor of older messages, for `GET /v1/rooms/{slug}/messages`.
+ */
+nextCursor?: string, };
+
+/**
+ * Payload of the `ack` to `message.read`.
+ */
+export type ReadPointer = { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * The highest number that was read.
+ */
+seq: number, };
 
 /**
  * What a track shows or sounds.

@@ -5,6 +5,7 @@ import { messageGroups } from './message-groups.ts';
 const message = (id: string, senderId: string, createdAt: string): Message => ({
   id,
   room: 'abc',
+  seq: Number(id),
   senderId,
   senderName: senderId,
   text: id,

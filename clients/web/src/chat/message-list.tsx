@@ -1,4 +1,4 @@
-import type { Chat } from '@boltorezka/client';
+import type { Chat, RoomRole } from '@boltorezka/client';
 import { ArrowDown, MessageSquare } from 'lucide-react';
 import { useMemo } from 'react';
 import { useUser } from '../app/session.tsx';
@@ -6,13 +6,13 @@ import { Avatar } from '../ui/avatar.tsx';
 import { Button } from '../ui/button.tsx';
 import { Skeleton } from '../ui/loading.tsx';
 import { type MessageGroup, messageGroups } from './message-groups.ts';
+import { MessageItem } from './message-item.tsx';
 import styles from './message-list.module.css';
-import { MessageText } from './message-text.tsx';
 import { PendingMessages } from './pending-messages.tsx';
 import { useChatScroll } from './use-chat-scroll.ts';
 
 /** What was said, oldest first, with what is on its way at the end. */
-export function MessageList({ chat }: { chat: Chat }) {
+export function MessageList({ chat, role }: { chat: Chat; role: RoomRole | undefined }) {
   const user = useUser();
   const groups = useMemo(() => messageGroups(chat.messages), [chat.messages]);
   const { list, top, missed, toEnd, onScroll } = useChatScroll(chat);
@@ -38,7 +38,7 @@ export function MessageList({ chat }: { chat: Chat }) {
           </div>
         )}
         {groups.map((group) => (
-          <Group key={group.key} group={group} isOwn={group.senderId === user.id} />
+          <Group key={group.key} group={group} isOwn={group.senderId === user.id} chat={chat} role={role} />
         ))}
         <PendingMessages chat={chat} />
       </div>
@@ -84,7 +84,14 @@ function HistoryState({ chat }: { chat: Chat }) {
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'long', month: 'long', day: 'numeric' });
 const TIME = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
 
-function Group({ group, isOwn }: { group: MessageGroup; isOwn: boolean }) {
+interface GroupProps {
+  group: MessageGroup;
+  isOwn: boolean;
+  chat: Chat;
+  role: RoomRole | undefined;
+}
+
+function Group({ group, isOwn, chat, role }: GroupProps) {
   return (
     <>
       {group.isNewDay && <p className={styles.day}>{dayText(group.startedAt)}</p>}
@@ -98,9 +105,7 @@ function Group({ group, isOwn }: { group: MessageGroup; isOwn: boolean }) {
             </time>
           </p>
           {group.messages.map((message) => (
-            <p key={message.id} className={styles.message} data-message-id={message.id}>
-              <MessageText text={message.text} />
-            </p>
+            <MessageItem key={message.id} chat={chat} message={message} role={role} />
           ))}
         </div>
       </div>

@@ -11,11 +11,15 @@ export function useUnread(chat: Chat, isOpen: boolean): number {
   const [unread, setUnread] = useState(0);
   useEvent(chat, 'message', (message) => {
     if (message.senderId === user.id) return;
-    announce(`${message.senderName}: ${message.text}`);
+    announce(`${message.senderName}: ${message.text ?? ''}`);
     if (!isOpen) setUnread((count) => count + 1);
   });
   useEffect(() => {
     if (isOpen) setUnread(0);
-  }, [isOpen]);
+    chat.isRead = isOpen;
+    return () => {
+      chat.isRead = false;
+    };
+  }, [chat, isOpen]);
   return unread;
 }

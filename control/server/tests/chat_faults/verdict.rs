@@ -38,15 +38,15 @@ fn stored_once(history: &[Message], records: &[Record], messages: usize) -> Vec<
     let mut faults = Vec::new();
     let mut found = HashSet::new();
     for message in history {
-        if !found.insert(message.text.as_str()) {
-            faults.push(format!("{} is stored twice", message.text.as_str()));
+        if !found.insert(message.said()) {
+            faults.push(format!("{} is stored twice", message.said()));
         }
     }
     for record in records {
         let sent: Vec<String> = (0..messages).map(|message| text(record.number, message)).collect();
         let prefix = format!("{}-", record.number);
         let mut seen = HashSet::new();
-        let stored = history.iter().map(|message| message.text.as_str());
+        let stored = history.iter().map(|message| message.said());
         let stored: Vec<&str> = stored.filter(|text| text.starts_with(&prefix) && seen.insert(*text)).collect();
         let missing = sent.iter().filter(|text| !found.contains(text.as_str())).count();
         if missing > 0 {
@@ -69,7 +69,7 @@ fn acked_as_stored(
         let text = text(record.number, message);
         let Some(id) = record.acked.get(&message) else { return Some(format!("{text} was never acked")) };
         let stored = places.get(id).and_then(|place| history.get(*place));
-        let is_same = stored.is_some_and(|stored| stored.text.as_str() == text);
+        let is_same = stored.is_some_and(|stored| stored.said() == text);
         (!is_same).then(|| format!("{text} was acked as {id}, which is not it"))
     };
     (0..messages).filter_map(wrong).collect()
@@ -96,9 +96,16 @@ fn good_run() -> (Vec<Message>, Vec<Record>) {
         room: RoomSlug::new("faults").unwrap(),
         sender_id: UserId::generate(),
         sender_name: "Ann".into(),
-        text: MessageText::new(text).unwrap(),
+        seq: 0,
+        changed_seq: None,
+        text: Some(MessageText::new(text).unwrap()),
         reply_to: None,
+        mentions: Vec::new(),
+        reactions: Vec::new(),
         created_at: Timestamp::from_unix_ms(0),
+        edited_at: None,
+        deleted_at: None,
+        pinned_at: None,
     };
     let history = texts.map(message);
     let ids: Vec<MessageId> = history.iter().map(|message| message.id).collect();

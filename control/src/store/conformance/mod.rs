@@ -21,6 +21,8 @@ macro_rules! on_every_database {
 
 mod accounts;
 mod chat;
+mod chat_changes;
+mod chat_sync;
 mod database;
 mod durability;
 mod migrations;

@@ -1,38 +1,13 @@
 use async_trait::async_trait;
 use boltorezka_proto::socket::Message;
-use boltorezka_proto::{MessageId, RoomId, Timestamp, UserId, WorkspaceId};
-use sqlx::Row as _;
+use boltorezka_proto::{MessageId, RoomId, UserId, WorkspaceId};
 
-use super::{Row, SENDS_TOGETHER_MAX, SqlStore, Tx, lock, rooms};
+use super::message_rows::{content_digest, list_text, message_record, room_id, select_message, sent_digest};
+use super::{SENDS_TOGETHER_MAX, SqlStore, Tx, lock, rooms};
 use crate::events::GatewayEvent;
 use crate::permissions::Action;
 use crate::store::write::{Lock, retried};
-use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, StoreError, Topic, codec};
-
-macro_rules! select_message {
-    ($tail:literal) => {
-        concat!(
-            "SELECT m.seq, m.id, r.slug, m.sender_id, m.sender_name, m.text, m.reply_to, m.created_at, m.room_id ",
-            "FROM messages m JOIN rooms r ON r.id = m.room_id ",
-            $tail
-        )
-    };
-}
-
-fn message_record(row: &Row) -> Result<MessageRecord, StoreError> {
-    Ok(MessageRecord {
-        seq: row.try_get(0)?,
-        message: Message {
-            id: MessageId(row.try_get(1)?),
-            room: codec::slug(row.try_get(2)?)?,
-            sender_id: UserId(row.try_get(3)?),
-            sender_name: row.try_get(4)?,
-            text: codec::message_text(row.try_get(5)?)?,
-            reply_to: row.try_get::<Option<_>, _>(6)?.map(MessageId),
-            created_at: Timestamp::from_unix_ms(row.try_get(7)?),
-        },
-    })
-}
+use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, Standing, StoreError, Topic, codec};
 
 /// What an earlier request with the same key made of it.
 async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
@@ -43,8 +18,46 @@ async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome
         .await?;
     let Some(row) = row else { return Ok(None) };
     let message = message_record(&row)?.message;
-    let same = RoomId(row.try_get(8)?) == new.room_id && message.text == *new.text && message.reply_to == new.reply_to;
+    // As it was sent, whatever became of it since.
+    let sent = match sent_digest(&row)? {
+        Some(digest) => digest,
+        None => content_digest(message.text.as_ref(), message.reply_to, &message.mentions).to_vec(),
+    };
+    let same = room_id(&row)? == new.room_id && sent == content_digest(Some(new.text), new.reply_to, new.mentions);
     Ok(Some(if same { SendOutcome::Duplicate(message) } else { SendOutcome::Conflict }))
+}
+
+/// What somebody is in a room that it is in; nothing when it is not.
+pub(super) async fn standing_inside(
+    tx: &mut Tx,
+    workspace_id: WorkspaceId,
+    room_id: RoomId,
+    user_id: UserId,
+) -> Result<Option<Standing>, StoreError> {
+    let joined: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM participants WHERE room_id = $1 AND user_id = $2)")
+            .bind(room_id.0)
+            .bind(user_id.0)
+            .fetch_one(&mut **tx)
+            .await?;
+    let standing = rooms::standing_of(&mut **tx, workspace_id, room_id, user_id).await?;
+    Ok(standing.filter(|standing| joined && !standing.banned))
+}
+
+/// Whether each of `mentions` is somebody who may come into the room.
+pub(super) async fn may_be_mentioned(
+    tx: &mut Tx,
+    workspace_id: WorkspaceId,
+    room_id: RoomId,
+    mentions: &[UserId],
+) -> Result<bool, StoreError> {
+    for user_id in mentions {
+        let standing = rooms::standing_of(&mut **tx, workspace_id, room_id, *user_id).await?;
+        if standing.is_none_or(|standing| standing.banned) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Why the sender may not say this here, if it may not.
@@ -53,18 +66,14 @@ async fn refusal(
     workspace_id: WorkspaceId,
     new: &NewMessage<'_>,
 ) -> Result<Option<SendOutcome>, StoreError> {
-    let joined: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM participants WHERE room_id = $1 AND user_id = $2)")
-            .bind(new.room_id.0)
-            .bind(new.sender_id.0)
-            .fetch_one(&mut **tx)
-            .await?;
-    let standing = rooms::standing_of(&mut **tx, workspace_id, new.room_id, new.sender_id).await?;
-    let Some(standing) = standing.filter(|standing| joined && !standing.banned) else {
+    let Some(standing) = standing_inside(tx, workspace_id, new.room_id, new.sender_id).await? else {
         return Ok(Some(SendOutcome::NotJoined));
     };
     if !Action::SendMessage.takes(standing.role) {
         return Ok(Some(SendOutcome::Forbidden));
+    }
+    if !may_be_mentioned(tx, workspace_id, new.room_id, new.mentions).await? {
+        return Ok(Some(SendOutcome::NoMentioned));
     }
     let Some(reply_to) = new.reply_to else { return Ok(None) };
     let answered: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM messages WHERE id = $1 AND room_id = $2)")
@@ -100,7 +109,11 @@ impl SqlStore {
             return Ok(refusal);
         }
         let Some(seq) = take_seq(tx, new.room_id).await? else { return Ok(SendOutcome::NotJoined) };
-        let message = self.insert_message(tx, new, seq).await?;
+        let mut message = self.insert_message(tx, new, seq).await?;
+        if !new.mentions.is_empty() {
+            self.put_mentions(tx, &message, new.room_id, new.mentions, new.now_ms).await?;
+            message.mentions = new.mentions.to_vec();
+        }
         let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
         self.put_outbox(tx, Topic::Gateway, &event, new.now_ms).await?;
         Ok(SendOutcome::Stored(message))
@@ -127,11 +140,49 @@ impl SqlStore {
         let row = sqlx::query(select_message!("WHERE m.id = $1")).bind(id.0).fetch_one(&mut **tx).await?;
         Ok(message_record(&row)?.message)
     }
+
+    /// Makes `mentions` those of the message.
+    pub(super) async fn put_mentions(
+        &self,
+        tx: &mut Tx,
+        message: &Message,
+        room_id: RoomId,
+        mentions: &[UserId],
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE messages SET mentions = $1 WHERE id = $2")
+            .bind(list_text(mentions))
+            .bind(message.id.0)
+            .execute(&mut **tx)
+            .await?;
+        for user_id in message.mentions.iter().filter(|user_id| !mentions.contains(user_id)) {
+            sqlx::query("DELETE FROM message_mentions WHERE message_id = $1 AND user_id = $2")
+                .bind(message.id.0)
+                .bind(user_id.0)
+                .execute(&mut **tx)
+                .await?;
+        }
+        for user_id in mentions {
+            sqlx::query(
+                "INSERT INTO message_mentions (workspace_id, message_id, user_id, room_id, seq, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (message_id, user_id) DO NOTHING",
+            )
+            .bind(self.workspace_id.0)
+            .bind(message.id.0)
+            .bind(user_id.0)
+            .bind(room_id.0)
+            .bind(codec::stored(message.seq))
+            .bind(now_ms)
+            .execute(&mut **tx)
+            .await?;
+        }
+        Ok(())
+    }
 }
 
 /// The room's next number. Numbers and events of a room are in the order of commits, since the room is locked; what is not
 /// committed gives its number back.
-async fn take_seq(tx: &mut Tx, room_id: RoomId) -> Result<Option<i64>, StoreError> {
+pub(super) async fn take_seq(tx: &mut Tx, room_id: RoomId) -> Result<Option<i64>, StoreError> {
     let seq = sqlx::query_scalar("UPDATE rooms SET message_seq = message_seq + 1 WHERE id = $1 RETURNING message_seq")
         .bind(room_id.0)
         .fetch_optional(&mut **tx)

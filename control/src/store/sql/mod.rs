@@ -5,7 +5,10 @@
 //! [locks](lock), and how many messages share a transaction ([`SENDS_TOGETHER_MAX`]).
 
 mod accounts;
+mod changes;
 mod chat;
+mod chat_sync;
+mod message_rows;
 mod moderation;
 mod outbox;
 mod participants;

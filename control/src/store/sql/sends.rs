@@ -25,6 +25,7 @@ struct Waiting {
     sender_id: UserId,
     text: MessageText,
     reply_to: Option<MessageId>,
+    mentions: Vec<UserId>,
     idempotency_key: String,
     now_ms: i64,
     answer: oneshot::Sender<Result<SendOutcome, StoreError>>,
@@ -33,18 +34,19 @@ struct Waiting {
 impl Waiting {
     fn message(&self) -> NewMessage<'_> {
         let Self { room_id, sender_id, reply_to, now_ms, .. } = *self;
-        NewMessage { room_id, sender_id, text: &self.text, reply_to, idempotency_key: &self.idempotency_key, now_ms }
+        let Self { text, mentions, idempotency_key, .. } = self;
+        NewMessage { room_id, sender_id, text, reply_to, mentions, idempotency_key, now_ms }
     }
 }
 
 impl SqlStore {
     /// Stores a message together with those that wait at the same time.
     pub(super) async fn send_together(&self, new: NewMessage<'_>) -> Result<SendOutcome, StoreError> {
-        let NewMessage { room_id, sender_id, text, reply_to, idempotency_key, now_ms } = new;
+        let NewMessage { room_id, sender_id, text, reply_to, mentions, idempotency_key, now_ms } = new;
         let (answer, mut outcome) = oneshot::channel();
-        let (text, idempotency_key) = (text.clone(), idempotency_key.to_owned());
+        let (text, mentions, idempotency_key) = (text.clone(), mentions.to_vec(), idempotency_key.to_owned());
         let store = self.clone();
-        let waiting = Waiting { store, room_id, sender_id, text, reply_to, idempotency_key, now_ms, answer };
+        let waiting = Waiting { store, room_id, sender_id, text, reply_to, mentions, idempotency_key, now_ms, answer };
         sync::lock(&self.sends.waiting).push_back(waiting);
         let turn = tokio::select! {
             biased;

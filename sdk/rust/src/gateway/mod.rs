@@ -1,5 +1,6 @@
 //! The realtime gateway: one WebSocket that mends itself.
 
+mod chat;
 mod socket;
 
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use boltorezka_proto::call::EndReason;
-use boltorezka_proto::socket::{ClientMessage, Message, MessageSent, PresenceUpdate, RoomJoined};
+use boltorezka_proto::socket::{ChatDelta, ClientMessage, Message, MessageSent, PresenceUpdate, RoomJoined};
 use boltorezka_proto::{ErrorCode, MessageText, RoomSlug, SessionId};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -96,8 +97,13 @@ pub enum GatewayEvent {
     },
     /// Who is in a room.
     Presence(PresenceUpdate),
-    /// Something was said.
+    /// Something was said: each message once, in order, also what was said during a break.
     Message(Message),
+    /// A message was edited, deleted, reacted to or pinned, as it is now. What follows [`GatewayEvent::Message`] counts by
+    /// [`Message::number`].
+    MessageChanged(Message),
+    /// So much was said during a break that only the newest messages are told: forget what you have of the room.
+    ChatReset(ChatDelta),
     /// The answer to an offer.
     CallAnswer {
         /// Where.
@@ -192,7 +198,7 @@ impl Gateway {
         text: MessageText,
         idempotency_key: &str,
     ) -> Result<MessageSent, GatewayError> {
-        let message = ClientMessage::MessageSend { room: room.clone(), text, reply_to: None };
+        let message = ClientMessage::MessageSend { room: room.clone(), text, reply_to: None, mentions: Vec::new() };
         self.ask("message.send", message, Some(idempotency_key.to_owned())).await
     }
 

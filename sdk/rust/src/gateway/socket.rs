@@ -4,16 +4,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use boltorezka_proto::ErrorCode;
 use boltorezka_proto::socket::{
-    Answer, ClientFrame, ClientMessage, CloseCode, FRAME_BYTES_MAX, RoomJoined, ServerMessage,
+    Answer, ChatDelta, ClientFrame, ClientMessage, CloseCode, FRAME_BYTES_MAX, Message, RoomJoined, ServerMessage,
 };
+use boltorezka_proto::{ErrorCode, RoomSlug};
 use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::protocol::{Message as Frame, WebSocketConfig};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use super::chat::{Following, Step};
 use super::{GatewayError, GatewayEvent, JoinedRooms, Request};
 use crate::client::Client;
 
@@ -38,7 +40,10 @@ type Reply = oneshot::Sender<Result<serde_json::Value, GatewayError>>;
 /// What a request was for.
 enum Pending {
     Caller(Reply),
-    Rejoin(boltorezka_proto::RoomSlug),
+    /// Of a caller too, but seen on its way: where a room's chat begins.
+    Join(RoomSlug, Reply),
+    Rejoin(RoomSlug),
+    Resume(RoomSlug),
 }
 
 pub(super) struct SocketTask {
@@ -49,6 +54,7 @@ pub(super) struct SocketTask {
     can_reconnect: bool,
     heartbeat: Duration,
     pending: HashMap<String, Pending>,
+    chats: HashMap<RoomSlug, Following>,
     next_request: u64,
 }
 
@@ -71,14 +77,15 @@ impl SocketTask {
         // The TLS library takes its cryptography from a process-wide setting; whoever set it first is right.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let (socket, can_reconnect, heartbeat) = open(&client, &events).await?;
-        Ok(Self { client, events, joined, socket, can_reconnect, heartbeat, pending: HashMap::new(), next_request: 0 })
+        let (pending, chats) = (HashMap::new(), HashMap::new());
+        Ok(Self { client, events, joined, socket, can_reconnect, heartbeat, pending, chats, next_request: 0 })
     }
 
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         loop {
             let broken = self.serve(&mut requests).await;
             for (_, pending) in self.pending.drain() {
-                if let Pending::Caller(reply) = pending {
+                if let Pending::Caller(reply) | Pending::Join(_, reply) = pending {
                     let _ = reply.send(Err(GatewayError::Disconnected));
                 }
             }
@@ -172,7 +179,15 @@ impl SocketTask {
             let _ = request.reply.send(Err(GatewayError::Closed("too many requests are without an answer".into())));
             return Ok(());
         }
-        self.send(request.message, request.idempotency_key, Some(Pending::Caller(request.reply))).await
+        let pending = match &request.message {
+            ClientMessage::RoomJoin { room } => Pending::Join(room.clone(), request.reply),
+            ClientMessage::RoomLeave { room } => {
+                self.chats.remove(room);
+                Pending::Caller(request.reply)
+            }
+            _ => Pending::Caller(request.reply),
+        };
+        self.send(request.message, request.idempotency_key, Some(pending)).await
     }
 
     async fn send(
@@ -198,22 +213,53 @@ impl SocketTask {
 
     async fn receive(&mut self, text: &str) -> Result<(), Unsent> {
         if let Ok(answer) = serde_json::from_str::<Answer>(text) {
-            self.settle(answer);
-            return Ok(());
+            return self.settle(answer).await;
         }
         match serde_json::from_str::<ServerMessage>(text) {
             Ok(ServerMessage::Ping {}) => return self.send(ClientMessage::Pong {}, None, None).await,
             Ok(ServerMessage::PresenceUpdate(update)) => self.tell(GatewayEvent::Presence(update)),
-            Ok(ServerMessage::MessageNew { message }) => self.tell(GatewayEvent::Message(message)),
+            Ok(ServerMessage::MessageNew { message }) => return self.message_told(message, true).await,
+            Ok(ServerMessage::MessageChanged { message }) => return self.message_told(message, false).await,
             Ok(ServerMessage::CallAnswer { room, sdp }) => self.tell(GatewayEvent::CallAnswer { room, sdp }),
             Ok(ServerMessage::CallEnded { room, reason }) => self.tell(GatewayEvent::CallEnded { room, reason }),
-            Ok(ServerMessage::Pong {} | ServerMessage::ServerReady { .. }) => {}
+            Ok(ServerMessage::Pong {} | ServerMessage::ServerReady { .. } | ServerMessage::Typing { .. }) => {}
             Err(error) => tracing::debug!(%error, "a frame of the gateway was not understood"),
         }
         Ok(())
     }
 
-    fn settle(&mut self, answer: Answer) {
+    async fn message_told(&mut self, message: Message, is_new: bool) -> Result<(), Unsent> {
+        let step = self.chats.get_mut(&message.room).map_or(Step::Tell, |chat| chat.told(message.number()));
+        let room = message.room.clone();
+        if step == Step::Tell {
+            self.tell(if is_new { GatewayEvent::Message(message) } else { GatewayEvent::MessageChanged(message) });
+        }
+        self.follow(room, step).await
+    }
+
+    /// Tells what an answer to `sync.resume` brought.
+    async fn resumed(&mut self, room: RoomSlug, delta: ChatDelta) -> Result<(), Unsent> {
+        let Some(mut chat) = self.chats.remove(&room) else { return Ok(()) };
+        if delta.snapshot {
+            self.tell(GatewayEvent::ChatReset(delta.clone()));
+        } else {
+            for message in delta.messages.iter().cloned() {
+                let is_new = chat.is_new(&message);
+                self.tell(if is_new { GatewayEvent::Message(message) } else { GatewayEvent::MessageChanged(message) });
+            }
+        }
+        let step = chat.resumed(&delta);
+        self.chats.insert(room.clone(), chat);
+        self.follow(room, step).await
+    }
+
+    async fn follow(&mut self, room: RoomSlug, step: Step) -> Result<(), Unsent> {
+        let Step::Resume(seq) = step else { return Ok(()) };
+        let ask = ClientMessage::SyncResume { room: room.clone(), seq: Some(seq) };
+        self.send(ask, None, Some(Pending::Resume(room))).await
+    }
+
+    async fn settle(&mut self, answer: Answer) -> Result<(), Unsent> {
         let (request_id, result) = match answer {
             Answer::Ack { request_id, payload, .. } => (request_id, Ok(payload)),
             Answer::Nack { request_id, event_type, code, message, retry_after_ms, .. } => {
@@ -223,19 +269,42 @@ impl SocketTask {
         match (self.pending.remove(&request_id), result) {
             // A caller that has stopped waiting is no fault.
             (Some(Pending::Caller(reply)), result) => drop(reply.send(result)),
+            (Some(Pending::Join(room, reply)), result) => {
+                if let Some(joined) = result.as_ref().ok().and_then(|payload| <RoomJoined>::deserialize(payload).ok()) {
+                    // Joined twice, it goes on from where it was.
+                    self.chats.entry(room).or_insert_with(|| Following::new(joined.chat_seq));
+                }
+                drop(reply.send(result));
+            }
+            (Some(Pending::Resume(room)), Ok(payload)) => {
+                if let Ok(delta) = serde_json::from_value::<ChatDelta>(payload) {
+                    return self.resumed(room, delta).await;
+                }
+            }
+            (Some(Pending::Resume(room)), Err(error)) => {
+                tracing::debug!(%error, "what was said meanwhile could not be asked for");
+                if let Some(chat) = self.chats.get_mut(&room) {
+                    chat.resume_failed();
+                }
+            }
             (Some(Pending::Rejoin(room)), Ok(payload)) => {
                 if let Ok(joined) = serde_json::from_value::<RoomJoined>(payload) {
+                    let step = self.chats.entry(room.clone()).or_default().rejoined(joined.chat_seq);
+                    let slug = room.clone();
                     self.joined.lock().unwrap_or_else(PoisonError::into_inner).insert(room, joined.clone());
                     self.tell(GatewayEvent::Rejoined(joined));
+                    return self.follow(slug, step).await;
                 }
             }
             (Some(Pending::Rejoin(room)), Err(error)) => {
                 self.joined.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
                 let code = error.code().unwrap_or(ErrorCode::Internal);
+                self.chats.remove(&room);
                 self.tell(GatewayEvent::RejoinFailed { room, code });
             }
             (None, _) => {}
         }
+        Ok(())
     }
 
     fn tell(&self, event: GatewayEvent) {

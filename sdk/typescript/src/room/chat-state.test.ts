@@ -5,6 +5,7 @@ import { KEPT_MS, Outbox, type OutboxStorage, PENDING_MAX } from './outbox.ts';
 
 const message = (id: string, second: number): Message => ({
   id,
+  seq: second,
   room: 'abc',
   senderId: 'u',
   senderName: 'U',
@@ -33,10 +34,22 @@ describe('chat log', () => {
     expect(log.messages.map((entry) => entry.id)).toEqual(['a', 'b', 'c']);
   });
 
-  test('ids decide within a millisecond', () => {
+  test('a later change counts, whichever comes first', () => {
     const log = new ChatLog();
-    log.add([message('2', 1), message('1', 1)]);
-    expect(log.messages.map((entry) => entry.id)).toEqual(['1', '2']);
+    const changed = { ...message('a', 1), changedSeq: 5, text: 'later' };
+    log.add([changed, message('b', 2)]);
+    expect(log.add([message('a', 1), { ...message('b', 2), changedSeq: 6, text: 'edited' }])).toBe(0);
+    expect(log.messages.map((entry) => entry.text)).toEqual(['later', 'edited']);
+  });
+
+  test('starting anew forgets, and what was deleted for good goes', () => {
+    const log = new ChatLog();
+    log.add([message('a', 1), message('b', 2)]);
+    log.reset([message('e', 9), message('d', 8)]);
+    expect(log.messages.map((entry) => entry.id)).toEqual(['d', 'e']);
+    log.dropBefore(9);
+    expect(log.messages.map((entry) => entry.id)).toEqual(['e']);
+    expect(log.has('d')).toBe(false);
   });
 });
 

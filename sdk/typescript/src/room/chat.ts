@@ -1,12 +1,16 @@
 import { type ChangeEvents, Observable } from '../emitter.ts';
 import { BoltorezkaError, codeOf } from '../errors.ts';
-import type { Message, MessageSent } from '../proto.ts';
+import type { ChatDelta, Message, MessageSent } from '../proto.ts';
 import type { Gateway } from '../realtime/gateway.ts';
-import { ChatLog } from './chat-log.ts';
+import { ChangeNumbers } from './change-numbers.ts';
+import { ChatLog, numberOf } from './chat-log.ts';
 import { Outbox, type OutboxStorage, type PendingMessage } from './outbox.ts';
 
 /** Messages asked for at a time. */
 const PAGE_SIZE = 50;
+
+/** A busy room is said to be read at most this often: each time is a write for the server. */
+const READ_EVERY_MS = 3_000;
 
 /** Wait after `rate_limited` when the server names none. */
 const RATE_LIMITED_WAIT_MS = 2_000;
@@ -28,12 +32,20 @@ export class Chat extends Observable<ChatEvents> {
   readonly #slug: string;
   readonly #log = new ChatLog();
   readonly #outbox: Outbox;
+  readonly #numbers = new ChangeNumbers();
+  /** Changes of messages that a page on its way may bring. */
+  readonly #early = new Map<string, Message>();
   #cursor: string | undefined;
   #hasMore = true;
   #isLoading = false;
   #loadError: BoltorezkaError | undefined;
   #isLoaded = false;
   #isSending = false;
+  #isResuming = false;
+  #isReadOn = false;
+  /** The last place that was said to be read. */
+  #readSeq = 0;
+  #readTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(gateway: Gateway, slug: string, options: ChatOptions = {}) {
     super();
@@ -60,7 +72,7 @@ export class Chat extends Observable<ChatEvents> {
   }
 
   get isLoading(): boolean {
-    return this.#isLoading;
+    return this.#isLoading || this.#isResuming;
   }
 
   /** Whether the newest page has been there. */
@@ -99,22 +111,85 @@ export class Chat extends Observable<ChatEvents> {
 
   /** Loads the page before the oldest message. */
   async loadMore(): Promise<void> {
-    if (this.#isLoading || !this.#hasMore) return;
-    await this.#load(this.#cursor);
+    if (this.#isLoading) return;
+    if (!this.#isLoaded) await this.catchUp();
+    else if (this.#cursor !== undefined) await this.#load(this.#cursor);
   }
 
-  /** After (re)joining: what was said meanwhile, then what waits to be sent. */
+  /** Says something else in an own message. Rejects with the server's refusal. */
+  edit(messageId: string, text: string, mentions: string[] = []): Promise<void> {
+    return this.#change(this.#gateway.request('message.edit', { room: this.#slug, messageId, text, mentions }, once()));
+  }
+
+  /** Deletes an own message, or one of somebody whom we may moderate. */
+  delete(messageId: string): Promise<void> {
+    return this.#change(this.#gateway.request('message.delete', { room: this.#slug, messageId }, once()));
+  }
+
+  /** Reacts, or takes that back. */
+  react(messageId: string, emoji: string, on: boolean): Promise<void> {
+    return this.#change(this.#gateway.request('message.react', { room: this.#slug, messageId, emoji, on }, once()));
+  }
+
+  /** Pins a message, or takes that back. */
+  pin(messageId: string, on: boolean): Promise<void> {
+    return this.#change(this.#gateway.request('message.pin', { room: this.#slug, messageId, on }, once()));
+  }
+
+  /** Everything that is shown was read. Without a connection it is said another time. */
+  markRead(): void {
+    const seq = this.#log.messages.at(-1)?.seq ?? 0;
+    if (seq <= this.#readSeq || this.#readTimer !== undefined) return;
+    this.#readSeq = seq;
+    this.#gateway.request('message.read', { room: this.#slug, seq }).catch(() => {
+      this.#readSeq = 0;
+    });
+    this.#readTimer = setTimeout(() => {
+      this.#readTimer = undefined;
+      if (this.#isReadOn) this.markRead();
+    }, READ_EVERY_MS);
+  }
+
+  /** Whether what comes is read as it comes. */
+  set isRead(isRead: boolean) {
+    this.#isReadOn = isRead;
+    if (isRead) this.markRead();
+  }
+
+  /** After (re)joining: what changed meanwhile, then what waits to be sent. */
   async catchUp(): Promise<void> {
     void this.flush();
-    if (!this.#isLoading) await this.#load(undefined);
+    if (this.#isResuming) return;
+    this.#isResuming = true;
+    this.changed();
+    try {
+      while (!this.#take(await this.#askFor(this.#numbers.seq)));
+      this.#isLoaded = true;
+      this.#loadError = undefined;
+      if (this.#isReadOn) this.markRead();
+    } catch (error) {
+      this.#loadError = error instanceof BoltorezkaError ? error : new BoltorezkaError('network', String(error));
+    }
+    this.#isResuming = false;
+    this.changed();
+  }
+
+  /** Takes `message.changed`. */
+  receiveChange(message: Message): void {
+    this.#put(message);
+    this.changed();
+    this.#follow(message);
   }
 
   /** Takes `message.new`. */
   receive(message: Message): void {
-    if (this.#log.add([message]) === 0) return;
+    const isNew = this.#log.add([message]) > 0;
+    this.#follow(message);
+    if (!isNew) return;
+    if (this.#isReadOn) this.markRead();
     // Our own message may come back before its `ack`: it is stored, so it no longer waits.
     const sending = this.#outbox.toSend[0];
-    if (this.#isSending && message.senderId === this.#gateway.user?.id && message.text === sending?.text) {
+    if (sending && this.#isSending && message.senderId === this.#gateway.user?.id && message.text === sending.text) {
       this.#outbox.remove(sending.key);
     }
     this.changed();
@@ -161,28 +236,70 @@ export class Chat extends Observable<ChatEvents> {
     }
   }
 
-  async #load(cursor: string | undefined): Promise<void> {
+  async #askFor(seq: number | undefined): Promise<ChatDelta> {
+    const payload = seq === undefined ? { room: this.#slug } : { room: this.#slug, seq };
+    return (await this.#gateway.request('sync.resume', payload)) as ChatDelta;
+  }
+
+  /** Says whether that was all. */
+  #take(delta: ChatDelta): boolean {
+    const cameMeanwhile = delta.snapshot && this.#numbers.hasGap;
+    if (delta.snapshot) {
+      this.#log.reset(delta.messages);
+      this.#cursor = delta.nextCursor;
+      this.#hasMore = delta.nextCursor !== undefined;
+    } else {
+      for (const message of delta.messages) this.#put(message);
+    }
+    this.#log.dropBefore(delta.firstSeq);
+    this.#numbers.reach(delta.seq, delta.snapshot);
+    // A snapshot forgets what was told beside it: that is asked for again.
+    return !delta.hasMore && !cameMeanwhile;
+  }
+
+  /** A change of a message that is older than what is loaded leaves no hole: its page brings it. */
+  #put(message: Message): void {
+    const oldest = this.#log.messages[0];
+    const isOlder = this.#hasMore && oldest !== undefined && message.seq < oldest.seq;
+    if (!isOlder || this.#log.has(message.id)) this.#log.add([message]);
+    else if (this.#isLoading) this.#early.set(message.id, message);
+  }
+
+  /** Asks for what is missing before a change that came. */
+  #follow(message: Message): void {
+    this.#numbers.take(numberOf(message));
+    if (this.#numbers.seq !== undefined && this.#numbers.hasGap) void this.catchUp();
+  }
+
+  async #change(request: Promise<unknown>): Promise<void> {
+    const sent = (await request) as MessageSent;
+    this.#put(sent.message);
+    this.changed();
+  }
+
+  async #load(cursor: string): Promise<void> {
     this.#isLoading = true;
     this.changed();
     try {
-      const options = cursor === undefined ? { limit: PAGE_SIZE } : { cursor, limit: PAGE_SIZE };
-      const page = await this.#gateway.client.messages(this.#slug, options);
-      const overlaps = page.items.some((message) => this.#log.has(message.id));
-      const isNewest = cursor === undefined;
-      // More was said while we were away than a page holds: start anew rather than leave a hole.
-      if (isNewest && this.#isLoaded && !overlaps && page.nextCursor !== undefined) this.#log.clear();
-      const isFirst = this.#log.messages.length === 0;
-      this.#log.add(page.items);
-      if (!isNewest || isFirst || !this.#isLoaded) {
+      const page = await this.#gateway.client.messages(this.#slug, { cursor, limit: PAGE_SIZE });
+      // What was said meanwhile may have started the log anew: then the page does not join it any more.
+      if (cursor === this.#cursor) {
+        this.#log.add(page.items);
+        this.#log.add([...this.#early.values()].filter((message) => this.#log.has(message.id)));
         this.#cursor = page.nextCursor;
         this.#hasMore = page.nextCursor !== undefined;
       }
-      this.#isLoaded = true;
       this.#loadError = undefined;
     } catch (error) {
       this.#loadError = error instanceof BoltorezkaError ? error : new BoltorezkaError('network', String(error));
     }
+    this.#early.clear();
     this.#isLoading = false;
     this.changed();
   }
+}
+
+/** A request that is sent again is the same. */
+function once(): { idempotencyKey: string } {
+  return { idempotencyKey: crypto.randomUUID() };
 }

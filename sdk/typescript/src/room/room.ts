@@ -199,6 +199,9 @@ export class Room extends Observable<RoomEvents> {
       case 'message.new':
         if (message.payload.message.room === this.slug) this.chat.receive(message.payload.message);
         break;
+      case 'message.changed':
+        if (message.payload.message.room === this.slug) this.chat.receiveChange(message.payload.message);
+        break;
       case 'call.answer':
         if (message.payload.room === this.slug) this.call.answered(message.payload.sdp);
         break;

@@ -1,0 +1,91 @@
+import type { Chat, Message, RoomRole } from '@boltorezka/client';
+import { Ellipsis, Pencil, Pin, PinOff, SmilePlus, Trash2 } from 'lucide-react';
+import { useState } from 'react';
+import { messageOf, useUser } from '../app/session.tsx';
+import { IconButton } from '../ui/button.tsx';
+import { ActionItem, ActionMenu } from '../ui/menu.tsx';
+import { useToast } from '../ui/toasts.tsx';
+import { MessageEditor } from './message-editor.tsx';
+import styles from './message-item.module.css';
+import { messageRights } from './message-rights.ts';
+import { MessageText } from './message-text.tsx';
+import { Reactions } from './reactions.tsx';
+
+/** What the menu offers; others are shown when somebody uses them. */
+const EMOJIS = ['👍', '❤️', '😂'];
+
+interface MessageItemProps {
+  chat: Chat;
+  message: Message;
+  role: RoomRole | undefined;
+}
+
+/** One message, with what may be done with it. */
+export function MessageItem({ chat, message, role }: MessageItemProps) {
+  const user = useUser();
+  const toast = useToast();
+  const [isEditing, setEditing] = useState(false);
+  const rights = messageRights(message, user.id, role);
+  const carryOut = (change: Promise<void>) => change.catch((error) => toast(messageOf(error), 'error'));
+  const isPinned = message.pinnedAt !== undefined;
+  const react = (emoji: string, on: boolean) => void carryOut(chat.react(message.id, emoji, on));
+  if (isEditing && rights.mayEdit) {
+    return <MessageEditor chat={chat} message={message} onClose={() => setEditing(false)} />;
+  }
+  return (
+    <div className={styles.item} data-message-id={message.id}>
+      <div className={styles.body}>
+        <p className={styles.text}>
+          {message.text === undefined ? (
+            <em className={styles.mark}>Message deleted</em>
+          ) : (
+            <MessageText text={message.text} />
+          )}
+          {message.editedAt !== undefined && <span className={styles.mark}> (edited)</span>}
+          {isPinned && <span className={styles.mark}> (pinned)</span>}
+        </p>
+        <Reactions message={message} userId={user.id} isReadOnly={!rights.mayReact} onReact={react} />
+      </div>
+      {rights.mayReact && (
+        <div className={styles.actions}>
+          <ActionMenu
+            label={`Message of ${message.senderName}`}
+            trigger={
+              <IconButton label={`Options for the message of ${message.senderName}`}>
+                <Ellipsis size={16} />
+              </IconButton>
+            }
+          >
+            {EMOJIS.map((emoji) => (
+              <ActionItem key={emoji} icon={<SmilePlus size={16} />} onAction={() => react(emoji, true)}>
+                {`React with ${emoji}`}
+              </ActionItem>
+            ))}
+            {rights.mayPin ? (
+              <ActionItem
+                icon={isPinned ? <PinOff size={16} /> : <Pin size={16} />}
+                onAction={() => void carryOut(chat.pin(message.id, !isPinned))}
+              >
+                {isPinned ? 'Unpin' : 'Pin'}
+              </ActionItem>
+            ) : null}
+            {rights.mayEdit ? (
+              <ActionItem icon={<Pencil size={16} />} onAction={() => setEditing(true)}>
+                Edit
+              </ActionItem>
+            ) : null}
+            {rights.mayDelete ? (
+              <ActionItem
+                icon={<Trash2 size={16} />}
+                isDangerous
+                onAction={() => void carryOut(chat.delete(message.id))}
+              >
+                Delete
+              </ActionItem>
+            ) : null}
+          </ActionMenu>
+        </div>
+      )}
+    </div>
+  );
+}
