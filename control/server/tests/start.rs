@@ -154,3 +154,15 @@ fn an_api_key_is_printed_once() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(String::from_utf8(output.stdout).unwrap().trim().len() >= 32);
 }
+
+#[test]
+fn an_api_key_is_for_a_workspace_that_exists() {
+    let place = Place::new();
+    let output = place.command("api-key", &["backend", "--workspace", "nowhere"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("\"nowhere\"") && said.contains("/v1/workspaces"), "{said}");
+    let output = place.command("api-key", &["backend", "--workspace", "default"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

@@ -6,7 +6,7 @@ use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 use axum::middleware::Next;
 use axum::response::Response;
-use boltorezka_proto::WorkspaceSlug;
+use boltorezka_proto::{WorkspaceId, WorkspaceSlug};
 
 use super::no_workspace;
 use crate::app::App;
@@ -67,12 +67,7 @@ pub async fn enter(root: App, request: Request, next: Next) -> Result<Response, 
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
-async fn as_member(
-    root: &App,
-    slug: &str,
-    caller: Caller,
-    own_id: boltorezka_proto::WorkspaceId,
-) -> Result<(App, Caller), ApiError> {
+async fn as_member(root: &App, slug: &str, caller: Caller, own_id: WorkspaceId) -> Result<(App, Caller), ApiError> {
     let slug = WorkspaceSlug::new(slug).map_err(|_| no_workspace())?;
     let record = root.store.workspace(&slug).await?.ok_or_else(no_workspace)?;
     let app = root.of(record.id);

@@ -1,13 +1,14 @@
+use std::sync::Arc;
+
+use boltorezka_proto::call::EndReason;
 use boltorezka_proto::rest::{Role, RoomRole};
 use boltorezka_proto::workspaces::{OptionalFeature, WorkspaceRole};
 use boltorezka_proto::{ParticipantId, UserId, WorkspaceSlug, WorkspaceTitle};
-use std::sync::Arc;
 
 use super::database::{Database, at_once};
 use super::people::{ALL, NOW_MS, audit, enter, entry, message, new_room, room, say, slug, text, user};
 use crate::calls::MediaOrder;
 use crate::store::{Actor, Admission, Audit, Grant, Join, MemberChange, SendOutcome, Store, WorkspaceCreated};
-use boltorezka_proto::call::EndReason;
 
 on_every_database!(
     a_workspace_is_made_once,
@@ -316,7 +317,7 @@ async fn who_races_a_switch_does_not_keep_the_right(database: Database) {
         store.set_feature(OptionalFeature::Video, true, &audit()).await.unwrap();
         let (one, other) = (store.clone(), store.clone());
         let admit: futures_util::future::BoxFuture<'static, ()> =
-            Box::pin(async move { drop(one.admit(talk.id, who, None).await.unwrap()) });
+            Box::pin(async move { one.admit(talk.id, who, None).await.map(|_| ()).unwrap() });
         let switch: futures_util::future::BoxFuture<'static, ()> = Box::pin(async move {
             other.set_feature(OptionalFeature::Video, false, &audit()).await.unwrap();
         });

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use boltorezka_proto::call::EndReason;
 use boltorezka_proto::workspaces::{OptionalFeature, WorkspaceRole};
 use boltorezka_proto::{ParticipantId, RoomId, UserId, WorkspaceId, WorkspaceSlug, WorkspaceTitle};
 use sqlx::{Executor, Row as _};
@@ -10,10 +11,9 @@ use crate::calls::MediaOrder;
 use crate::store::workspaces::workspace_role;
 use crate::store::write::{Lock, retried};
 use crate::store::{
-    Audit, Ended, MemberChange, Store, StoreError, Topic, WorkspaceCreated, WorkspaceMemberRecord, WorkspaceRecord,
-    WorkspaceStore, codec,
+    Actor, Audit, Ended, MemberChange, Store, StoreError, Topic, WorkspaceCreated, WorkspaceMemberRecord,
+    WorkspaceRecord, WorkspaceStore, codec,
 };
-use boltorezka_proto::call::EndReason;
 
 fn workspace_record(row: &Row) -> Result<WorkspaceRecord, StoreError> {
     Ok(WorkspaceRecord {
@@ -296,7 +296,7 @@ impl WorkspaceStore for SqlStore {
             let Some(role) = given_role(&mut tx, self.workspace_id, user_id).await? else {
                 return Ok(MemberChange::NoMember);
             };
-            if audit.actor != crate::store::Actor::User(user_id) && !reaches(by, Some(role)) {
+            if audit.actor != Actor::User(user_id) && !reaches(by, Some(role)) {
                 return Ok(MemberChange::TooHigh);
             }
             for statement in [
