@@ -110,11 +110,10 @@ async fn what_is_unread_is_counted() {
         let rooms = client.get("/v1/rooms").await.expect(200);
         let room = &rooms["items"][0];
         let one = client.get("/v1/rooms/talk").await.expect(200);
-        let counts = ["lastSeq", "readSeq", "unreadCount", "mentionCount"].map(|key| {
+        ["lastSeq", "readSeq", "unreadCount", "mentionCount"].map(|key| {
             assert_eq!(room[key], one[key]);
             room[key].as_u64().unwrap()
-        });
-        counts
+        })
     };
     assert_eq!(unread(&ann).await, [0, 0, 0, 0]);
     let mention = json!({ "room": "talk", "text": "@Ann", "mentions": [ann.id, ann.id] });

@@ -43,7 +43,7 @@ pub struct Presence {
 enum Heard {
     /// A request was carried out, or refused in words.
     Answer(String, Result<(), String>),
-    Said(ServerMessage),
+    Said(Box<ServerMessage>),
 }
 
 /// A frame without its payload. Answers to `room.join` hold everybody in the room, which nobody here wants to know.
@@ -125,11 +125,14 @@ impl Gateway {
         loop {
             match self.hear().await? {
                 Heard::Answer(of, answer) if of == id => answer.map_err(|why| TargetError::refused(what, why))?,
-                Heard::Said(ServerMessage::CallAnswer { sdp, .. }) => return Ok(sdp),
-                Heard::Said(ServerMessage::CallEnded { reason, .. }) => {
-                    return Err(TargetError::refused(what, format!("{reason:?}")));
-                }
-                Heard::Answer(..) | Heard::Said(_) => {}
+                Heard::Said(message) => match *message {
+                    ServerMessage::CallAnswer { sdp, .. } => return Ok(sdp),
+                    ServerMessage::CallEnded { reason, .. } => {
+                        return Err(TargetError::refused(what, format!("{reason:?}")));
+                    }
+                    _ => {}
+                },
+                Heard::Answer(..) => {}
             }
         }
     }
@@ -201,7 +204,7 @@ impl Gateway {
                     return Ok(Heard::Answer(request_id.into_owned(), Err(why)));
                 }
                 ("call.answer" | "call.ended", _) => match serde_json::from_str(&text) {
-                    Ok(message) => return Ok(Heard::Said(message)),
+                    Ok(message) => return Ok(Heard::Said(Box::new(message))),
                     Err(error) => return Err(TargetError::refused("a frame was not understood", error)),
                 },
                 _ => {}
