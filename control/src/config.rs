@@ -18,6 +18,12 @@ pub struct Config {
     /// It gives nothing on registration: while the server cannot verify that somebody owns an address, only who holds
     /// the owner link becomes super admin.
     pub super_admin_email: Option<String>,
+    /// Whether new accounts wait for an admin.
+    pub registration_approval: bool,
+    /// How people reach the server, without a slash at its end; for links that are sent or handed out.
+    pub public_url: Option<String>,
+    /// What is kept of where a session was begun.
+    pub session_details: SessionDetails,
     /// Whether cookies are sent over TLS only. True when the server is reached over HTTPS.
     pub secure_cookies: bool,
     /// Rates, capacities and intervals.
@@ -34,12 +40,34 @@ impl Config {
             database_url: format!("sqlite://{}", data_dir.join("boltorezka.db").display()),
             registration: Registration::Open,
             super_admin_email: None,
+            registration_approval: false,
+            public_url: None,
+            session_details: SessionDetails::default(),
             secure_cookies: false,
             limits: Limits::default(),
             media_socket: data_dir.join("media.sock"),
             data_dir,
         }
     }
+}
+
+impl Config {
+    /// A page of the web client as a link.
+    pub fn page(&self, path: &str) -> String {
+        format!("{}/{path}", self.public_url.as_deref().unwrap_or_default().trim_end_matches('/'))
+    }
+}
+
+/// What is kept of where a session was begun, for its owner to tell sessions apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SessionDetails {
+    /// Nothing.
+    None,
+    /// What the client calls itself.
+    #[default]
+    UserAgent,
+    /// That, and the network address.
+    All,
 }
 
 /// Who may make an account of their own.
@@ -49,7 +77,7 @@ pub enum Registration {
     /// Everybody.
     #[default]
     Open,
-    /// Who was invited. There are no invitations yet, so nobody can.
+    /// Who was invited.
     Invite,
     /// Nobody.
     Closed,

@@ -48,7 +48,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, Registration};
+pub use config::{Config, Registration, SessionDetails};
 pub use limits::{LimitError, Limits};
 pub use store::{OpenError, StoreError};
 
@@ -150,15 +150,16 @@ impl Control {
         }
     }
 
-    /// Makes an API key for a server of the operator. It is shown once; only its hash is kept.
+    /// Makes an API key for a server of the operator, with all rights that keys may have or those of `scopes`. It is
+    /// shown once; only its hash is kept.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn create_api_key(&self, name: &str) -> Result<String, StoreError> {
-        let token = auth::new_token().map_err(|_| StoreError::Corrupt("the system's random source"))?;
-        let key = format!("{}{token}", auth::API_KEY_PREFIX);
-        self.app.store.create_api_key(auth::hash_token(&key), name, self.app.clock.now_ms()).await?;
-        Ok(key)
+    /// When a scope is none, or the database fails.
+    pub async fn create_api_key(&self, name: &str, scopes: Option<Vec<String>>) -> Result<String, String> {
+        let address = std::net::Ipv4Addr::LOCALHOST.to_string();
+        let audit = store::Audit { actor: store::Actor::OwnerLink, address, now_ms: self.app.clock.now_ms() };
+        let made = auth::new_api_key(&self.app, name, scopes, &audit).await;
+        made.map(|(_, key)| key).map_err(|error| error.message())
     }
 
     /// Makes the rooms that a new server is tried out with, where they are missing. Returns how many were made.

@@ -5,6 +5,7 @@
 //! | module | between | over |
 //! |---|---|---|
 //! | [`rest`] | clients and control | HTTP, JSON |
+//! | [`accounts`] | clients and control | HTTP, JSON |
 //! | [`telemetry`] | clients and control | HTTP, JSON |
 //! | [`socket`] | clients and control | the WebSocket at `/v1/realtime/ws` |
 //! | [`call`] | clients and a media shard | the data channel `boltorezka` |
@@ -14,6 +15,7 @@
 //! Everything is JSON in camelCase, but for the payload of data messages. Unknown fields are ignored, so that either side may be newer; unknown message
 //! types are answered with an error that names them.
 
+pub mod accounts;
 pub mod admission;
 pub mod call;
 pub mod data;
@@ -29,6 +31,8 @@ mod text;
 mod time;
 
 pub use error::{ErrorCode, Problem};
-pub use ids::{MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WorkspaceId};
+pub use ids::{
+    ApiKeyId, InviteId, LoginId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WorkspaceId,
+};
 pub use text::{DisplayName, InvalidText, MessageText, RoomSlug, RoomTitle};
 pub use time::Timestamp;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use boltorezka_proto::accounts::*;
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::rest::*;
@@ -33,6 +34,9 @@ fn typescript_is_up_to_date() {
         WorkspaceId,
         MessageId,
         SessionId,
+        LoginId,
+        InviteId,
+        ApiKeyId,
         TrackNumber,
         Timestamp,
         RoomSlug,
@@ -65,6 +69,33 @@ fn typescript_is_up_to_date() {
         PromoteRequest,
         ResumeRequest,
         ResumeResponse,
+        // accounts
+        AccountState,
+        Me,
+        Account,
+        AccountEnvelope,
+        Session,
+        Sessions,
+        ChangePasswordRequest,
+        CreateInviteRequest,
+        Invite,
+        InviteCreated,
+        CreateApiKeyRequest,
+        ApiKey,
+        ApiKeyCreated,
+        LinkKind,
+        ForgotPasswordRequest,
+        ResetPasswordRequest,
+        VerifyEmailRequest,
+        CreateLinkRequest,
+        LinkCreated,
+        EnrolSecondFactorRequest,
+        SecondFactorSecret,
+        ConfirmSecondFactorRequest,
+        RecoveryCodes,
+        DisableSecondFactorRequest,
+        DeleteMeRequest,
+        DeletionPlanned,
         // telemetry
         TelemetryRequest,
         TelemetryEvent,

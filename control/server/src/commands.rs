@@ -48,6 +48,11 @@ fn command_line() -> Command {
         .action(ArgAction::SetTrue)
         .help("Run the media node inside this process: calls end with it. For tests and for debugging.");
     let key_name = Arg::new("name").required(true).help("What the key is for, as lists show it");
+    let scope = Arg::new("scope")
+        .long("scope")
+        .value_name("PERMISSION")
+        .action(ArgAction::Append)
+        .help("Give it only this: a permission's name or its first words, such as rooms; may repeat");
     Command::new("boltorezka")
         .about("A self-hosted media server for voice and video rooms")
         .version(env!("CARGO_PKG_VERSION"))
@@ -62,7 +67,7 @@ fn command_line() -> Command {
         .subcommand(with_settings("doctor", "Check this machine and these settings, with a cure for what is wrong"))
         .subcommand(with_settings("migrate", "Bring the database to this version's form, and stop"))
         .subcommand(with_settings("seed", "Make rooms to try the server out with, where they are missing"))
-        .subcommand(with_settings("api-key", "Make an API key and print it once").arg(key_name))
+        .subcommand(with_settings("api-key", "Make an API key and print it once").arg(key_name).arg(scope))
 }
 
 async fn migrate(settings: &Settings) -> Result<(), Failure> {
@@ -84,7 +89,8 @@ async fn api_key(settings: &Settings, matches: &ArgMatches) -> Result<(), Failur
     let name = matches.get_one::<String>("name").map_or("", String::as_str);
     files::data_dir(settings)?;
     let control = serve::open_control(settings).await?;
-    let key = control.create_api_key(name).await.map_err(Failure::other)?;
+    let scopes = matches.get_many::<String>("scope").map(|scopes| scopes.cloned().collect());
+    let key = control.create_api_key(name, scopes).await.map_err(Failure::other)?;
     say(key);
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! `/v1/admin`: accounts and their server-wide roles; the media node.
 
+mod access;
+mod api_keys;
+mod invites;
 mod media;
 
 use axum::Json as Body;
 use axum::extract::State;
-use boltorezka_proto::rest::{Page, PromoteRequest, Role, User, UserEnvelope};
+use boltorezka_proto::accounts::Account;
+use boltorezka_proto::rest::{Page, PromoteRequest, Role, UserEnvelope};
 use boltorezka_proto::{ErrorCode, UserId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,18 +22,28 @@ use crate::rooms::refresh_roles;
 
 /// The routes of this feature.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(users)).routes(routes!(promote)).merge(media::routes())
+    OpenApiRouter::default()
+        .routes(routes!(users))
+        .routes(routes!(promote))
+        .merge(access::routes())
+        .merge(api_keys::routes())
+        .merge(invites::routes())
+        .merge(media::routes())
 }
 
 /// Lists the accounts.
 #[utoipa::path(get, path = "/admin/users", operation_id = "listUsers", security(("session" = [])), params(PageQuery),
-    responses((status = 200, description = "A page of them.", body = Page<User>)))]
-async fn users(State(app): State<App>, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<User>>, ApiError> {
+    responses((status = 200, description = "A page of them.", body = Page<Account>)))]
+async fn users(
+    State(app): State<App>,
+    caller: WorkspaceCaller,
+    page: PageQuery,
+) -> Result<Body<Page<Account>>, ApiError> {
     caller.may(Action::ListUsers)?;
     let after = page.cursor_as::<UserId>()?;
     let mut users = app.store.users(after, page.limit + 1).await?;
     let next_cursor = page.cut(&mut users).map(|last| last.user.id.to_string());
-    Ok(Body(Page { items: users.into_iter().map(|record| record.user).collect(), next_cursor }))
+    Ok(Body(Page { items: users.into_iter().map(access::account).collect(), next_cursor }))
 }
 
 /// Makes an account an admin's.

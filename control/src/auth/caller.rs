@@ -6,17 +6,21 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
+use boltorezka_proto::accounts::AccountState;
 use boltorezka_proto::rest::User;
 use boltorezka_proto::{ErrorCode, UserId};
 use uuid::Uuid;
 
 use super::join_token::JoinClaims;
 use super::session::SessionUser;
-use super::token::{API_KEY_PREFIX, TokenHash, hash_token};
+use super::token::{API_KEY_PREFIX, hash_token};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::permissions::{Action, Who};
+use crate::permissions::{Action, Scopes, Who};
 use crate::store::{Actor, Audit};
+
+/// The last use of an API key is written down this often: not each request writes.
+const USED_EVERY_MS: i64 = 10 * 60 * 1000;
 
 /// The network address of the other end of the connection. Headers of proxies are not believed.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +43,16 @@ pub enum Caller {
         /// Which.
         user: User,
         /// Its session.
-        session: TokenHash,
+        session: Uuid,
+        /// Whether it waits for an admin.
+        pending: bool,
     },
     /// A server of the operator.
     ApiKey {
         /// Which.
         id: Uuid,
+        /// What it may do.
+        scopes: Scopes,
     },
     /// The holder of a join token.
     Join(Box<JoinClaims>),
@@ -54,8 +62,9 @@ impl Caller {
     /// As the permissions know it.
     pub fn who(&self) -> Who {
         match self {
+            Self::User { pending: true, .. } => Who::Pending,
             Self::User { user, .. } => Who::Account(user.role),
-            Self::ApiKey { .. } => Who::ApiKey,
+            Self::ApiKey { scopes, .. } => Who::ApiKey(*scopes),
             Self::Join(_) => Who::JoinToken,
         }
     }
@@ -67,6 +76,27 @@ impl Caller {
     pub fn may(&self, action: Action) -> Result<(), ApiError> {
         action.check(self.who(), None)
     }
+
+    /// Checks that it is a signed-in account that may do something with itself.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn signed_in(self, action: Action) -> Result<SignedIn, ApiError> {
+        self.may(action)?;
+        match self {
+            Self::User { user, session, .. } => Ok(SignedIn { user, session }),
+            Self::ApiKey { .. } | Self::Join(_) => Err(ErrorCode::Forbidden.into()),
+        }
+    }
+}
+
+/// An account with the session that it asks with.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Which.
+    pub user: User,
+    /// Its session.
+    pub session: Uuid,
 }
 
 impl FromRequestParts<App> for Caller {
@@ -77,8 +107,14 @@ impl FromRequestParts<App> for Caller {
             return bearer(app, token).await;
         }
         match parts.extensions.get::<SessionUser>() {
-            Some(session) if session.blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
-            Some(session) => Ok(Self::User { user: session.user.clone(), session: session.hash }),
+            Some(SessionUser { record, session }) => match record.state() {
+                AccountState::Blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
+                state => Ok(Self::User {
+                    user: record.user.clone(),
+                    session: session.id,
+                    pending: state == AccountState::Pending,
+                }),
+            },
             None => Err(ApiError::new(ErrorCode::Unauthenticated)),
         }
     }
@@ -111,7 +147,11 @@ async fn bearer(app: &App, token: &str) -> Result<Caller, ApiError> {
     if token.starts_with(API_KEY_PREFIX) {
         let key = app.store.api_key(hash_token(token)).await?;
         let key = key.ok_or_else(|| ApiError::because(ErrorCode::InvalidToken, "the API key is not known"))?;
-        return Ok(Caller::ApiKey { id: key.id });
+        let now_ms = app.clock.now_ms();
+        if key.used_at_ms.is_none_or(|used_at_ms| now_ms - used_at_ms >= USED_EVERY_MS) {
+            app.store.touch_api_key(key.id, now_ms).await?;
+        }
+        return Ok(Caller::ApiKey { id: key.id, scopes: key.allowed() });
     }
     let claims = app.join_tokens.verify(token, app.clock.now_ms())?;
     Ok(Caller::Join(Box::new(claims)))
@@ -122,6 +162,7 @@ async fn bearer(app: &App, token: &str) -> Result<Caller, ApiError> {
 pub struct WorkspaceCaller {
     /// The account; none for an API key.
     pub user: Option<User>,
+    who: Who,
     /// Who, for the audit.
     pub actor: Actor,
     /// From where.
@@ -134,9 +175,10 @@ impl FromRequestParts<App> for WorkspaceCaller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, app).await?;
         let Ok(ClientAddress(address)) = ClientAddress::from_request_parts(parts, app).await;
+        let who = caller.who();
         match caller {
-            Caller::User { user, .. } => Ok(Self { actor: Actor::User(user.id), user: Some(user), address }),
-            Caller::ApiKey { id } => Ok(Self { user: None, actor: Actor::ApiKey(id), address }),
+            Caller::User { user, .. } => Ok(Self { actor: Actor::User(user.id), user: Some(user), who, address }),
+            Caller::ApiKey { id, .. } => Ok(Self { user: None, actor: Actor::ApiKey(id), who, address }),
             Caller::Join(_) => Err(ApiError::because(
                 ErrorCode::Forbidden,
                 "a join token opens the realtime gateway only; get a ticket at /v1/auth/ws-ticket",
@@ -148,7 +190,7 @@ impl FromRequestParts<App> for WorkspaceCaller {
 impl WorkspaceCaller {
     /// As the permissions know it.
     pub fn who(&self) -> Who {
-        self.user.as_ref().map_or(Who::ApiKey, |user| Who::Account(user.role))
+        self.who
     }
 
     /// Checks that it may do something that is in no room.

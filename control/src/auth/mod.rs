@@ -1,5 +1,6 @@
 //! Who somebody is: passwords, sessions, tickets, API keys, join tokens.
 
+mod api_key;
 mod caller;
 mod join_token;
 mod origin;
@@ -7,16 +8,18 @@ mod owner;
 mod password;
 mod routes;
 mod session;
+mod session_routes;
 mod token;
 
+pub use api_key::new_api_key;
 pub use caller::{Caller, ClientAddress, SignedBearer, WorkspaceCaller};
 pub use join_token::{JoinClaims, JoinTokens};
 pub use origin::{check_origin, is_foreign_upgrade};
 pub use owner::{owner_token, signing_key};
 pub use password::Passwords;
-pub use routes::routes;
+pub use routes::{check_email, routes};
 pub use session::session_layer;
-pub use token::{API_KEY_PREFIX, TokenHash, hash_token, new_token, random_bytes};
+pub use token::{TokenHash, hash_token, new_token, random_bytes};
 
 /// Name of the session cookie.
 pub const SESSION_COOKIE: &str = "boltorezka_session";

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum_extra::extract::CookieJar;
+use boltorezka_proto::accounts::Me;
 use boltorezka_proto::call::MediaPermissions;
 use boltorezka_proto::rest::{
     EMAIL_BYTES_MAX, IDENTITY_CHARACTERS_MAX, JOIN_TOKEN_S_MAX, JoinTokenRequest, JoinTokenResponse, LoginRequest,
     RegisterRequest, SetupRequest, TicketResponse, UserEnvelope,
 };
+use boltorezka_proto::socket::CloseCode;
 use boltorezka_proto::{DisplayName, ErrorCode, Timestamp};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,7 +19,8 @@ use utoipa_axum::routes;
 use super::caller::{Caller, ClientAddress};
 use super::join_token::JoinClaims;
 use super::owner::OWNER_TOKEN_HASH;
-use super::session::{ended_session_cookie, start_session};
+use super::session::{ClientDetails, ended_session_cookie, start_session};
+use super::session_routes;
 use super::token::{hash_token, new_token};
 use crate::app::App;
 use crate::calls::PermissionBits;
@@ -26,7 +29,7 @@ use crate::error::ApiError;
 use crate::http::{Fields, Json};
 use crate::permissions::Action;
 use crate::rate::address_key;
-use crate::store::{Actor, Audit, Grant, NewAccount, SetupOutcome, UserRecord};
+use crate::store::{Actor, Audit, Grant, NewAccount, Registered, SetupOutcome, UserRecord};
 
 /// A ticket travels in a URL, so it lives just long enough to be used.
 const TICKET_MS: i64 = 45_000;
@@ -42,6 +45,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(me))
         .routes(routes!(ws_ticket))
         .routes(routes!(join_token))
+        .merge(session_routes::routes())
 }
 
 type WithSession = (StatusCode, CookieJar, axum::Json<UserEnvelope>);
@@ -59,6 +63,7 @@ type WithSession = (StatusCode, CookieJar, axum::Json<UserEnvelope>);
 async fn setup(
     State(app): State<App>,
     ClientAddress(address): ClientAddress,
+    client: ClientDetails,
     jar: CookieJar,
     Fields(request): Fields<SetupRequest>,
 ) -> Result<WithSession, ApiError> {
@@ -81,8 +86,8 @@ async fn setup(
     match app.store.set_up(&account, &audit).await? {
         SetupOutcome::AlreadySetUp => Err(ApiError::new(ErrorCode::AlreadySetUp)),
         SetupOutcome::Done(user) => {
-            app.hub.close_sockets_of(user.user.id);
-            signed_in(&app, jar, StatusCode::CREATED, user).await
+            app.hub.close_sockets_of(user.user.id, CloseCode::InvalidTicket);
+            signed_in(&app, jar, client, StatusCode::CREATED, user).await
         }
     }
 }
@@ -91,6 +96,7 @@ async fn setup(
 #[utoipa::path(post, path = "/auth/register", operation_id = "register", request_body = RegisterRequest,
     responses(
         (status = 201, description = "The account, signed in.", body = UserEnvelope),
+        (status = 401, description = "`invalid_token`: the invite."),
         (status = 403, description = "`registration_closed`, `foreign_origin`."),
         (status = 409, description = "`conflict`: the address is taken."),
         (status = 422, description = "`invalid`: a value is not acceptable."),
@@ -99,22 +105,44 @@ async fn setup(
 async fn register(
     State(app): State<App>,
     ClientAddress(address): ClientAddress,
+    client: ClientDetails,
     jar: CookieJar,
     Fields(request): Fields<RegisterRequest>,
 ) -> Result<WithSession, ApiError> {
-    match app.config.registration {
-        Registration::Open => {}
-        Registration::Invite => {
+    match (app.config.registration, &request.invite) {
+        (Registration::Closed, _) => return Err(ErrorCode::RegistrationClosed.into()),
+        (Registration::Invite, None) => {
             let detail = "this server takes invited people only; ask its operator";
             return Err(ApiError::because(ErrorCode::RegistrationClosed, detail));
         }
-        Registration::Closed => return Err(ApiError::new(ErrorCode::RegistrationClosed)),
+        (Registration::Open, _) | (Registration::Invite, Some(_)) => {}
     }
     limit_registrations(&app, address)?;
+    let now_ms = app.clock.now_ms();
+    let invite = request.invite.as_deref().map(hash_token);
+    if let Some(invite) = invite {
+        // Before the work of a hash.
+        let email = check_email(&request.email)?;
+        if !app.store.invite_opens(invite, &email, now_ms).await? {
+            return Err(no_invite());
+        }
+    }
     let account = new_account(&app, &request.email, request.password, request.display_name).await?;
-    let user = app.store.register(&account, app.clock.now_ms()).await?;
-    let user = user.ok_or_else(|| ApiError::because(ErrorCode::Conflict, "email is taken; log in instead"))?;
-    signed_in(&app, jar, StatusCode::CREATED, user).await
+    let registered = match invite {
+        // Who was invited by an admin waits for none.
+        Some(invite) => app.store.register_invited(&account, invite, now_ms).await?,
+        None => {
+            let account = NewAccount { pending: app.config.registration_approval, ..account };
+            let user = app.store.register(&account, now_ms).await?;
+            user.map_or(Registered::Taken, |user| Registered::Done(Box::new(user)))
+        }
+    };
+    let user = match registered {
+        Registered::Done(user) => *user,
+        Registered::NoInvite => return Err(no_invite()),
+        Registered::Taken => return Err(ApiError::because(ErrorCode::Conflict, "email is taken; log in instead")),
+    };
+    signed_in(&app, jar, client, StatusCode::CREATED, user).await
 }
 
 /// Begins a session.
@@ -129,6 +157,7 @@ async fn register(
 async fn login(
     State(app): State<App>,
     ClientAddress(address): ClientAddress,
+    client: ClientDetails,
     jar: CookieJar,
     Fields(request): Fields<LoginRequest>,
 ) -> Result<WithSession, ApiError> {
@@ -142,7 +171,7 @@ async fn login(
     match user.filter(|_| matches) {
         None => Err(ApiError::new(ErrorCode::InvalidCredentials)),
         Some(user) if user.blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
-        Some(user) => signed_in(&app, jar, StatusCode::OK, user).await,
+        Some(user) => signed_in(&app, jar, client, StatusCode::OK, user).await,
     }
 }
 
@@ -155,8 +184,8 @@ async fn logout(
     caller: Result<Caller, ApiError>,
 ) -> Result<(StatusCode, CookieJar), ApiError> {
     // Whoever is not signed in any more is where it wants to be.
-    if let Ok(Caller::User { session, .. }) = caller {
-        app.store.delete_session(session).await?;
+    if let Ok(Caller::User { user, session, .. }) = caller {
+        app.store.delete_session(user.id, session).await?;
         app.hub.close_sockets_of_session(session);
     }
     Ok((StatusCode::NO_CONTENT, jar.add(ended_session_cookie(&app))))
@@ -164,11 +193,19 @@ async fn logout(
 
 /// The account of the session.
 #[utoipa::path(get, path = "/auth/me", operation_id = "getMe", security(("session" = [])),
-    responses((status = 200, description = "The account.", body = UserEnvelope)))]
-async fn me(caller: Caller) -> Result<axum::Json<UserEnvelope>, ApiError> {
+    responses((status = 200, description = "The account.", body = Me)))]
+async fn me(State(app): State<App>, caller: Caller) -> Result<axum::Json<Me>, ApiError> {
     let allowed = caller.may(Action::ReadMe).is_ok();
     match caller {
-        Caller::User { user, .. } if allowed => Ok(axum::Json(UserEnvelope { user })),
+        Caller::User { user, .. } if allowed => {
+            let record = app.store.user(user.id).await?.ok_or(ErrorCode::Unauthenticated)?;
+            Ok(axum::Json(Me {
+                state: record.state(),
+                email_verified: record.email_verified,
+                second_factor: record.second_factor,
+                user: record.user,
+            }))
+        }
         _ => Err(ApiError::because(ErrorCode::Unauthenticated, "only a signed-in account has a me")),
     }
 }
@@ -184,7 +221,7 @@ async fn ws_ticket(
     caller.may(Action::CreateTicket)?;
     let now_ms = app.clock.now_ms();
     let (user_id, session, room_id, permissions) = match caller {
-        Caller::User { user, session } => (user.id, Some(session), None, MediaPermissions::ALL),
+        Caller::User { user, session, .. } => (user.id, Some(session), None, MediaPermissions::ALL),
         Caller::Join(claims) => {
             let room = app.store.room(&claims.room).await?.filter(|room| room.id == claims.room_id);
             let room = room.ok_or_else(|| ApiError::because(ErrorCode::InvalidToken, "the token's room is gone"))?;
@@ -197,7 +234,9 @@ async fn ws_ticket(
     let expires_at_ms = now_ms + TICKET_MS;
     let permissions = PermissionBits::from(permissions);
     let grant = Grant { user_id, session, room_id, permissions, expires_at_ms };
-    app.store.create_ticket(hash_token(&ticket), &grant).await?;
+    if !app.store.create_ticket(hash_token(&ticket), &grant).await? {
+        return Err(ErrorCode::Unauthenticated.into());
+    }
     let response = TicketResponse { ticket, expires_at: Timestamp::from_unix_ms(expires_at_ms) };
     Ok((StatusCode::CREATED, axum::Json(response)))
 }
@@ -216,7 +255,7 @@ async fn join_token(
     Json(request): Json<JoinTokenRequest>,
 ) -> Result<(StatusCode, axum::Json<JoinTokenResponse>), ApiError> {
     caller.may(Action::CreateJoinToken)?;
-    let Caller::ApiKey { id } = caller else { return Err(ErrorCode::Forbidden.into()) };
+    let Caller::ApiKey { id, .. } = caller else { return Err(ErrorCode::Forbidden.into()) };
     let now_ms = app.clock.now_ms();
     app.rates.join_tokens.take(id, now_ms).map_err(ApiError::rate_limited)?;
     let identity = request.identity.trim().to_owned();
@@ -240,6 +279,11 @@ async fn join_token(
     Ok((StatusCode::CREATED, axum::Json(JoinTokenResponse { token, expires_at })))
 }
 
+fn no_invite() -> ApiError {
+    let detail = "the invite is unknown, used up, expired or for another address; ask for a new one";
+    ApiError::because(ErrorCode::InvalidToken, detail)
+}
+
 fn limit_registrations(app: &App, address: IpAddr) -> Result<(), ApiError> {
     app.rates.register_address.take(address_key(address), app.clock.now_ms()).map_err(ApiError::rate_limited)
 }
@@ -252,10 +296,14 @@ async fn new_account(
 ) -> Result<NewAccount, ApiError> {
     let email = check_email(email)?;
     let password_hash = app.passwords.hash(password).await?;
-    Ok(NewAccount { email, password_hash, display_name })
+    Ok(NewAccount { email, password_hash, display_name, pending: false })
 }
 
-fn check_email(email: &str) -> Result<String, ApiError> {
+/// The address as it is kept.
+///
+/// # Errors
+/// `invalid`.
+pub fn check_email(email: &str) -> Result<String, ApiError> {
     let email = email.trim().to_lowercase();
     let well_formed = email.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.')
@@ -268,8 +316,14 @@ fn check_email(email: &str) -> Result<String, ApiError> {
     }
 }
 
-async fn signed_in(app: &App, jar: CookieJar, status: StatusCode, user: UserRecord) -> Result<WithSession, ApiError> {
-    let cookie = start_session(app, user.user.id).await?;
+async fn signed_in(
+    app: &App,
+    jar: CookieJar,
+    client: ClientDetails,
+    status: StatusCode,
+    user: UserRecord,
+) -> Result<WithSession, ApiError> {
+    let cookie = start_session(app, &user, client).await?;
     Ok((status, jar.add(cookie), axum::Json(UserEnvelope { user: user.user })))
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use boltorezka_proto::rest::{Role, RoomRole};
 
 use super::table::{Action, OPEN};
-use super::{Rule, Who};
+use super::{Rule, Scopes, Who};
 use crate::store::Standing;
 
 const HEAD: &str = "# Permissions
@@ -16,12 +16,13 @@ socket asks; a test tries each cell against a running server. What has no row is
 - **banned** to **owner** are accounts with the server role `user`, by what they are in the room that the request is about: closed out of it, or
   with this room role. `member` is who has no role of its own there. Where no room is meant, they are alike.
 - **admin** and **super admin** are server roles; both own every room.
-- **API key**: a server of the operator, which makes and moderates rooms as an admin does.
+- **pending**: an account that waits for an admin ([`registration_approval`](configuration.md)).
+- **API key**: a server of the operator, which makes and moderates rooms as an admin does, unless it was given less.
 - **join token**: its holder, in the one room that the token is for, as a `member` who was given no other role there. What the token does not grant is
   not allowed either.
 - Who is not signed in may do nothing of this: `unauthenticated`.
 
-Who does not have the right gets `forbidden`, or `banned`. Kick, ban and mute also take a target with a lower role, and never oneself. What can be sent in a
+Who does not have the right gets `forbidden`, or `banned`, or `account_pending`. Kick, ban and mute also take a target with a lower role, and never oneself. What can be sent in a
 call also depends on the kind of the room and on what moderators took.
 
 Promotion, moderation, given roles, and rooms that are made, changed or deleted are kept in the table `audit`, under these names: who, what, to whom or to what, when, from
@@ -31,7 +32,7 @@ which address.
 /// A column: a heading, and somebody who stands for all under it.
 type Column = (&'static str, Who, Standing);
 
-fn columns() -> [Column; 9] {
+fn columns() -> [Column; 10] {
     let user = Who::Account(Role::User);
     let of_role = |role| Standing::new(Role::User, Some(role), false);
     let on_server = |heading, who: Who| (heading, who, who.standing());
@@ -43,7 +44,8 @@ fn columns() -> [Column; 9] {
         ("owner", user, of_role(RoomRole::Owner)),
         on_server("admin", Who::Account(Role::Admin)),
         on_server("super admin", Who::Account(Role::SuperAdmin)),
-        on_server("API key", Who::ApiKey),
+        on_server("pending", Who::Pending),
+        on_server("API key", Who::ApiKey(Scopes::ALL)),
         on_server("join token", Who::JoinToken),
     ]
 }

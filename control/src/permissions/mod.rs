@@ -3,6 +3,7 @@
 //! `docs/permissions.md` is written from it, and a test tries each cell of that document against the running server.
 
 mod document;
+mod scopes;
 mod table;
 
 use boltorezka_proto::ErrorCode;
@@ -12,6 +13,7 @@ use crate::error::ApiError;
 use crate::store::Standing;
 
 pub use document::document;
+pub use scopes::Scopes;
 pub use table::Action;
 
 /// Who asks.
@@ -19,8 +21,10 @@ pub use table::Action;
 pub enum Who {
     /// A signed-in account with this role on the server.
     Account(Role),
-    /// A server of the operator.
-    ApiKey,
+    /// A signed-in account that waits for an admin.
+    Pending,
+    /// A server of the operator, whose key may do this.
+    ApiKey(Scopes),
     /// The holder of a join token.
     JoinToken,
 }
@@ -30,8 +34,8 @@ impl Who {
     pub fn role(self) -> Role {
         match self {
             Self::Account(role) => role,
-            Self::ApiKey => Role::Admin,
-            Self::JoinToken => Role::User,
+            Self::ApiKey(_) => Role::Admin,
+            Self::JoinToken | Self::Pending => Role::User,
         }
     }
 
@@ -43,7 +47,8 @@ impl Who {
     fn kind(self) -> Kind {
         match self {
             Self::Account(_) => Kind::Account,
-            Self::ApiKey => Kind::ApiKey,
+            Self::Pending => Kind::Pending,
+            Self::ApiKey(_) => Kind::ApiKey,
             Self::JoinToken => Kind::JoinToken,
         }
     }
@@ -53,6 +58,7 @@ impl Who {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Account,
+    Pending,
     ApiKey,
     JoinToken,
 }
@@ -61,6 +67,7 @@ impl Kind {
     fn words(self) -> &'static str {
         match self {
             Self::Account => "a signed-in account",
+            Self::Pending => "one that waits for an admin",
             Self::ApiKey => "an API key",
             Self::JoinToken => "a join token, which /v1/join-tokens issues",
         }
@@ -111,8 +118,15 @@ impl Action {
     /// `forbidden`.
     pub fn check_kind(self, who: Who) -> Result<(), ApiError> {
         let Rule { name, callers, .. } = self.rule();
-        if callers.contains(&who.kind()) {
-            return Ok(());
+        match who {
+            Who::ApiKey(scopes) if callers.contains(&Kind::ApiKey) && !scopes.has(self) => {
+                return Err(forbidden(format!("this API key was not given {name}")));
+            }
+            _ if callers.contains(&who.kind()) => return Ok(()),
+            _ => {}
+        }
+        if who == Who::Pending {
+            return Err(ErrorCode::AccountPending.into());
         }
         let callers: Vec<&str> = callers.iter().map(|kind| kind.words()).collect();
         Err(forbidden(format!("{name} takes {}", callers.join(", or "))))
@@ -168,7 +182,7 @@ mod tests {
     #[test]
     fn without_a_standing_nothing_is_allowed_in_a_room() {
         for action in Action::ALL.iter().filter(|action| !matches!(action.rule().needs, Needs::Server(_))) {
-            for who in [Who::Account(Role::SuperAdmin), Who::ApiKey, Who::JoinToken] {
+            for who in [Who::Account(Role::SuperAdmin), Who::ApiKey(Scopes::ALL), Who::JoinToken] {
                 assert_eq!(action.check(who, None).unwrap_err().code, ErrorCode::Forbidden, "{action:?} {who:?}");
             }
         }
@@ -180,6 +194,16 @@ mod tests {
         let who = Who::Account(Role::SuperAdmin);
         assert_eq!(Action::UpdateRoom.check(who, Some(banned)).unwrap_err().code, ErrorCode::Banned);
         assert!(Action::ReadRoom.check(who, Some(banned)).is_ok());
+    }
+
+    #[test]
+    fn a_key_does_what_it_was_given_and_no_more() {
+        let key = Who::ApiKey(Scopes::known(&["rooms.room".to_owned()]));
+        assert!(Action::CreateRoom.check(key, None).is_ok());
+        assert!(Action::UpdateRoom.check(key, Some(key.standing())).is_ok());
+        for action in [Action::Kick, Action::CreateJoinToken, Action::Promote] {
+            assert_eq!(action.check(key, Some(key.standing())).unwrap_err().code, ErrorCode::Forbidden, "{action:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use boltorezka_proto::rest::{Role, RoomRole};
 
 use super::{Kind, Needs, Rule};
-use Kind::{Account, ApiKey, JoinToken};
+use Kind::{Account, ApiKey, JoinToken, Pending};
 use Needs::{EvenBanned, Room, Server};
 
 macro_rules! actions {
@@ -37,7 +37,17 @@ macro_rules! actions {
 // The first word of a name is the feature, as `docs/openapi.json` tags it; names are those of the audit.
 actions! {
     /// See one's own account.
-    ReadMe = "accounts.user.read", ["GET /v1/auth/me"], Server(Role::User), [Account];
+    ReadMe = "accounts.user.read", ["GET /v1/auth/me"], Server(Role::User), [Account, Pending];
+    /// See where one is signed in.
+    ListSessions = "accounts.session.list", ["GET /v1/auth/sessions"], Server(Role::User), [Account, Pending];
+    /// End one's own session.
+    DeleteSession = "accounts.session.delete", ["DELETE /v1/auth/sessions/{sessionId}"],
+        Server(Role::User), [Account, Pending];
+    /// End one's other sessions.
+    DeleteOtherSessions = "accounts.session.delete_others", ["DELETE /v1/auth/sessions"],
+        Server(Role::User), [Account, Pending];
+    /// Change one's password.
+    ChangePassword = "accounts.password.change", ["POST /v1/auth/password"], Server(Role::User), [Account, Pending];
     /// Get a ticket, which opens a socket.
     CreateTicket = "accounts.ticket.create", ["POST /v1/auth/ws-ticket"], Server(Role::User), [Account, JoinToken];
     /// Vouch for an identity of one's own in a room.
@@ -121,6 +131,25 @@ actions! {
     ListUsers = "admin.user.list", ["GET /v1/admin/users"], Server(Role::Admin), [Account];
     /// Make an account an admin's.
     Promote = "admin.user.promote", ["POST /v1/admin/users/{userId}/promote"], Server(Role::SuperAdmin), [Account];
+    /// Close the server to an account with a lower role.
+    BlockUser = "admin.user.block", ["POST /v1/admin/users/{userId}/block"], Server(Role::Admin), [Account];
+    /// Take that back.
+    UnblockUser = "admin.user.unblock", ["POST /v1/admin/users/{userId}/unblock"], Server(Role::Admin), [Account];
+    /// Let an account in that waits.
+    ApproveUser = "admin.user.approve", ["POST /v1/admin/users/{userId}/approve"], Server(Role::Admin), [Account];
+    /// List the invites.
+    ListInvites = "admin.invite.list", ["GET /v1/admin/invites"], Server(Role::Admin), [Account];
+    /// Invite somebody to make an account.
+    CreateInvite = "admin.invite.create", ["POST /v1/admin/invites"], Server(Role::Admin), [Account];
+    /// Take an invite back.
+    RevokeInvite = "admin.invite.revoke", ["DELETE /v1/admin/invites/{inviteId}"], Server(Role::Admin), [Account];
+    /// List the API keys.
+    ListApiKeys = "admin.api_key.list", ["GET /v1/admin/api-keys"], Server(Role::SuperAdmin), [Account];
+    /// Make an API key.
+    CreateApiKey = "admin.api_key.create", ["POST /v1/admin/api-keys"], Server(Role::SuperAdmin), [Account];
+    /// Revoke an API key.
+    RevokeApiKey = "admin.api_key.revoke", ["DELETE /v1/admin/api-keys/{apiKeyId}"],
+        Server(Role::SuperAdmin), [Account];
     /// See how the media node does.
     ReadMedia = "admin.media.read", ["GET /v1/admin/media"], Server(Role::Admin), [Account];
     /// See what it does with each connection.
@@ -134,7 +163,7 @@ actions! {
 /// Operations that ask for no permission, and what they ask for instead.
 pub const OPEN: [(&str, &str); 9] = [
     ("POST /v1/setup", "the token of the owner link, once"),
-    ("POST /v1/auth/register", "the setting `registration`"),
+    ("POST /v1/auth/register", "the setting `registration`, or an invite"),
     ("POST /v1/auth/login", "e-mail and password"),
     ("POST /v1/auth/logout", "nothing: without a session there is none to end"),
     ("GET /v1/realtime/ws", "a ticket, once"),

@@ -11,6 +11,7 @@ macro_rules! migrations {
         &[
             (1, "initial", include_str!(concat!("../../migrations/", $folder, "/0001_initial.sql"))),
             (2, "whip sessions", include_str!(concat!("../../migrations/", $folder, "/0002_whip_sessions.sql"))),
+            (4, "accounts", include_str!(concat!("../../migrations/", $folder, "/0004_accounts.sql"))),
         ]
     };
 }

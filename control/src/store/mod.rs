@@ -5,11 +5,14 @@
 //!
 //! The methods are written once, in `sql/`, and compiled for each database; `sqlite.rs` and `postgres.rs` are what differs.
 
+mod access;
 mod accounts;
+mod api_keys;
 mod chat;
 mod codec;
 #[cfg(test)]
 mod conformance;
+mod invites;
 mod migrations;
 mod moderation;
 mod outbox;
@@ -28,31 +31,39 @@ use sqlx::error::ErrorKind;
 use thiserror::Error;
 use uuid::Uuid;
 
-pub use accounts::{AccountStore, ApiKeyRecord, NewAccount, SetupOutcome, UserRecord};
+pub use access::{AccessStore, Blocked};
+pub use accounts::{AccountStore, NewAccount, SetupOutcome, UserRecord};
+pub use api_keys::{ApiKeyRecord, ApiKeyStore, NewApiKey};
 pub use chat::{ChatStore, MessageRecord, NewMessage, SendOutcome};
+pub use invites::{InviteRecord, InviteStore, NewInvite, Registered};
 pub use moderation::{ModerationStore, Removed};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use rooms::{MemberRecord, NewRoom, RoomRecord, RoomStore, Standing};
-pub use sessions::{Grant, SessionStore};
+pub use sessions::{Grant, NewSession, SessionRecord, SessionStore};
 pub use whip::{NewWhipSession, WhipSessionRecord, WhipStore};
 
-/// Everything that the control plane keeps.
-pub trait Store:
-    AccountStore + SessionStore + RoomStore + ModerationStore + ParticipantStore + WhipStore + ChatStore + OutboxStore
-{
+macro_rules! store {
+    ($($part:ident),+) => {
+        /// Everything that the control plane keeps.
+        pub trait Store: Send + Sync $(+ $part)+ {}
+        impl<T: Send + Sync $(+ $part)+> Store for T {}
+    };
 }
-impl<T> Store for T where
-    T: AccountStore
-        + SessionStore
-        + RoomStore
-        + ModerationStore
-        + ParticipantStore
-        + WhipStore
-        + ChatStore
-        + OutboxStore
-{
-}
+
+store!(
+    AccountStore,
+    AccessStore,
+    ApiKeyStore,
+    ChatStore,
+    InviteStore,
+    ModerationStore,
+    OutboxStore,
+    ParticipantStore,
+    RoomStore,
+    SessionStore,
+    WhipStore
+);
 
 /// A failed operation on the database.
 #[derive(Debug, Error)]

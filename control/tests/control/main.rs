@@ -2,7 +2,9 @@
 //! WebSockets, and a node that speaks the real contract over a real Unix socket.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod access;
 mod accounts;
+mod api_keys;
 mod audit;
 mod calls;
 mod chat;
@@ -10,6 +12,7 @@ mod common;
 mod gateway;
 mod health;
 mod inspection;
+mod invites;
 mod openapi;
 mod permissions;
 mod presence;
@@ -17,6 +20,7 @@ mod problems;
 mod revocation;
 mod rights;
 mod rooms;
+mod sessions;
 mod telemetry;
 mod tokens;
 mod whip;

@@ -15,7 +15,7 @@ use crate::common::server::make_room;
 use crate::common::{Client, Socket, TestNode, TestServer};
 
 /// Each kind of caller, with its column. Who is not signed in has none: it may do nothing of this.
-const CALLERS: [(&str, Option<&str>); 11] = [
+const CALLERS: [(&str, Option<&str>); 12] = [
     ("nobody", None),
     ("banned", Some("banned")),
     ("listener", Some("listener")),
@@ -25,9 +25,13 @@ const CALLERS: [(&str, Option<&str>); 11] = [
     ("owner", Some("owner")),
     ("admin", Some("admin")),
     ("super admin", Some("super admin")),
+    ("pending", Some("pending")),
     ("API key", Some("API key")),
     ("join token", Some("join token")),
 ];
+
+/// Of every account.
+const PASSWORD: &str = "a long password";
 
 /// Cells that are tried at a time.
 const AT_ONCE: usize = 8;
@@ -166,6 +170,7 @@ impl World {
         }
         let promote = format!("/v1/admin/users/{}/promote", callers["admin"].id);
         super_admin.post(&promote, json!({ "role": "admin" })).await.expect(200);
+        server.sql("UPDATE users SET pending_since = 1 WHERE display_name = 'Caller9'").await;
         let account = server.user("Target").await.id;
         Self { server, node, super_admin, key, callers, account }
     }
@@ -209,9 +214,10 @@ impl World {
 
     async fn by_http(&self, place: &Place, name: &str, request: &str, number: usize) -> Outcome {
         let (_, participant_id, user_id) = &place.target;
-        let user_id = if name == "admin.user.promote" { &self.account } else { user_id };
+        let user_id = if name.starts_with("admin.user.") { &self.account } else { user_id };
         let path = request.replace("{slug}", &place.room).replace("{participantId}", participant_id);
-        let path = path.replace("{userId}", user_id);
+        let path = path.replace("{userId}", user_id).replace("{sessionId}", user_id);
+        let path = path.replace("{inviteId}", user_id).replace("{apiKeyId}", user_id);
         let (method, path) = path.split_once(' ').unwrap();
         let room = &place.room;
         let (status, body) = match name {
@@ -222,6 +228,13 @@ impl World {
             "rooms.member.set" => (200, json!({ "role": "moderator" })),
             "rooms.participant.unmute" => (204, json!({ "muted": false })),
             "admin.user.promote" => (200, json!({ "role": "admin" })),
+            "admin.user.block" | "admin.user.unblock" | "admin.user.approve" => (200, Value::Null),
+            // Nobody's session, so that those of the callers go on.
+            "accounts.session.delete" => (404, Value::Null),
+            "accounts.password.change" => (422, json!({ "password": PASSWORD, "newPassword": "short" })),
+            "admin.invite.create" => (201, Value::Null),
+            "admin.api_key.create" => (201, json!({ "name": "shop" })),
+            "admin.invite.revoke" | "admin.api_key.revoke" => (404, Value::Null),
             "telemetry.event.send" => (204, json!({ "events": [{ "type": "sessionBegan" }] })),
             "admin.media.drain" | "admin.media.undrain" => (202, Value::Null),
             _ if method == "GET" => (200, Value::Null),
@@ -246,7 +259,7 @@ impl World {
         let joined = socket.answer(&join).await;
         let refused = match joined["code"].as_str() {
             None => false,
-            Some("banned" | "forbidden") => true,
+            Some("banned" | "forbidden" | "account_pending") => true,
             Some(code) => return Outcome::Wrong(code.to_owned()),
         };
         if message == "room.join" {
@@ -306,7 +319,8 @@ fn judge(answer: &Answer, allowed: u16) -> Outcome {
     let code = answer.body["code"].as_str();
     match (answer.status, code) {
         (status, _) if status == allowed => Outcome::Allowed,
-        (401, Some("unauthenticated" | "invalid_token")) | (403, Some("forbidden" | "banned")) => Outcome::Refused,
+        (401, Some("unauthenticated" | "invalid_token")) => Outcome::Refused,
+        (403, Some("forbidden" | "banned" | "account_pending")) => Outcome::Refused,
         _ => Outcome::Wrong(format!("{} {}", answer.status, answer.body)),
     }
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use boltorezka_control::{Limits, Registration};
+use boltorezka_control::{Limits, Registration, SessionDetails};
 
 pub use load::{arguments, load};
 pub use table::KEYS;
@@ -90,6 +90,10 @@ pub struct Settings {
     pub super_admin_email: Option<String>,
     /// Who may register.
     pub registration: Registration,
+    /// Whether new accounts wait for an admin.
+    pub registration_approval: bool,
+    /// What is kept of where a session was begun.
+    pub session_details: SessionDetails,
     /// Filter of log lines, as `tracing_subscriber::EnvFilter` takes it.
     pub log: String,
     /// How log lines look.
@@ -157,6 +161,8 @@ impl Default for Settings {
             bind_ip: None,
             super_admin_email: None,
             registration: Registration::Open,
+            registration_approval: false,
+            session_details: SessionDetails::default(),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             limits: Limits::default(),

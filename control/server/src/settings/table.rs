@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use boltorezka_control::{Limits, Registration};
+use boltorezka_control::{Limits, Registration, SessionDetails};
 use tracing_subscriber::EnvFilter;
 
 use super::parse::{choice, from_str, list, number, one};
@@ -223,6 +223,36 @@ fn own() -> Vec<Key> {
                 let choices =
                     [("open", Registration::Open), ("invite", Registration::Invite), ("closed", Registration::Closed)];
                 choice(values, &choices).map(|registration| settings.registration = registration)
+            },
+        },
+        Key {
+            name: "registration_approval",
+            default: Some(Cow::Borrowed("off")),
+            otherwise: "",
+            values: "on, off",
+            meaning: "Whether a new account waits until an admin approves it. Until then it sees nothing but itself.",
+            many: false,
+            node: false,
+            set: |settings, _, values| {
+                choice(values, &[("on", true), ("off", false)]).map(|on| settings.registration_approval = on)
+            },
+        },
+        Key {
+            name: "session_details",
+            default: Some(Cow::Borrowed("user_agent")),
+            otherwise: "",
+            values: "none, user_agent, all",
+            meaning: "What is kept of where a session was begun, so that its owner tells sessions apart: nothing, what the \
+                      client calls itself, or that and the network address.",
+            many: false,
+            node: false,
+            set: |settings, _, values| {
+                let choices = [
+                    ("none", SessionDetails::None),
+                    ("user_agent", SessionDetails::UserAgent),
+                    ("all", SessionDetails::All),
+                ];
+                choice(values, &choices).map(|details| settings.session_details = details)
             },
         },
         Key {

@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 2] = [(1, "initial"), (2, "whip sessions")];
+const RELEASED: [(i64, &str); 3] = [(1, "initial"), (2, "whip sessions"), (4, "accounts")];
 
 impl Database {
     /// Columns, keys and indexes as one text.

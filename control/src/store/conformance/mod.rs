@@ -19,10 +19,13 @@ macro_rules! on_every_database {
     };
 }
 
+mod access;
 mod accounts;
+mod api_keys;
 mod chat;
 mod database;
 mod durability;
+mod invites;
 mod migrations;
 mod moderation;
 mod outbox;

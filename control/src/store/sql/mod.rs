@@ -4,8 +4,11 @@
 //! The module around it is the database: [`Db`], [`Row`], [`Tx`], how a write begins ([`BEGIN`]) and what it
 //! [locks](lock), and how many messages share a transaction ([`SENDS_TOGETHER_MAX`]).
 
+mod access;
 mod accounts;
+mod api_keys;
 mod chat;
+mod invites;
 mod moderation;
 mod outbox;
 mod participants;

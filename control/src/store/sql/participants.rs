@@ -7,7 +7,7 @@ use sqlx::Row as _;
 use std::collections::HashSet;
 
 use super::rooms::standing_of;
-use super::{Row, SqlStore, Tx, lock};
+use super::{Row, SqlStore, Tx, access, lock};
 use crate::calls::{MediaOrder, PermissionBits, media_permissions};
 use crate::store::write::{Lock, retried};
 use crate::store::{
@@ -176,6 +176,9 @@ impl ParticipantStore for SqlStore {
                 None => return Ok(Join::NoRoom),
                 Some(standing) if standing.banned => return Ok(Join::Banned),
                 Some(_) => {}
+            }
+            if access::is_shut(&mut tx, request.user_id).await? {
+                return Ok(Join::Blocked);
             }
             if let Some(facts) = facts(&mut tx, room_id, request.user_id).await? {
                 let carried_by = session_kind(&mut tx, facts.record.participant_id).await?;

@@ -177,7 +177,7 @@ impl TestServer {
     }
 
     pub async fn api_key(&self) -> Client {
-        let key = self.control.create_api_key("test").await.unwrap();
+        let key = self.control.create_api_key("test", None).await.unwrap();
         self.anybody().with_bearer(&key)
     }
 
