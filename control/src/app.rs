@@ -5,15 +5,17 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use boltorezka_proto::UserId;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::auth::{JoinTokens, Passwords, TokenHash};
+use crate::auth::{JoinTokens, Passwords, Sealer, TokenHash};
 use crate::calls::Link;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::Metrics;
 use crate::limits::Limits;
+use crate::mail::Mailer;
 use crate::presence::Hub;
 use crate::rate::RateLimiter;
 use crate::store::{OutboxSignal, Store};
@@ -36,6 +38,12 @@ pub struct Shared {
     pub passwords: Passwords,
     /// Join tokens.
     pub join_tokens: JoinTokens,
+    /// Sends mails, where the settings say how.
+    pub mailer: Option<Mailer>,
+    /// Fired when a mail waits.
+    pub mails: Notify,
+    /// For what must not be read in the database.
+    pub sealer: Sealer,
     /// Rate limits.
     pub rates: Rates,
     /// Rooms and sockets.

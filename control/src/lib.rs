@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`store`] | what must last: a trait, on SQLite or PostgreSQL |
 //! | [`auth`] | accounts, sessions, tickets, API keys, join tokens |
+//! | [`mail`] | mails with links |
 //! | [`permissions`] | who may do what: one table |
 //! | [`rooms`] | rooms, members, moderation |
 //! | [`chat`] | messages |
@@ -29,6 +30,7 @@ mod error;
 mod events;
 mod http;
 mod limits;
+mod mail;
 mod permissions;
 mod presence;
 mod rate;
@@ -50,6 +52,7 @@ use tokio_util::sync::CancellationToken;
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Registration, SessionDetails};
 pub use limits::{LimitError, Limits};
+pub use mail::SmtpConfig;
 pub use store::{OpenError, StoreError};
 
 use app::{App, Rates, Shared};
@@ -96,6 +99,9 @@ impl Control {
         let join_tokens = auth::JoinTokens::new(&auth::signing_key(store.as_ref()).await?);
         let app = App::new(Shared {
             passwords: auth::Passwords::new(&config.limits).map_err(OpenError::Key)?,
+            mailer: config.smtp.as_ref().map(mail::Mailer::new).transpose().map_err(OpenError::Mail)?,
+            mails: tokio::sync::Notify::new(),
+            sealer: auth::Sealer::open(&config.data_dir).map_err(OpenError::Key)?,
             rates: Rates::new(&config.limits),
             metrics: http::Metrics::new().map_err(|error| OpenError::Key(error.to_string()))?,
             hub: presence::Hub::default(),
@@ -132,6 +138,7 @@ impl Control {
         let app = self.app;
         let link = tokio::spawn(calls::run_link(app.clone(), app.shutdown.child_token()));
         let dispatcher = tokio::spawn(events::dispatch(app.clone(), app.shutdown.child_token()));
+        let mails = tokio::spawn(mail::run(app.clone(), app.shutdown.child_token()));
         let flusher = tokio::spawn(presence::flush_loop(app.clone(), app.shutdown.child_token()));
         tokio::select! {
             () = shutdown.cancelled() => {}
@@ -145,7 +152,7 @@ impl Control {
             }
         };
         let _ = tokio::time::timeout(CLOSE_PATIENCE, sockets_closed).await;
-        for task in [link, dispatcher, flusher] {
+        for task in [link, dispatcher, mails, flusher] {
             let _ = task.await;
         }
     }
@@ -205,5 +212,7 @@ async fn sweep_loop(app: &App) {
 async fn clean(app: &App) -> Result<(), StoreError> {
     let now_ms = app.clock.now_ms();
     app.store.delete_expired(now_ms).await?;
+    app.store.delete_expired_links(now_ms).await?;
+    auth::erase_due(app).await?;
     app.store.delete_delivered(now_ms - DELIVERED_KEPT_MS).await
 }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-use crate::rest::User;
+use crate::rest::{Page, RoomRole, User};
 use crate::schema::{ApiKeyName, Email, InviteSeconds, InviteUses, Password};
-use crate::{ApiKeyId, InviteId, LoginId, Timestamp, UserId};
+use crate::{ApiKeyId, InviteId, LoginId, MessageId, RoomSlug, Timestamp, UserId};
 
 /// Most accounts that are made with one invite.
 pub const INVITE_USES_MAX: u32 = 10_000;
@@ -318,6 +318,68 @@ pub struct DisableSecondFactorRequest {
     pub password: String,
     /// What the authenticator shows, or a recovery code.
     pub code: String,
+}
+
+/// `GET /v1/auth/me/export`: all that is kept of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Export {
+    /// The account.
+    pub user: User,
+    /// Whether it may come in.
+    pub state: AccountState,
+    /// Whether it was shown that the address is the account's.
+    pub email_verified: bool,
+    /// Whether signing in takes a second factor.
+    pub second_factor: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Where it is signed in.
+    pub sessions: Vec<Session>,
+    /// Its roles in rooms.
+    pub roles: Vec<ExportedRole>,
+    /// What the audit keeps of what it did: the last thousand acts.
+    pub acts: Vec<ExportedAct>,
+    /// What it wrote, a page of it.
+    pub messages: Page<ExportedMessage>,
+}
+
+/// A role in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedRole {
+    /// Where.
+    pub room: RoomSlug,
+    /// Which.
+    pub role: RoomRole,
+}
+
+/// An entry of the audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedAct {
+    /// What was done.
+    pub action: String,
+    /// To whom or to what.
+    pub target: String,
+    /// From where.
+    pub address: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportedMessage {
+    /// Which.
+    pub id: MessageId,
+    /// Where.
+    pub room: RoomSlug,
+    /// What.
+    pub text: String,
+    /// When.
+    pub created_at: Timestamp,
 }
 
 /// `DELETE /v1/auth/me`.

@@ -94,6 +94,10 @@ fn typescript_is_up_to_date() {
         ConfirmSecondFactorRequest,
         RecoveryCodes,
         DisableSecondFactorRequest,
+        Export,
+        ExportedRole,
+        ExportedAct,
+        ExportedMessage,
         DeleteMeRequest,
         DeletionPlanned,
         // telemetry

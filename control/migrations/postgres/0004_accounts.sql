@@ -78,3 +78,37 @@ CREATE TABLE recovery_codes (
     code_hash    BYTEA NOT NULL,
     PRIMARY KEY (user_id, code_hash)
 );
+
+-- Links that prove something about an account: a use takes the row. Only the hash of the token is kept. `mailed`: it was
+-- sent to `email`, and not handed out by an admin.
+CREATE TABLE account_links (
+    token_hash   BYTEA PRIMARY KEY,
+    workspace_id UUID NOT NULL REFERENCES workspaces (id),
+    user_id      UUID NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    kind         TEXT NOT NULL CHECK (kind IN ('verify_email', 'reset_password')),
+    email        TEXT NOT NULL,
+    mailed       BOOLEAN NOT NULL,
+    created_at   BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL
+);
+CREATE INDEX account_links_user ON account_links (user_id, kind);
+CREATE INDEX account_links_expiry ON account_links (expires_at);
+
+-- Mails that wait, written in the transaction that asked for them. The link in one is made when it is sent, so that no
+-- token lies here.
+CREATE TABLE mails (
+    id           UUID PRIMARY KEY,
+    workspace_id UUID NOT NULL REFERENCES workspaces (id),
+    user_id      UUID NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    kind         TEXT NOT NULL CHECK (kind IN ('verify_email', 'reset_password')),
+    attempts     BIGINT NOT NULL DEFAULT 0,
+    created_at   BIGINT NOT NULL,
+    next_at      BIGINT NOT NULL,
+    UNIQUE (user_id, kind)
+);
+CREATE INDEX mails_due ON mails (next_at);
+
+-- `erase_at`: its owner wants it gone then. `erased_at`: it is gone, and only stands for the sender of its messages.
+ALTER TABLE users ADD COLUMN erase_at BIGINT;
+ALTER TABLE users ADD COLUMN erased_at BIGINT;
+CREATE INDEX users_erase ON users (erase_at) WHERE erase_at IS NOT NULL;

@@ -76,3 +76,37 @@ CREATE TABLE recovery_codes (
     code_hash    BLOB NOT NULL,
     PRIMARY KEY (user_id, code_hash)
 ) STRICT, WITHOUT ROWID;
+
+-- Links that prove something about an account: a use takes the row. Only the hash of the token is kept. `mailed`: it was
+-- sent to `email`, and not handed out by an admin.
+CREATE TABLE account_links (
+    token_hash   BLOB PRIMARY KEY,
+    workspace_id BLOB NOT NULL REFERENCES workspaces (id),
+    user_id      BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    kind         TEXT NOT NULL CHECK (kind IN ('verify_email', 'reset_password')),
+    email        TEXT NOT NULL,
+    mailed       INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX account_links_user ON account_links (user_id, kind);
+CREATE INDEX account_links_expiry ON account_links (expires_at);
+
+-- Mails that wait, written in the transaction that asked for them. The link in one is made when it is sent, so that no
+-- token lies here.
+CREATE TABLE mails (
+    id           BLOB PRIMARY KEY,
+    workspace_id BLOB NOT NULL REFERENCES workspaces (id),
+    user_id      BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    kind         TEXT NOT NULL CHECK (kind IN ('verify_email', 'reset_password')),
+    attempts     INTEGER NOT NULL DEFAULT 0,
+    created_at   INTEGER NOT NULL,
+    next_at      INTEGER NOT NULL,
+    UNIQUE (user_id, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mails_due ON mails (next_at);
+
+-- `erase_at`: its owner wants it gone then. `erased_at`: it is gone, and only stands for the sender of its messages.
+ALTER TABLE users ADD COLUMN erase_at INTEGER;
+ALTER TABLE users ADD COLUMN erased_at INTEGER;
+CREATE INDEX users_erase ON users (erase_at) WHERE erase_at IS NOT NULL;

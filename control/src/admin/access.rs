@@ -2,24 +2,30 @@
 
 use axum::Json as Body;
 use axum::extract::State;
-use boltorezka_proto::accounts::{Account, AccountEnvelope};
-use boltorezka_proto::call::EndReason;
-use boltorezka_proto::socket::{CloseCode, ServerMessage};
+use axum::http::StatusCode;
+use boltorezka_proto::accounts::{Account, AccountEnvelope, CreateLinkRequest, LinkCreated};
+use boltorezka_proto::rest::User;
+use boltorezka_proto::socket::CloseCode;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomId, UserId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::auth::WorkspaceCaller;
+use crate::auth::{WorkspaceCaller, hand_out};
 use crate::error::ApiError;
-use crate::http::{Path, id_in_path};
+use crate::http::{Json, Path, id_in_path};
 use crate::permissions::Action;
+use crate::presence::take_out;
 use crate::store::{Blocked, UserRecord};
-use crate::ws::frame;
 
 /// The routes of this part.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(block)).routes(routes!(unblock)).routes(routes!(approve))
+    OpenApiRouter::default()
+        .routes(routes!(block))
+        .routes(routes!(unblock))
+        .routes(routes!(approve))
+        .routes(routes!(delete_second_factor))
+        .routes(routes!(create_link))
 }
 
 /// An account as admins see it.
@@ -81,29 +87,60 @@ async fn approve(
     Ok(Body(AccountEnvelope { user: account(user.ok_or_else(no_account)?) }))
 }
 
+/// Takes the second factor away from an account with a lower role, whose owner has lost it.
+#[utoipa::path(delete, path = "/admin/users/{userId}/second-factor", operation_id = "deleteSecondFactor",
+    security(("session" = [])), params(("userId" = UserId, Path)),
+    responses((status = 204, description = "It signs in with its password alone.")))]
+async fn delete_second_factor(
+    State(app): State<App>,
+    caller: WorkspaceCaller,
+    Path(user_id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    caller.may(Action::DeleteSecondFactor)?;
+    let user = below(&app, &caller, &user_id).await?;
+    if app.store.delete_second_factor(user.id, Some(&caller.audit(app.clock.now_ms()))).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::because(ErrorCode::NotFound, "the account has no second factor"))
+    }
+}
+
+/// Makes a link for another password, or to verify an address, to be handed to the owner of an account with a lower role.
+#[utoipa::path(post, path = "/admin/users/{userId}/links", operation_id = "createLink", security(("session" = [])),
+    params(("userId" = UserId, Path)), request_body = CreateLinkRequest,
+    responses((status = 201, description = "The link, shown once.", body = LinkCreated)))]
+async fn create_link(
+    State(app): State<App>,
+    caller: WorkspaceCaller,
+    Path(user_id): Path<String>,
+    Json(request): Json<CreateLinkRequest>,
+) -> Result<(StatusCode, Body<LinkCreated>), ApiError> {
+    caller.may(Action::CreateLink)?;
+    let user = below(&app, &caller, &user_id).await?;
+    let link = hand_out(&app, user.id, request.kind, &caller.audit(app.clock.now_ms())).await?;
+    Ok((StatusCode::CREATED, Body(link)))
+}
+
+/// The account, whose role is below the caller's.
+///
+/// # Errors
+/// `not_found`, `forbidden`.
+pub async fn below(app: &App, caller: &WorkspaceCaller, user_id: &str) -> Result<User, ApiError> {
+    let record = app.store.user(id_in_path(user_id)?).await?.ok_or_else(no_account)?;
+    if record.user.role < caller.who().role() { Ok(record.user) } else { Err(too_high()) }
+}
+
 /// What was done, or why not.
 fn done(outcome: Blocked) -> Result<(UserRecord, Vec<(RoomId, ParticipantId)>), ApiError> {
     match outcome {
         Blocked::Done { user, removed } => Ok((*user, removed)),
         Blocked::NoAccount => Err(no_account()),
-        Blocked::TooHigh => Err(ApiError::because(ErrorCode::Forbidden, "only an account with a lower role")),
+        Blocked::TooHigh => Err(too_high()),
     }
 }
 
-/// Takes stays that the database has no more out of the rooms' memory, and tells those inside.
-pub async fn take_out(app: &App, removed: Vec<(RoomId, ParticipantId)>) {
-    for (room_id, participant_id) in removed {
-        let Some(live) = app.hub.find(room_id) else { continue };
-        let _gate = live.gate.lock().await;
-        let mut state = live.state();
-        let room = state.slug().clone();
-        let ended = frame(&ServerMessage::CallEnded { room, reason: EndReason::Revoked });
-        for socket in state.remove(participant_id) {
-            socket.send(ended.clone());
-        }
-        drop(state);
-        app.hub.touch(room_id);
-    }
+fn too_high() -> ApiError {
+    ApiError::because(ErrorCode::Forbidden, "only an account with a lower role")
 }
 
 fn no_account() -> ApiError {

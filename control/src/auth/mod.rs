@@ -2,22 +2,30 @@
 
 mod api_key;
 mod caller;
+mod erasure;
 mod join_token;
+mod link_routes;
 mod origin;
 mod owner;
 mod password;
 mod routes;
+mod seal;
+mod second_factor;
 mod session;
 mod session_routes;
 mod token;
+mod totp;
 
 pub use api_key::new_api_key;
 pub use caller::{Caller, ClientAddress, SignedBearer, WorkspaceCaller};
+pub use erasure::erase_due;
 pub use join_token::{JoinClaims, JoinTokens};
+pub use link_routes::{hand_out, link_life_ms, link_page};
 pub use origin::{check_origin, is_foreign_upgrade};
 pub use owner::{owner_token, signing_key};
 pub use password::Passwords;
 pub use routes::{check_email, routes};
+pub use seal::Sealer;
 pub use session::session_layer;
 pub use token::{TokenHash, hash_token, new_token, random_bytes};
 

@@ -20,13 +20,14 @@ use super::caller::{Caller, ClientAddress};
 use super::join_token::JoinClaims;
 use super::owner::OWNER_TOKEN_HASH;
 use super::session::{ClientDetails, ended_session_cookie, start_session};
-use super::session_routes;
 use super::token::{hash_token, new_token};
+use super::{erasure, link_routes, second_factor, session_routes};
 use crate::app::App;
 use crate::calls::PermissionBits;
 use crate::config::Registration;
 use crate::error::ApiError;
 use crate::http::{Fields, Json};
+use crate::mail;
 use crate::permissions::Action;
 use crate::rate::address_key;
 use crate::store::{Actor, Audit, Grant, NewAccount, Registered, SetupOutcome, UserRecord};
@@ -46,6 +47,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(ws_ticket))
         .routes(routes!(join_token))
         .merge(session_routes::routes())
+        .merge(erasure::routes())
+        .merge(link_routes::routes())
+        .merge(second_factor::routes())
 }
 
 type WithSession = (StatusCode, CookieJar, axum::Json<UserEnvelope>);
@@ -137,6 +141,7 @@ async fn register(
             user.map_or(Registered::Taken, |user| Registered::Done(Box::new(user)))
         }
     };
+    app.mails.notify_one();
     let user = match registered {
         Registered::Done(user) => *user,
         Registered::NoInvite => return Err(no_invite()),
@@ -149,7 +154,7 @@ async fn register(
 #[utoipa::path(post, path = "/auth/login", operation_id = "logIn", request_body = LoginRequest,
     responses(
         (status = 200, description = "The account, signed in.", body = UserEnvelope),
-        (status = 401, description = "`invalid_credentials`: which of both is wrong, is not said."),
+        (status = 401, description = "`invalid_credentials`: which of both is wrong, is not said. `second_factor_required`: send it again with `code`."),
         (status = 403, description = "`account_blocked`, `foreign_origin`."),
         (status = 422, description = "`invalid`: a value is not acceptable."),
         (status = 503, description = "`unavailable`: too many people are signing in."),
@@ -171,6 +176,11 @@ async fn login(
     match user.filter(|_| matches) {
         None => Err(ApiError::new(ErrorCode::InvalidCredentials)),
         Some(user) if user.blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
+        Some(user) if user.second_factor => {
+            let code = request.code.ok_or(ErrorCode::SecondFactorRequired)?;
+            second_factor::check_code(&app, &user.user, &code).await?;
+            signed_in(&app, jar, client, StatusCode::OK, user).await
+        }
         Some(user) => signed_in(&app, jar, client, StatusCode::OK, user).await,
     }
 }
@@ -296,7 +306,7 @@ async fn new_account(
 ) -> Result<NewAccount, ApiError> {
     let email = check_email(email)?;
     let password_hash = app.passwords.hash(password).await?;
-    Ok(NewAccount { email, password_hash, display_name, pending: false })
+    Ok(NewAccount { email, password_hash, display_name, pending: false, mail: mail::verification(app) })
 }
 
 /// The address as it is kept.

@@ -1,12 +1,16 @@
 //! `/v1/auth/sessions`, `/v1/auth/password`: where an account is signed in, and its password.
 
+use std::net::IpAddr;
+
 use axum::Json as Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use boltorezka_proto::accounts::{ChangePasswordRequest, Session, Sessions};
+use boltorezka_proto::rest::User;
 use boltorezka_proto::{ErrorCode, LoginId, Timestamp};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use super::caller::{Caller, ClientAddress, SignedIn};
 use super::token::hash_token;
@@ -15,6 +19,7 @@ use crate::error::ApiError;
 use crate::http::{Fields, Path, id_in_path};
 use crate::permissions::Action;
 use crate::rate::address_key;
+use crate::store::{SessionRecord, UserRecord};
 
 /// The routes of this part.
 pub fn routes() -> OpenApiRouter<App> {
@@ -27,7 +32,12 @@ pub fn routes() -> OpenApiRouter<App> {
 async fn list(State(app): State<App>, caller: Caller) -> Result<Body<Sessions>, ApiError> {
     let SignedIn { user, session: current } = caller.signed_in(Action::ListSessions)?;
     let sessions = app.store.sessions(user.id, app.clock.now_ms()).await?;
-    let view = |session: crate::store::SessionRecord| Session {
+    Ok(Body(Sessions { items: sessions.into_iter().map(|session| session_view(session, current)).collect() }))
+}
+
+/// A session as its owner sees it.
+pub(super) fn session_view(session: SessionRecord, current: Uuid) -> Session {
+    Session {
         id: LoginId(session.id),
         current: session.id == current,
         created_at: Timestamp::from_unix_ms(session.created_at_ms),
@@ -35,8 +45,7 @@ async fn list(State(app): State<App>, caller: Caller) -> Result<Body<Sessions>, 
         expires_at: Timestamp::from_unix_ms(session.expires_at_ms),
         address: session.address,
         user_agent: session.user_agent,
-    };
-    Ok(Body(Sessions { items: sessions.into_iter().map(view).collect() }))
+    }
 }
 
 /// Ends a session of the account and closes its sockets.
@@ -80,18 +89,32 @@ async fn change_password(
     Fields(request): Fields<ChangePasswordRequest>,
 ) -> Result<StatusCode, ApiError> {
     let SignedIn { user, session } = caller.signed_in(Action::ChangePassword)?;
-    let now_ms = app.clock.now_ms();
-    // Whoever found an open session must not guess the password with it.
-    app.rates.login_address.take(address_key(address), now_ms).map_err(ApiError::rate_limited)?;
-    app.rates.login_account.take(hash_token(&user.email), now_ms).map_err(ApiError::rate_limited)?;
-    let record = app.store.user(user.id).await?.ok_or(ErrorCode::Unauthenticated)?;
-    if !app.passwords.verify(request.password, record.password_hash.as_deref()).await? {
-        return Err(ErrorCode::InvalidCredentials.into());
-    }
+    let record = check_password(&app, address, &user, request.password).await?;
     let hash = app.passwords.hash(request.new_password).await?;
     if !app.store.change_password(user.id, record.credentials_rev, &hash, Some(session)).await? {
         return Err(ApiError::because(ErrorCode::Conflict, "the password was changed elsewhere; sign in anew"));
     }
     app.hub.close_other_sockets_of(user.id, session);
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Asks for the password of a signed-in account again: whoever found an open session must not guess it.
+///
+/// # Errors
+/// `invalid_credentials`, `rate_limited`, `unavailable`.
+pub(super) async fn check_password(
+    app: &App,
+    address: IpAddr,
+    user: &User,
+    password: String,
+) -> Result<UserRecord, ApiError> {
+    let now_ms = app.clock.now_ms();
+    app.rates.login_address.take(address_key(address), now_ms).map_err(ApiError::rate_limited)?;
+    app.rates.login_account.take(hash_token(&user.email), now_ms).map_err(ApiError::rate_limited)?;
+    let record = app.store.user(user.id).await?.ok_or(ErrorCode::Unauthenticated)?;
+    if app.passwords.verify(password, record.password_hash.as_deref()).await? {
+        Ok(record)
+    } else {
+        Err(ErrorCode::InvalidCredentials.into())
+    }
 }

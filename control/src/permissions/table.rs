@@ -38,6 +38,10 @@ macro_rules! actions {
 actions! {
     /// See one's own account.
     ReadMe = "accounts.user.read", ["GET /v1/auth/me"], Server(Role::User), [Account, Pending];
+    /// See all that is kept of one's account.
+    ExportMe = "accounts.user.export", ["GET /v1/auth/me/export"], Server(Role::User), [Account, Pending];
+    /// Have one's account erased.
+    DeleteMe = "accounts.user.delete", ["DELETE /v1/auth/me"], Server(Role::User), [Account, Pending];
     /// See where one is signed in.
     ListSessions = "accounts.session.list", ["GET /v1/auth/sessions"], Server(Role::User), [Account, Pending];
     /// End one's own session.
@@ -48,6 +52,21 @@ actions! {
         Server(Role::User), [Account, Pending];
     /// Change one's password.
     ChangePassword = "accounts.password.change", ["POST /v1/auth/password"], Server(Role::User), [Account, Pending];
+    /// Have a link sent that verifies one's address.
+    SendVerification = "accounts.email.send", ["POST /v1/auth/email-verification"],
+        Server(Role::User), [Account, Pending];
+    /// Verify one's address by a link.
+    VerifyEmail = "accounts.email.verify", ["POST /v1/auth/email-verification/confirm"],
+        Server(Role::User), [Account, Pending];
+    /// Begin to set a second factor up.
+    EnrolSecondFactor = "accounts.second_factor.enrol", ["POST /v1/auth/second-factor"],
+        Server(Role::User), [Account, Pending];
+    /// Make it count.
+    ConfirmSecondFactor = "accounts.second_factor.confirm", ["POST /v1/auth/second-factor/confirm"],
+        Server(Role::User), [Account, Pending];
+    /// Take one's second factor away.
+    DisableSecondFactor = "accounts.second_factor.disable", ["POST /v1/auth/second-factor/disable"],
+        Server(Role::User), [Account, Pending];
     /// Get a ticket, which opens a socket.
     CreateTicket = "accounts.ticket.create", ["POST /v1/auth/ws-ticket"], Server(Role::User), [Account, JoinToken];
     /// Vouch for an identity of one's own in a room.
@@ -137,6 +156,11 @@ actions! {
     UnblockUser = "admin.user.unblock", ["POST /v1/admin/users/{userId}/unblock"], Server(Role::Admin), [Account];
     /// Let an account in that waits.
     ApproveUser = "admin.user.approve", ["POST /v1/admin/users/{userId}/approve"], Server(Role::Admin), [Account];
+    /// Hand out a link for another password, or to verify an address, to an account with a lower role.
+    CreateLink = "admin.link.create", ["POST /v1/admin/users/{userId}/links"], Server(Role::Admin), [Account];
+    /// Take the second factor away from an account with a lower role, whose owner has lost it.
+    DeleteSecondFactor = "admin.second_factor.delete", ["DELETE /v1/admin/users/{userId}/second-factor"],
+        Server(Role::Admin), [Account];
     /// List the invites.
     ListInvites = "admin.invite.list", ["GET /v1/admin/invites"], Server(Role::Admin), [Account];
     /// Invite somebody to make an account.
@@ -161,10 +185,12 @@ actions! {
 }
 
 /// Operations that ask for no permission, and what they ask for instead.
-pub const OPEN: [(&str, &str); 9] = [
+pub const OPEN: [(&str, &str); 11] = [
     ("POST /v1/setup", "the token of the owner link, once"),
     ("POST /v1/auth/register", "the setting `registration`, or an invite"),
-    ("POST /v1/auth/login", "e-mail and password"),
+    ("POST /v1/auth/login", "e-mail and password, and a code where the account has a second factor"),
+    ("POST /v1/auth/password-reset", "nothing: the answer is the same for every address"),
+    ("POST /v1/auth/password-reset/confirm", "the token of a link, once"),
     ("POST /v1/auth/logout", "nothing: without a session there is none to end"),
     ("GET /v1/realtime/ws", "a ticket, once"),
     ("POST /v1/calls/resume", "the media node's resume token"),

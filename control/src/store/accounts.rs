@@ -1,7 +1,7 @@
 //! Accounts, external identities and settings.
 
 use async_trait::async_trait;
-use boltorezka_proto::accounts::AccountState;
+use boltorezka_proto::accounts::{AccountState, LinkKind};
 use boltorezka_proto::rest::{Role, User};
 use boltorezka_proto::{DisplayName, UserId};
 use uuid::Uuid;
@@ -49,6 +49,8 @@ pub struct NewAccount {
     pub display_name: DisplayName,
     /// Whether an admin has to let it in.
     pub pending: bool,
+    /// The mail that it is sent.
+    pub mail: Option<LinkKind>,
 }
 
 /// What became of a set-up.

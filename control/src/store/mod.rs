@@ -12,13 +12,16 @@ mod chat;
 mod codec;
 #[cfg(test)]
 mod conformance;
+mod erasure;
 mod invites;
+mod links;
 mod migrations;
 mod moderation;
 mod outbox;
 mod participants;
 mod postgres;
 mod rooms;
+mod second_factors;
 mod sessions;
 mod sqlite;
 mod whip;
@@ -35,11 +38,14 @@ pub use access::{AccessStore, Blocked};
 pub use accounts::{AccountStore, NewAccount, SetupOutcome, UserRecord};
 pub use api_keys::{ApiKeyRecord, ApiKeyStore, NewApiKey};
 pub use chat::{ChatStore, MessageRecord, NewMessage, SendOutcome};
+pub use erasure::{ActRecord, ErasureStore, Planned, WrittenRecord};
 pub use invites::{InviteRecord, InviteStore, NewInvite, Registered};
+pub use links::{LinkStore, MailRecord, NewLink, Verified};
 pub use moderation::{ModerationStore, Removed};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use rooms::{MemberRecord, NewRoom, RoomRecord, RoomStore, Standing};
+pub use second_factors::{Attempt, SecondFactorRecord, SecondFactorStore};
 pub use sessions::{Grant, NewSession, SessionRecord, SessionStore};
 pub use whip::{NewWhipSession, WhipSessionRecord, WhipStore};
 
@@ -56,11 +62,14 @@ store!(
     AccessStore,
     ApiKeyStore,
     ChatStore,
+    ErasureStore,
     InviteStore,
+    LinkStore,
     ModerationStore,
     OutboxStore,
     ParticipantStore,
     RoomStore,
+    SecondFactorStore,
     SessionStore,
     WhipStore
 );
@@ -135,8 +144,11 @@ pub enum OpenError {
     /// The first reads failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The settings for mails cannot be used.
+    #[error("{0}")]
+    Mail(String),
     /// The random source or a stored key cannot be used.
-    #[error("cannot make or read the signing key: {0}")]
+    #[error("cannot make or read a key: {0}")]
     Key(String),
 }
 

@@ -68,7 +68,7 @@ pub struct SessionRecord {
 /// What callers show to prove who they are.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Keeps a session and returns its id. `None` when the account was blocked or its credentials changed meanwhile.
+    /// Keeps a session and returns its id. An end that was planned for the account is taken back. `None` when the account was blocked or its credentials changed meanwhile.
     async fn create_session(&self, session: &NewSession) -> Result<Option<Uuid>, StoreError>;
 
     /// The session with this token, or with this one before it, and its account. `None` when it has expired.

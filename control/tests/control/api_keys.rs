@@ -51,7 +51,9 @@ async fn a_key_does_what_it_was_given_and_no_more() {
     key.get("/v1/rooms").await.expect_problem(403, "forbidden");
     key.get("/v1/rooms/talk/messages").await.expect_problem(403, "forbidden");
     key.send(Method::DELETE, "/v1/rooms/talk", None).await.expect_problem(403, "forbidden");
-    key.post("/v1/rooms", json!({ "slug": "x", "title": "X", "kind": "text" })).await.expect_problem(403, "forbidden");
+    key.post("/v1/rooms", json!({ "slug": "new-room", "title": "X", "kind": "text" }))
+        .await
+        .expect_problem(403, "forbidden");
 }
 
 #[tokio::test]

@@ -84,6 +84,8 @@ async fn every_act_of_power_is_kept_with_its_actor() {
     }
     server.sql("UPDATE users SET pending_since = 1 WHERE display_name = 'Other'").await;
     super_admin.act(&format!("/v1/admin/users/{}/approve", other.id)).await.expect(200);
+    let link = format!("/v1/admin/users/{}/links", other.id);
+    super_admin.post(&link, json!({ "kind": "reset_password" })).await.expect(201);
     let by_admin = act(&admin, "of-admin", &target).await;
     let by_key = act(&key, "of-key", &target).await;
 
@@ -100,6 +102,8 @@ async fn every_act_of_power_is_kept_with_its_actor() {
         expected.push(("user", id_of(&super_admin), (action, Vec::new())));
     }
     expected.push(("user", id_of(&super_admin), ("admin.user.approve", vec![other.id.clone()])));
+    let link = vec![other.id.clone(), "reset_password".to_owned()];
+    expected.push(("user", id_of(&super_admin), ("admin.link.create", link)));
     expected.extend(by_admin.into_iter().map(|act| ("user", id_of(&admin), act)));
     expected.extend(by_key.into_iter().map(|act| ("api_key", Some(key_id), act)));
     let kept = audit(&server).await;

@@ -200,7 +200,7 @@ fn own() -> Vec<Key> {
             default: None,
             otherwise: "none",
             values: "an e-mail address",
-            meaning: "The only address that the owner link can be used with; any when absent.",
+            meaning: "The only address that the owner link can be used with; any when absent. Who verifies it by a mailed link becomes super admin too.",
             many: false,
             node: false,
             set: |settings, _, values| match one(values)? {
@@ -223,6 +223,40 @@ fn own() -> Vec<Key> {
                 let choices =
                     [("open", Registration::Open), ("invite", Registration::Invite), ("closed", Registration::Closed)];
                 choice(values, &choices).map(|registration| settings.registration = registration)
+            },
+        },
+        Key {
+            name: "smtp_url",
+            default: None,
+            otherwise: "none",
+            values: "smtps://USER:PASSWORD@HOST, smtp://USER:PASSWORD@HOST:PORT?tls=required, or smtp://HOST:PORT without TLS",
+            meaning: "The server that takes mails; with `smtp_from` and `public_url` addresses are verified and passwords reset by mail. Without it admins hand links out.",
+            many: false,
+            node: false,
+            set: |settings, _, values| one(values).map(|url| settings.smtp_url = Some(url.to_owned())),
+        },
+        Key {
+            name: "smtp_from",
+            default: None,
+            otherwise: "none",
+            values: "an address, such as Talk <talk@example.org>",
+            meaning: "Who mails are from.",
+            many: false,
+            node: false,
+            set: |settings, _, values| one(values).map(|from| settings.smtp_from = Some(from.to_owned())),
+        },
+        Key {
+            name: "account_deletion_days",
+            default: Some(Cow::Borrowed("14")),
+            otherwise: "",
+            values: "0 to 365",
+            meaning: "Days from an account's wish to be deleted to its end. Until then its owner takes it back by logging in.",
+            many: false,
+            node: false,
+            set: |settings, _, values| {
+                let days = number(values, 0, 365)?;
+                settings.account_deletion_days = u32::try_from(days).map_err(|error| error.to_string())?;
+                Ok(())
             },
         },
         Key {

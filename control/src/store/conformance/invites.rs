@@ -66,7 +66,7 @@ async fn invites_are_listed(database: Database) {
     let second = invite(&*store, "b", 3, Some("bob@example.org")).await;
     assert_eq!((second.uses_max, second.uses, second.email.as_deref()), (3, 0, Some("bob@example.org")));
     assert_eq!((second.created_at_ms, second.expires_at_ms), (NOW_MS, NOW_MS + 10));
-    assert_eq!(store.invites(None, 1).await.unwrap(), [first.clone()]);
+    assert_eq!(store.invites(None, 1).await.unwrap(), std::slice::from_ref(&first));
     store.revoke_invite(second.id, &audit()).await.unwrap();
     let rest = store.invites(Some(first.id), 10).await.unwrap();
     assert!(rest.len() == 1 && rest[0].revoked, "{rest:?}");

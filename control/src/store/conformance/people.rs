@@ -29,7 +29,7 @@ pub fn text(text: &str) -> MessageText {
 
 pub fn account(who: &str) -> NewAccount {
     let email = format!("{}@example.org", who.to_lowercase());
-    NewAccount { email, password_hash: format!("hash of {who}"), display_name: name(who), pending: false }
+    NewAccount { email, password_hash: format!("hash of {who}"), display_name: name(who), pending: false, mail: None }
 }
 
 pub fn audit() -> Audit {

@@ -11,12 +11,14 @@ use crate::store::write::{Lock, retried};
 use crate::store::{AccessStore, Audit, Blocked, StoreError, Topic, UserRecord};
 
 /// The account, held against everybody else until the end of the transaction.
-async fn held(store: &SqlStore, tx: &mut Tx, user_id: UserId) -> Result<Option<UserRecord>, StoreError> {
-    let held = sqlx::query("UPDATE users SET role = role WHERE id = $1 AND workspace_id = $2 AND kind = 'local'")
-        .bind(user_id.0)
-        .bind(store.workspace_id.0)
-        .execute(&mut **tx)
-        .await?;
+pub(super) async fn held(store: &SqlStore, tx: &mut Tx, user_id: UserId) -> Result<Option<UserRecord>, StoreError> {
+    let held = sqlx::query(
+        "UPDATE users SET role = role WHERE id = $1 AND workspace_id = $2 AND kind = 'local' AND erased_at IS NULL",
+    )
+    .bind(user_id.0)
+    .bind(store.workspace_id.0)
+    .execute(&mut **tx)
+    .await?;
     if held.rows_affected() == 0 { Ok(None) } else { user_by_id(&mut **tx, user_id).await }
 }
 

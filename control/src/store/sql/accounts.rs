@@ -38,7 +38,8 @@ pub(super) fn user_record(row: &Row) -> Result<UserRecord, StoreError> {
             display_name: codec::display_name(row.try_get(2)?)?,
             role: codec::role(row.try_get(3)?)?,
         },
-        password_hash: row.try_get(4)?,
+        // Who came in another way, or is gone, has none.
+        password_hash: row.try_get::<Option<String>, _>(4)?.filter(|hash| !hash.is_empty()),
         blocked: row.try_get::<Option<i64>, _>(5)?.is_some(),
         pending: row.try_get::<Option<i64>, _>(6)?.is_some(),
         credentials_rev: row.try_get(7)?,
@@ -78,6 +79,9 @@ impl SqlStore {
         .bind(account.pending.then_some(now_ms))
         .execute(&mut **tx)
         .await?;
+        if let Some(kind) = account.mail {
+            self.put_mail(tx, user_id, kind, now_ms).await?;
+        }
         user_by_id(&mut **tx, user_id).await?.ok_or(StoreError::Corrupt("users.id"))
     }
 
@@ -197,7 +201,7 @@ impl AccountStore for SqlStore {
 
     async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<UserRecord>, StoreError> {
         let rows = sqlx::query(select_user!(
-            "WHERE u.workspace_id = $1 AND u.kind = 'local' AND ($2 IS NULL OR u.id > $2) ORDER BY u.id LIMIT $3"
+            "WHERE u.workspace_id = $1 AND u.kind = 'local' AND u.erased_at IS NULL AND ($2 IS NULL OR u.id > $2) ORDER BY u.id LIMIT $3"
         ))
         .bind(self.workspace_id.0)
         .bind(after.map(|id| id.0))
@@ -210,13 +214,15 @@ impl AccountStore for SqlStore {
     async fn set_role(&self, user_id: UserId, role: Role, audit: &Audit) -> Result<Option<UserRecord>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            let changed =
-                sqlx::query("UPDATE users SET role = $1 WHERE id = $2 AND workspace_id = $3 AND kind = 'local'")
-                    .bind(codec::role_text(role))
-                    .bind(user_id.0)
-                    .bind(self.workspace_id.0)
-                    .execute(&mut *tx)
-                    .await?;
+            let changed = sqlx::query(
+                "UPDATE users SET role = $1
+                 WHERE id = $2 AND workspace_id = $3 AND kind = 'local' AND erased_at IS NULL",
+            )
+            .bind(codec::role_text(role))
+            .bind(user_id.0)
+            .bind(self.workspace_id.0)
+            .execute(&mut *tx)
+            .await?;
             if changed.rows_affected() == 0 {
                 return Ok(None);
             }

@@ -75,6 +75,12 @@ impl SessionStore for SqlStore {
             .bind(session.credentials_rev)
             .execute(&mut *tx)
             .await?;
+            if made.rows_affected() == 1 {
+                sqlx::query("UPDATE users SET erase_at = NULL WHERE id = $1 AND erase_at IS NOT NULL")
+                    .bind(session.user_id.0)
+                    .execute(&mut *tx)
+                    .await?;
+            }
             tx.commit().await?;
             Ok((made.rows_affected() == 1).then_some(id))
         })
