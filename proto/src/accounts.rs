@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-use crate::rest::{Page, RoomRole, User};
+use crate::rest::{RoomRole, User};
 use crate::schema::{ApiKeyName, Email, InviteSeconds, InviteUses, Password};
 use crate::{ApiKeyId, InviteId, LoginId, MessageId, RoomSlug, Timestamp, UserId};
 
@@ -323,6 +323,7 @@ pub struct DisableSecondFactorRequest {
 /// `GET /v1/auth/me/export`: all that is kept of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
 pub struct Export {
     /// The account.
     pub user: User,
@@ -341,7 +342,11 @@ pub struct Export {
     /// What the audit keeps of what it did: the last thousand acts.
     pub acts: Vec<ExportedAct>,
     /// What it wrote, a page of it.
-    pub messages: Page<ExportedMessage>,
+    pub messages: Vec<ExportedMessage>,
+    /// Opaque; absent on the last page of the messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next_cursor: Option<String>,
 }
 
 /// A role in a room.

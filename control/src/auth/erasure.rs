@@ -5,7 +5,6 @@ use axum::extract::State;
 use boltorezka_proto::accounts::{
     DeleteMeRequest, DeletionPlanned, Export, ExportedAct, ExportedMessage, ExportedRole,
 };
-use boltorezka_proto::rest::Page;
 use boltorezka_proto::socket::CloseCode;
 use boltorezka_proto::{ErrorCode, MessageId, Timestamp};
 use utoipa_axum::router::OpenApiRouter;
@@ -33,7 +32,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// All that is kept of the account, and a page of its messages.
 #[utoipa::path(get, path = "/auth/me/export", operation_id = "exportMe", security(("session" = [])), params(PageQuery),
-    responses((status = 200, description = "Ask again with `messages.nextCursor` until it is absent.", body = Export)))]
+    responses((status = 200, description = "Ask again with `nextCursor` until it is absent.", body = Export)))]
 async fn export(State(app): State<App>, caller: Caller, page: PageQuery) -> Result<Body<Export>, ApiError> {
     let SignedIn { user, session } = caller.signed_in(Action::ExportMe)?;
     let after = page.cursor_as::<MessageId>()?;
@@ -65,7 +64,8 @@ async fn export(State(app): State<App>, caller: Caller, page: PageQuery) -> Resu
         sessions: sessions.into_iter().map(|record| session_view(record, session)).collect(),
         roles: roles.into_iter().map(|(room, role)| ExportedRole { room, role }).collect(),
         acts: acts.into_iter().map(act).collect(),
-        messages: Page { items: messages.into_iter().map(message).collect(), next_cursor },
+        messages: messages.into_iter().map(message).collect(),
+        next_cursor,
     }))
 }
 

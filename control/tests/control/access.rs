@@ -25,7 +25,7 @@ async fn a_block_ends_sessions_sockets_and_calls() {
     socket.ack("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
     assert!(node.serves(&participant_id));
     let ticket = ann.ticket().await;
-    watching.presence(|update| update["joined"][0]["participantId"] == participant_id.as_str()).await;
+    watching.sees(&participant_id, |_| true).await;
 
     let before = Instant::now();
     let path = format!("/v1/admin/users/{}/block", ann.id);

@@ -856,7 +856,11 @@ acts: Array<ExportedAct>,
 /**
  * What it wrote, a page of it.
  */
-messages: Page<ExportedMessage>, };
+messages: Array<ExportedMessage>, 
+/**
+ * Opaque; absent on the last page of the messages.
+ */
+nextCursor?: string, };
 
 /**
  * A role in a room.
