@@ -8,17 +8,19 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use boltorezka_proto::{RoomId, RoomSlug, UserId, WorkspaceId};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::auth::{JoinTokens, Passwords, TokenHash};
+use crate::auth::{JoinTokens, Passwords, Sealer, TokenHash};
 use crate::calls::Link;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::features::Features;
 use crate::http::Metrics;
 use crate::limits::Limits;
+use crate::mail::Mailer;
 use crate::presence::{Hub, LiveRoom, LiveWorkspace};
 use crate::rate::RateLimiter;
 use crate::store::{OutboxSignal, Store};
@@ -46,6 +48,12 @@ pub struct Shared {
     pub passwords: Passwords,
     /// Join tokens.
     pub join_tokens: JoinTokens,
+    /// Sends mails, where the settings say how.
+    pub mailer: Option<Mailer>,
+    /// Fired when a mail waits.
+    pub mails: Notify,
+    /// For what must not be read in the database.
+    pub sealer: Sealer,
     /// Rate limits.
     pub rates: Rates,
     /// Rooms and sockets.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::limits::Limits;
+use crate::mail::SmtpConfig;
 
 /// Everything that [`crate::Control::open`] needs to know.
 #[derive(Clone, Debug)]
@@ -13,11 +14,19 @@ pub struct Config {
     pub database_url: String,
     /// Who may register.
     pub registration: Registration,
-    /// The only address that the owner link may be redeemed with; any address when absent.
-    ///
-    /// It gives nothing on registration: while the server cannot verify that somebody owns an address, only who holds
-    /// the owner link becomes super admin.
+    /// The only address that the owner link may be redeemed with; any address when absent. Whoever verifies it by a
+    /// mailed link, signed in with it, becomes super admin too. It gives nothing on registration.
     pub super_admin_email: Option<String>,
+    /// Whether new accounts wait for an admin.
+    pub registration_approval: bool,
+    /// How people reach the server, without a slash at its end; for links that are sent or handed out.
+    pub public_url: Option<String>,
+    /// How mails are sent; none are when absent, and admins hand links out.
+    pub smtp: Option<SmtpConfig>,
+    /// Days from an account's wish to be gone to its end. Until then its owner takes it back by logging in.
+    pub account_deletion_days: u32,
+    /// What is kept of where a session was begun.
+    pub session_details: SessionDetails,
     /// Whether cookies are sent over TLS only. True when the server is reached over HTTPS.
     pub secure_cookies: bool,
     /// Rates, capacities and intervals.
@@ -34,12 +43,36 @@ impl Config {
             database_url: format!("sqlite://{}", data_dir.join("boltorezka.db").display()),
             registration: Registration::Open,
             super_admin_email: None,
+            registration_approval: false,
+            public_url: None,
+            smtp: None,
+            account_deletion_days: 14,
+            session_details: SessionDetails::default(),
             secure_cookies: false,
             limits: Limits::default(),
             media_socket: data_dir.join("media.sock"),
             data_dir,
         }
     }
+}
+
+impl Config {
+    /// A page of the web client as a link.
+    pub fn page(&self, path: &str) -> String {
+        format!("{}/{path}", self.public_url.as_deref().unwrap_or_default().trim_end_matches('/'))
+    }
+}
+
+/// What is kept of where a session was begun, for its owner to tell sessions apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SessionDetails {
+    /// Nothing.
+    None,
+    /// What the client calls itself.
+    #[default]
+    UserAgent,
+    /// That, and the network address.
+    All,
 }
 
 /// Who may make an account of their own.
@@ -49,7 +82,7 @@ pub enum Registration {
     /// Everybody.
     #[default]
     Open,
-    /// Who was invited. There are no invitations yet, so nobody can.
+    /// Who was invited.
     Invite,
     /// Nobody.
     Closed,

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`store`] | what must last: a trait, on SQLite or PostgreSQL |
 //! | [`auth`] | accounts, sessions, tickets, API keys, join tokens |
+//! | [`mail`] | mails with links |
 //! | [`permissions`] | who may do what: one table |
 //! | [`workspaces`] | tenants: which one a request is about, members, switched features |
 //! | [`rooms`] | rooms, members, moderation |
@@ -33,6 +34,7 @@ mod events;
 mod features;
 mod http;
 mod limits;
+mod mail;
 mod permissions;
 mod presence;
 mod rate;
@@ -53,8 +55,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, Registration};
+pub use config::{Config, Registration, SessionDetails};
 pub use limits::{LimitError, Limits};
+pub use mail::SmtpConfig;
 pub use store::{BackupError, OpenError, StoreError, backup, restore};
 
 use app::{App, Rates, Shared};
@@ -97,6 +100,9 @@ impl Control {
         let join_tokens = auth::JoinTokens::new(&auth::signing_key(store.as_ref()).await?);
         let shared = Shared {
             passwords: auth::Passwords::new(&config.limits).map_err(OpenError::Key)?,
+            mailer: config.smtp.as_ref().map(mail::Mailer::new).transpose().map_err(OpenError::Mail)?,
+            mails: tokio::sync::Notify::new(),
+            sealer: auth::Sealer::open(&config.data_dir).map_err(OpenError::Key)?,
             rates: Rates::new(&config.limits),
             metrics: http::Metrics::new().map_err(|error| OpenError::Key(error.to_string()))?,
             hub: presence::Hub::default(),
@@ -144,18 +150,23 @@ impl Control {
         app.tasks.wait().await;
     }
 
-    /// Makes an API key for a server of the operator, which acts in one workspace. It is shown once; only its hash is kept.
-    /// `None` when there is no such workspace.
+    /// Makes an API key for a server of the operator, which acts in one workspace, with all rights that keys may have or
+    /// those of `scopes`. It is shown once; only its hash is kept. `None` when there is no such workspace.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn create_api_key(&self, name: &str, workspace: &WorkspaceSlug) -> Result<Option<String>, StoreError> {
-        let Some(workspace) = self.app.store.workspace(workspace).await? else { return Ok(None) };
-        let token = auth::new_token().map_err(|_| StoreError::Corrupt("the system's random source"))?;
-        let key = format!("{}{token}", auth::API_KEY_PREFIX);
-        let store = self.app.store.of(workspace.id);
-        store.create_api_key(auth::hash_token(&key), name, self.app.clock.now_ms()).await?;
-        Ok(Some(key))
+    /// When a scope is none, or the database fails.
+    pub async fn create_api_key(
+        &self,
+        name: &str,
+        workspace: &WorkspaceSlug,
+        scopes: Option<Vec<String>>,
+    ) -> Result<Option<String>, String> {
+        let workspace = self.app.store.workspace(workspace).await.map_err(|error| error.to_string())?;
+        let Some(workspace) = workspace else { return Ok(None) };
+        let address = std::net::Ipv4Addr::LOCALHOST.to_string();
+        let audit = store::Audit { actor: store::Actor::OwnerLink, address, now_ms: self.app.clock.now_ms() };
+        let made = auth::new_api_key(&self.app.of(workspace.id), name, scopes, &audit).await;
+        made.map(|(_, key)| Some(key)).map_err(|error| error.message())
     }
 
     /// Makes the rooms that a new server is tried out with, where they are missing. Returns how many were made.

@@ -39,12 +39,16 @@ error_codes! {
     Unauthenticated = 401, "Sign in first";
     /// E-mail or password is wrong.
     InvalidCredentials = 401, "E-mail or password is wrong";
+    /// The password is right; a code of the second factor is needed too.
+    SecondFactorRequired = 401, "A code of the second factor is needed";
     /// A token is unknown, used or expired.
     InvalidToken = 401, "The token is unknown, used or expired";
     /// The caller may not do this.
     Forbidden = 403, "Not allowed";
     /// The account is blocked.
     AccountBlocked = 403, "The account is blocked";
+    /// The account waits for an admin.
+    AccountPending = 403, "The account waits for an admin";
     /// The server takes no registrations from this caller.
     RegistrationClosed = 403, "Registration is closed";
     /// The caller is banned from the room.

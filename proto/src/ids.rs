@@ -101,6 +101,18 @@ uuid_id! {
     /// One open socket of the realtime gateway.
     SessionId
 }
+uuid_id! {
+    /// An invite to make an account.
+    InviteId
+}
+uuid_id! {
+    /// A key of one of the operator's servers.
+    ApiKeyId
+}
+uuid_id! {
+    /// A place where an account is signed in: a session of its cookie.
+    LoginId
+}
 
 /// A published track, unique on its node while the node runs.
 ///

@@ -5,6 +5,7 @@
 //! | module | between | over |
 //! |---|---|---|
 //! | [`rest`] | clients and control | HTTP, JSON |
+//! | [`accounts`] | clients and control | HTTP, JSON |
 //! | [`telemetry`] | clients and control | HTTP, JSON |
 //! | [`webhooks`] | servers of the operator and control | HTTP, JSON |
 //! | [`socket`] | clients and control | the WebSocket at `/v1/realtime/ws` |
@@ -15,6 +16,7 @@
 //! Everything is JSON in camelCase, but for the payload of data messages. Unknown fields are ignored, so that either side may be newer; unknown message
 //! types are answered with an error that names them.
 
+pub mod accounts;
 pub mod admission;
 pub mod call;
 mod chat;
@@ -33,7 +35,10 @@ pub mod webhooks;
 pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
-pub use ids::{EventId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId};
+pub use ids::{
+    ApiKeyId, EventId, InviteId, LoginId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WebhookId,
+    WorkspaceId,
+};
 pub use text::{
     DisplayName, InvalidText, MessageText, ReactionEmoji, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle,
 };

@@ -103,6 +103,7 @@ pub struct SetupRequest {
 /// `POST /v1/auth/register`.
 #[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
 pub struct RegisterRequest {
     /// Address, unique without regard to case.
     #[schema(value_type = Email)]
@@ -112,16 +113,25 @@ pub struct RegisterRequest {
     pub password: String,
     /// Name for people.
     pub display_name: DisplayName,
+    /// The token of an invite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub invite: Option<String>,
 }
 
 /// `POST /v1/auth/login`.
 #[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
 pub struct LoginRequest {
     /// Address.
     pub email: String,
     /// Password.
     pub password: String,
+    /// Of the second factor, where the account has one: what the authenticator shows, or a recovery code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub code: Option<String>,
 }
 
 /// `POST /v1/auth/ws-ticket`: redeemed once by `GET /v1/realtime/ws?ticket=`.

@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{rest, webhooks};
+use crate::{accounts, rest, webhooks};
 
 /// A text of `min` to `max` Unicode scalar values.
 pub fn text(description: &str, min: usize, max: usize, pattern: Option<&str>) -> RefOr<Schema> {
@@ -58,5 +58,8 @@ schemas! {
     // The only role that the API gives.
     GivenRole = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([json!(rest::Role::Admin)])).into();
     WebhookUrl = text("An address, 2,000 bytes at most.", 8, webhooks::WEBHOOK_URL_BYTES_MAX, Some("^https?://"));
+    InviteUses = whole_number("Accounts.", 1, accounts::INVITE_USES_MAX);
+    InviteSeconds = whole_number("Seconds.", 1, accounts::INVITE_S_MAX);
+    ApiKeyName = text("What it is for.", 1, accounts::API_KEY_NAME_CHARACTERS_MAX, None);
     DrainSeconds = whole_number("Seconds.", 0, rest::DRAIN_S_MAX);
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use boltorezka_proto::accounts::*;
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::rest::*;
@@ -37,6 +38,9 @@ fn typescript_is_up_to_date() {
         WebhookId,
         EventId,
         SessionId,
+        LoginId,
+        InviteId,
+        ApiKeyId,
         TrackNumber,
         Timestamp,
         RoomSlug,
@@ -72,6 +76,37 @@ fn typescript_is_up_to_date() {
         PromoteRequest,
         ResumeRequest,
         ResumeResponse,
+        // accounts
+        AccountState,
+        Me,
+        Account,
+        AccountEnvelope,
+        Session,
+        Sessions,
+        ChangePasswordRequest,
+        CreateInviteRequest,
+        Invite,
+        InviteCreated,
+        CreateApiKeyRequest,
+        ApiKey,
+        ApiKeyCreated,
+        LinkKind,
+        ForgotPasswordRequest,
+        ResetPasswordRequest,
+        VerifyEmailRequest,
+        CreateLinkRequest,
+        LinkCreated,
+        EnrolSecondFactorRequest,
+        SecondFactorSecret,
+        ConfirmSecondFactorRequest,
+        RecoveryCodes,
+        DisableSecondFactorRequest,
+        Export,
+        ExportedRole,
+        ExportedAct,
+        ExportedMessage,
+        DeleteMeRequest,
+        DeletionPlanned,
         // webhooks
         WebhookEvent,
         WebhookEventType,

@@ -55,6 +55,11 @@ fn command_line() -> Command {
         Arg::new("workspace").long("workspace").default_value("default").help("The workspace that the key acts in");
     let key_name = Arg::new("name").required(true).help("What the key is for, as lists show it");
     let folder = Arg::new("folder").required(true).value_parser(clap::value_parser!(PathBuf));
+    let scope = Arg::new("scope")
+        .long("scope")
+        .value_name("PERMISSION")
+        .action(ArgAction::Append)
+        .help("Give it only this: a permission's name or its first words, such as rooms; may repeat");
     Command::new("boltorezka")
         .about("A self-hosted media server for voice and video rooms")
         .version(env!("CARGO_PKG_VERSION"))
@@ -77,7 +82,9 @@ fn command_line() -> Command {
             with_settings("restore", "Bring a backup back, where no database is; the server must not run")
                 .arg(folder.help("A folder that `boltorezka backup` made")),
         )
-        .subcommand(with_settings("api-key", "Make an API key and print it once").arg(key_name).arg(key_workspace))
+        .subcommand(
+            with_settings("api-key", "Make an API key and print it once").arg(key_name).arg(key_workspace).arg(scope),
+        )
 }
 
 async fn migrate(settings: &Settings) -> Result<(), Failure> {
@@ -126,7 +133,9 @@ async fn api_key(settings: &Settings, matches: &ArgMatches) -> Result<(), Failur
     let slug = WorkspaceSlug::new(workspace).map_err(|_| no_workspace())?;
     files::data_dir(settings)?;
     let control = serve::open_control(settings).await?;
-    say(control.create_api_key(name, &slug).await.map_err(Failure::other)?.ok_or_else(no_workspace)?);
+    let scopes = matches.get_many::<String>("scope").map(|scopes| scopes.cloned().collect());
+    let key = control.create_api_key(name, &slug, scopes).await.map_err(Failure::other)?;
+    say(key.ok_or_else(no_workspace)?);
     Ok(())
 }
 

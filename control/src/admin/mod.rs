@@ -1,9 +1,13 @@
 //! `/v1/admin`: accounts and their server-wide roles; the media node.
 
+mod access;
+mod api_keys;
+mod invites;
 mod media;
 
 use axum::Json as Body;
-use boltorezka_proto::rest::{Page, PromoteRequest, Role, User, UserEnvelope};
+use boltorezka_proto::accounts::Account;
+use boltorezka_proto::rest::{Page, PromoteRequest, Role, UserEnvelope};
 use boltorezka_proto::workspaces::FeatureState;
 use boltorezka_proto::{ErrorCode, UserId};
 use utoipa_axum::router::OpenApiRouter;
@@ -26,7 +30,7 @@ impl Feature for Admin {
     }
 
     fn title(&self) -> &'static str {
-        "Accounts, features and the media node, for admins."
+        "Accounts, invites, API keys, features and the media node, for admins."
     }
 
     fn routes(&self) -> Routes {
@@ -35,8 +39,14 @@ impl Feature for Admin {
 }
 
 fn routes() -> OpenApiRouter<App> {
-    let routes = OpenApiRouter::default().routes(routes!(users)).routes(routes!(promote)).routes(routes!(features));
-    routes.merge(media::routes())
+    OpenApiRouter::default()
+        .routes(routes!(users))
+        .routes(routes!(promote))
+        .routes(routes!(features))
+        .merge(access::routes())
+        .merge(api_keys::routes())
+        .merge(invites::routes())
+        .merge(media::routes())
 }
 
 /// Lists the server's features with how each does, all on one page.
@@ -49,13 +59,13 @@ async fn features(app: App, caller: WorkspaceCaller) -> Result<Body<Page<Feature
 
 /// Lists the accounts.
 #[utoipa::path(get, path = "/admin/users", operation_id = "listUsers", security(("session" = [])), params(PageQuery),
-    responses((status = 200, description = "A page of them.", body = Page<User>)))]
-async fn users(app: App, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<User>>, ApiError> {
+    responses((status = 200, description = "A page of them.", body = Page<Account>)))]
+async fn users(app: App, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<Account>>, ApiError> {
     caller.may(Action::ListUsers)?;
     let after = page.cursor_as::<UserId>()?;
     let mut users = app.store.users(after, page.limit + 1).await?;
     let next_cursor = page.cut(&mut users).map(|last| last.user.id.to_string());
-    Ok(Body(Page { items: users.into_iter().map(|record| record.user).collect(), next_cursor }))
+    Ok(Body(Page { items: users.into_iter().map(access::account).collect(), next_cursor }))
 }
 
 /// Makes an account an admin's.

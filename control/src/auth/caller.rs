@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
+use boltorezka_proto::accounts::AccountState;
 use boltorezka_proto::rest::User;
 use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{ErrorCode, UserId, WorkspaceId};
@@ -13,11 +14,14 @@ use uuid::Uuid;
 
 use super::join_token::JoinClaims;
 use super::session::SessionUser;
-use super::token::{API_KEY_PREFIX, TokenHash, hash_token};
+use super::token::{API_KEY_PREFIX, hash_token};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::permissions::{Action, Who};
-use crate::store::{Actor, ApiKeyRecord, Audit, workspace_role};
+use crate::permissions::{Action, Scopes, Who};
+use crate::store::{Actor, ApiKeyRecord, Audit, StoreError, workspace_role};
+
+/// The last use of an API key is written down this often: not each request writes.
+const USED_EVERY_MS: i64 = 10 * 60 * 1000;
 
 /// The network address of the other end of the connection. Headers of proxies are not believed.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +44,9 @@ pub enum Caller {
         /// Which.
         user: User,
         /// Its session.
-        session: TokenHash,
+        session: Uuid,
+        /// Whether it waits for an admin.
+        pending: bool,
         /// What it is in the request's workspace.
         role: WorkspaceRole,
     },
@@ -48,6 +54,8 @@ pub enum Caller {
     ApiKey {
         /// Which.
         id: Uuid,
+        /// What it may do.
+        scopes: Scopes,
     },
     /// The holder of a join token.
     Join(Box<JoinClaims>),
@@ -57,8 +65,9 @@ impl Caller {
     /// As the permissions know it.
     pub fn who(&self) -> Who {
         match self {
+            Self::User { pending: true, .. } => Who::Pending,
             Self::User { user, role, .. } => Who::Account(user.role, *role),
-            Self::ApiKey { .. } => Who::ApiKey,
+            Self::ApiKey { scopes, .. } => Who::ApiKey(*scopes),
             Self::Join(_) => Who::JoinToken,
         }
     }
@@ -70,6 +79,27 @@ impl Caller {
     pub fn may(&self, action: Action) -> Result<(), ApiError> {
         action.check(self.who(), None)
     }
+
+    /// Checks that it is a signed-in account that may do something with itself.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn signed_in(self, action: Action) -> Result<SignedIn, ApiError> {
+        self.may(action)?;
+        match self {
+            Self::User { user, session, .. } => Ok(SignedIn { user, session }),
+            Self::ApiKey { .. } | Self::Join(_) => Err(ErrorCode::Forbidden.into()),
+        }
+    }
+}
+
+/// An account with the session that it asks with.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Which.
+    pub user: User,
+    /// Its session.
+    pub session: Uuid,
 }
 
 /// As [`crate::workspaces::enter`] has left it with the request.
@@ -100,12 +130,15 @@ pub async fn identify(app: &App, parts: &Parts) -> (Result<Caller, ApiError>, Wo
         return bearer(app, token).await;
     }
     let caller = match parts.extensions.get::<SessionUser>() {
-        Some(session) if session.blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
-        Some(session) => {
-            // Every account is at home in the default workspace.
-            let role = workspace_role(session.user.role, true, None).unwrap_or(WorkspaceRole::Guest);
-            Ok(Caller::User { user: session.user.clone(), session: session.hash, role })
-        }
+        Some(SessionUser { record, session }) => match record.state() {
+            AccountState::Blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
+            state => {
+                // Every account is at home in the default workspace.
+                let role = workspace_role(record.user.role, true, None).unwrap_or(WorkspaceRole::Guest);
+                let pending = state == AccountState::Pending;
+                Ok(Caller::User { user: record.user.clone(), session: session.id, pending, role })
+            }
+        },
         None => Err(ApiError::new(ErrorCode::Unauthenticated)),
     };
     (caller, home_id)
@@ -137,8 +170,8 @@ fn bearer_token(parts: &Parts) -> Result<Option<&str>, ApiError> {
 async fn bearer(app: &App, token: &str) -> (Result<Caller, ApiError>, WorkspaceId) {
     let home_id = app.store.home_id();
     if token.starts_with(API_KEY_PREFIX) {
-        return match app.store.api_key(hash_token(token)).await {
-            Ok(Some(ApiKeyRecord { id, workspace_id })) => (Ok(Caller::ApiKey { id }), workspace_id),
+        return match api_key(app, token).await {
+            Ok(Some(key)) => (Ok(Caller::ApiKey { id: key.id, scopes: key.allowed() }), key.workspace_id),
             Ok(None) => (Err(ApiError::because(ErrorCode::InvalidToken, "the API key is not known")), home_id),
             Err(error) => (Err(error.into()), home_id),
         };
@@ -148,6 +181,16 @@ async fn bearer(app: &App, token: &str) -> (Result<Caller, ApiError>, WorkspaceI
     let workspace_id = signed.and_then(|claims| claims.workspace_id).unwrap_or(home_id);
     let claims = app.join_tokens.verify(token, app.clock.now_ms());
     (claims.map(|claims| Caller::Join(Box::new(claims))), workspace_id)
+}
+
+/// The key in force, whose use is written down now and then.
+async fn api_key(app: &App, token: &str) -> Result<Option<ApiKeyRecord>, StoreError> {
+    let Some(key) = app.store.api_key(hash_token(token)).await? else { return Ok(None) };
+    let now_ms = app.clock.now_ms();
+    if key.used_at_ms.is_none_or(|used_at_ms| now_ms - used_at_ms >= USED_EVERY_MS) {
+        app.store.touch_api_key(key.id, now_ms).await?;
+    }
+    Ok(Some(key))
 }
 
 /// A caller that acts in the whole workspace: an account or an API key, not the holder of a join token.
@@ -167,11 +210,11 @@ impl FromRequestParts<App> for WorkspaceCaller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, app).await?;
-        let who = caller.who();
         let Ok(ClientAddress(address)) = ClientAddress::from_request_parts(parts, app).await;
+        let who = caller.who();
         match caller {
             Caller::User { user, .. } => Ok(Self { actor: Actor::User(user.id), user: Some(user), who, address }),
-            Caller::ApiKey { id } => Ok(Self { user: None, actor: Actor::ApiKey(id), who, address }),
+            Caller::ApiKey { id, .. } => Ok(Self { user: None, actor: Actor::ApiKey(id), who, address }),
             Caller::Join(_) => Err(ApiError::because(
                 ErrorCode::Forbidden,
                 "a join token opens the realtime gateway only; get a ticket at /v1/auth/ws-ticket",

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::routes;
+use super::{erasure, routes};
 use crate::app::App;
 use crate::features::{Feature, Routes, every};
+use crate::mail;
 
-/// Sessions and tickets that have expired are deleted this often.
+/// Sessions, tickets and links that have expired, and accounts whose time has come, are deleted this often.
 const CLEAN_EVERY: Duration = Duration::from_secs(60);
 
 /// The feature.
@@ -21,7 +22,7 @@ impl Feature for Accounts {
     }
 
     fn title(&self) -> &'static str {
-        "Signing in, tickets, join tokens."
+        "Accounts, signing in, tickets, join tokens."
     }
 
     fn is_critical(&self) -> bool {
@@ -29,7 +30,7 @@ impl Feature for Accounts {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial"]
+        &["initial", "accounts"]
     }
 
     fn routes(&self) -> Routes {
@@ -38,8 +39,11 @@ impl Feature for Accounts {
 
     async fn start(&self, app: &App) -> Result<(), String> {
         every(app, CLEAN_EVERY, "deleting what has expired", async |app: App| {
-            app.store.delete_expired(app.clock.now_ms()).await
+            app.store.delete_expired(app.clock.now_ms()).await?;
+            app.store.delete_expired_links(app.clock.now_ms()).await
         });
+        every(app, CLEAN_EVERY, "erasing accounts", async |app: App| erasure::erase_due(&app).await);
+        app.tasks.spawn(mail::run(app.clone(), app.shutdown.child_token()));
         Ok(())
     }
 }

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 
 use axum::http::StatusCode;
 use axum_extra::extract::CookieJar;
+use boltorezka_proto::accounts::Me;
 use boltorezka_proto::call::MediaPermissions;
 use boltorezka_proto::rest::{
     EMAIL_BYTES_MAX, IDENTITY_CHARACTERS_MAX, JOIN_TOKEN_S_MAX, JoinTokenRequest, JoinTokenResponse, LoginRequest,
     RegisterRequest, SetupRequest, TicketResponse, UserEnvelope,
 };
+use boltorezka_proto::socket::CloseCode;
 use boltorezka_proto::{DisplayName, ErrorCode, Timestamp};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,16 +18,18 @@ use utoipa_axum::routes;
 use super::caller::{Caller, ClientAddress};
 use super::join_token::JoinClaims;
 use super::owner::OWNER_TOKEN_HASH;
-use super::session::{ended_session_cookie, start_session};
+use super::session::{ClientDetails, ended_session_cookie, start_session};
 use super::token::{hash_token, new_token};
+use super::{erasure, link_routes, second_factor, session_routes};
 use crate::app::App;
 use crate::calls::PermissionBits;
 use crate::config::Registration;
 use crate::error::ApiError;
 use crate::http::{Fields, Json};
+use crate::mail;
 use crate::permissions::Action;
 use crate::rate::address_key;
-use crate::store::{Actor, Audit, Grant, NewAccount, SetupOutcome, UserRecord};
+use crate::store::{Actor, Audit, Grant, NewAccount, Registered, SetupOutcome, UserRecord};
 
 /// A ticket travels in a URL, so it lives just long enough to be used.
 const TICKET_MS: i64 = 45_000;
@@ -41,6 +45,10 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(me))
         .routes(routes!(ws_ticket))
         .routes(routes!(join_token))
+        .merge(session_routes::routes())
+        .merge(erasure::routes())
+        .merge(link_routes::routes())
+        .merge(second_factor::routes())
 }
 
 type WithSession = (StatusCode, CookieJar, axum::Json<UserEnvelope>);
@@ -58,6 +66,7 @@ type WithSession = (StatusCode, CookieJar, axum::Json<UserEnvelope>);
 async fn setup(
     app: App,
     ClientAddress(address): ClientAddress,
+    client: ClientDetails,
     jar: CookieJar,
     Fields(request): Fields<SetupRequest>,
 ) -> Result<WithSession, ApiError> {
@@ -80,8 +89,8 @@ async fn setup(
     match app.store.set_up(&account, &audit).await? {
         SetupOutcome::AlreadySetUp => Err(ApiError::new(ErrorCode::AlreadySetUp)),
         SetupOutcome::Done(user) => {
-            app.hub.close_sockets_of(user.user.id);
-            signed_in(&app, jar, StatusCode::CREATED, user).await
+            app.hub.close_sockets_of(user.user.id, CloseCode::InvalidTicket);
+            signed_in(&app, jar, client, StatusCode::CREATED, user).await
         }
     }
 }
@@ -90,6 +99,7 @@ async fn setup(
 #[utoipa::path(post, path = "/auth/register", operation_id = "register", request_body = RegisterRequest,
     responses(
         (status = 201, description = "The account, signed in.", body = UserEnvelope),
+        (status = 401, description = "`invalid_token`: the invite."),
         (status = 403, description = "`registration_closed`, `foreign_origin`."),
         (status = 409, description = "`conflict`: the address is taken."),
         (status = 422, description = "`invalid`: a value is not acceptable."),
@@ -98,29 +108,52 @@ async fn setup(
 async fn register(
     app: App,
     ClientAddress(address): ClientAddress,
+    client: ClientDetails,
     jar: CookieJar,
     Fields(request): Fields<RegisterRequest>,
 ) -> Result<WithSession, ApiError> {
-    match app.config.registration {
-        Registration::Open => {}
-        Registration::Invite => {
+    match (app.config.registration, &request.invite) {
+        (Registration::Closed, _) => return Err(ErrorCode::RegistrationClosed.into()),
+        (Registration::Invite, None) => {
             let detail = "this server takes invited people only; ask its operator";
             return Err(ApiError::because(ErrorCode::RegistrationClosed, detail));
         }
-        Registration::Closed => return Err(ApiError::new(ErrorCode::RegistrationClosed)),
+        (Registration::Open, _) | (Registration::Invite, Some(_)) => {}
     }
     limit_registrations(&app, address)?;
+    let now_ms = app.clock.now_ms();
+    let invite = request.invite.as_deref().map(hash_token);
+    if let Some(invite) = invite {
+        // Before the work of a hash.
+        let email = check_email(&request.email)?;
+        if !app.store.invite_opens(invite, &email, now_ms).await? {
+            return Err(no_invite());
+        }
+    }
     let account = new_account(&app, &request.email, request.password, request.display_name).await?;
-    let user = app.store.register(&account, app.clock.now_ms()).await?;
-    let user = user.ok_or_else(|| ApiError::because(ErrorCode::Conflict, "email is taken; log in instead"))?;
-    signed_in(&app, jar, StatusCode::CREATED, user).await
+    let registered = match invite {
+        // Who was invited by an admin waits for none.
+        Some(invite) => app.store.register_invited(&account, invite, now_ms).await?,
+        None => {
+            let account = NewAccount { pending: app.config.registration_approval, ..account };
+            let user = app.store.register(&account, now_ms).await?;
+            user.map_or(Registered::Taken, |user| Registered::Done(Box::new(user)))
+        }
+    };
+    app.mails.notify_one();
+    let user = match registered {
+        Registered::Done(user) => *user,
+        Registered::NoInvite => return Err(no_invite()),
+        Registered::Taken => return Err(ApiError::because(ErrorCode::Conflict, "email is taken; log in instead")),
+    };
+    signed_in(&app, jar, client, StatusCode::CREATED, user).await
 }
 
 /// Begins a session.
 #[utoipa::path(post, path = "/auth/login", operation_id = "logIn", request_body = LoginRequest,
     responses(
         (status = 200, description = "The account, signed in.", body = UserEnvelope),
-        (status = 401, description = "`invalid_credentials`: which of both is wrong, is not said."),
+        (status = 401, description = "`invalid_credentials`: which of both is wrong, is not said. `second_factor_required`: send it again with `code`."),
         (status = 403, description = "`account_blocked`, `foreign_origin`."),
         (status = 422, description = "`invalid`: a value is not acceptable."),
         (status = 503, description = "`unavailable`: too many people are signing in."),
@@ -128,6 +161,7 @@ async fn register(
 async fn login(
     app: App,
     ClientAddress(address): ClientAddress,
+    client: ClientDetails,
     jar: CookieJar,
     Fields(request): Fields<LoginRequest>,
 ) -> Result<WithSession, ApiError> {
@@ -141,7 +175,12 @@ async fn login(
     match user.filter(|_| matches) {
         None => Err(ApiError::new(ErrorCode::InvalidCredentials)),
         Some(user) if user.blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
-        Some(user) => signed_in(&app, jar, StatusCode::OK, user).await,
+        Some(user) if user.second_factor => {
+            let code = request.code.ok_or(ErrorCode::SecondFactorRequired)?;
+            second_factor::check_code(&app, &user.user, &code).await?;
+            signed_in(&app, jar, client, StatusCode::OK, user).await
+        }
+        Some(user) => signed_in(&app, jar, client, StatusCode::OK, user).await,
     }
 }
 
@@ -154,8 +193,8 @@ async fn logout(
     caller: Result<Caller, ApiError>,
 ) -> Result<(StatusCode, CookieJar), ApiError> {
     // Whoever is not signed in any more is where it wants to be.
-    if let Ok(Caller::User { session, .. }) = caller {
-        app.store.delete_session(session).await?;
+    if let Ok(Caller::User { user, session, .. }) = caller {
+        app.store.delete_session(user.id, session).await?;
         app.hub.close_sockets_of_session(session);
     }
     Ok((StatusCode::NO_CONTENT, jar.add(ended_session_cookie(&app))))
@@ -163,11 +202,19 @@ async fn logout(
 
 /// The account of the session.
 #[utoipa::path(get, path = "/auth/me", operation_id = "getMe", security(("session" = [])),
-    responses((status = 200, description = "The account.", body = UserEnvelope)))]
-async fn me(caller: Caller) -> Result<axum::Json<UserEnvelope>, ApiError> {
+    responses((status = 200, description = "The account.", body = Me)))]
+async fn me(app: App, caller: Caller) -> Result<axum::Json<Me>, ApiError> {
     let allowed = caller.may(Action::ReadMe).is_ok();
     match caller {
-        Caller::User { user, .. } if allowed => Ok(axum::Json(UserEnvelope { user })),
+        Caller::User { user, .. } if allowed => {
+            let record = app.store.user(user.id).await?.ok_or(ErrorCode::Unauthenticated)?;
+            Ok(axum::Json(Me {
+                state: record.state(),
+                email_verified: record.email_verified,
+                second_factor: record.second_factor,
+                user: record.user,
+            }))
+        }
         _ => Err(ApiError::because(ErrorCode::Unauthenticated, "only a signed-in account has a me")),
     }
 }
@@ -193,7 +240,9 @@ async fn ws_ticket(app: App, caller: Caller) -> Result<(StatusCode, axum::Json<T
     let expires_at_ms = now_ms + TICKET_MS;
     let permissions = PermissionBits::from(permissions);
     let grant = Grant { workspace_id: app.workspace_id(), user_id, session, room_id, permissions, expires_at_ms };
-    app.store.create_ticket(hash_token(&ticket), &grant).await?;
+    if !app.store.create_ticket(hash_token(&ticket), &grant).await? {
+        return Err(ErrorCode::Unauthenticated.into());
+    }
     let response = TicketResponse { ticket, expires_at: Timestamp::from_unix_ms(expires_at_ms) };
     Ok((StatusCode::CREATED, axum::Json(response)))
 }
@@ -212,7 +261,7 @@ async fn join_token(
     Json(request): Json<JoinTokenRequest>,
 ) -> Result<(StatusCode, axum::Json<JoinTokenResponse>), ApiError> {
     caller.may(Action::CreateJoinToken)?;
-    let Caller::ApiKey { id } = caller else { return Err(ErrorCode::Forbidden.into()) };
+    let Caller::ApiKey { id, .. } = caller else { return Err(ErrorCode::Forbidden.into()) };
     let now_ms = app.clock.now_ms();
     app.rates.join_tokens.take(id, now_ms).map_err(ApiError::rate_limited)?;
     let identity = request.identity.trim().to_owned();
@@ -237,6 +286,11 @@ async fn join_token(
     Ok((StatusCode::CREATED, axum::Json(JoinTokenResponse { token, expires_at })))
 }
 
+fn no_invite() -> ApiError {
+    let detail = "the invite is unknown, used up, expired or for another address; ask for a new one";
+    ApiError::because(ErrorCode::InvalidToken, detail)
+}
+
 fn limit_registrations(app: &App, address: IpAddr) -> Result<(), ApiError> {
     app.rates.register_address.take(address_key(address), app.clock.now_ms()).map_err(ApiError::rate_limited)
 }
@@ -249,10 +303,14 @@ async fn new_account(
 ) -> Result<NewAccount, ApiError> {
     let email = check_email(email)?;
     let password_hash = app.passwords.hash(password).await?;
-    Ok(NewAccount { email, password_hash, display_name })
+    Ok(NewAccount { email, password_hash, display_name, pending: false, mail: mail::verification(app) })
 }
 
-fn check_email(email: &str) -> Result<String, ApiError> {
+/// The address as it is kept.
+///
+/// # Errors
+/// `invalid`.
+pub fn check_email(email: &str) -> Result<String, ApiError> {
     let email = email.trim().to_lowercase();
     let well_formed = email.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.')
@@ -265,8 +323,14 @@ fn check_email(email: &str) -> Result<String, ApiError> {
     }
 }
 
-async fn signed_in(app: &App, jar: CookieJar, status: StatusCode, user: UserRecord) -> Result<WithSession, ApiError> {
-    let cookie = start_session(app, user.user.id).await?;
+async fn signed_in(
+    app: &App,
+    jar: CookieJar,
+    client: ClientDetails,
+    status: StatusCode,
+    user: UserRecord,
+) -> Result<WithSession, ApiError> {
+    let cookie = start_session(app, &user, client).await?;
     Ok((status, jar.add(cookie), axum::Json(UserEnvelope { user: user.user })))
 }
 

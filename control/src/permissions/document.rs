@@ -6,7 +6,7 @@ use boltorezka_proto::rest::{Role, RoomRole};
 use boltorezka_proto::workspaces::WorkspaceRole;
 
 use super::table::{Action, OPEN};
-use super::{Rule, Who};
+use super::{Rule, Scopes, Who};
 use crate::features::Features;
 use crate::store::Standing;
 
@@ -21,22 +21,23 @@ socket asks; a test tries each cell against a running server. What has no row is
   a `listener` there; the other two own every room of the workspace. Nobody gives more than they have, and admins of a workspace have to do with those
   below them only, owners with all.
 - **admin** and **super admin** are server roles. In the default workspace they are its admin and its owner, in all others its owner.
-- **API key**: a server of the operator, which makes and moderates rooms of its workspace as an admin of it does.
+- **pending**: an account that waits for an admin ([`registration_approval`](configuration.md)), whatever it is in a workspace.
+- **API key**: a server of the operator, which makes and moderates rooms of its workspace as an admin of it does, unless it was given less.
 - **join token**: its holder, in the one room that the token is for, as a `member` who was given no other role there. What the token does not grant is
   not allowed either.
 - Who is not signed in may do nothing of this: `unauthenticated`.
 
-Who does not have the right gets `forbidden`, or `banned`. Kick, ban, mute and the deletion of another's message also take a target with a lower role, and never oneself. What can be sent in a
+Who does not have the right gets `forbidden`, or `banned`, or `account_pending`. Kick, ban, mute and the deletion of another's message also take a target with a lower role, and never oneself. What can be sent in a
 call also depends on the kind of the room and on what moderators took.
 
-Promotion, moderation, given roles, switched features, and rooms and workspaces that are made, changed or deleted are kept in the table `audit`, under these names: who, what, to whom or to what, when, from
+Promotion, blocks, approvals, invites, API keys, links and second factors in the hands of admins, moderation, given roles, switched features, and rooms and workspaces that are made, changed or deleted are kept in the table `audit`, under these names: who, what, to whom or to what, when, from
 which address.
 ";
 
 /// A column: a heading, and somebody who stands for all under it.
 type Column = (&'static str, Who, Standing);
 
-fn columns() -> [Column; 12] {
+fn columns() -> [Column; 13] {
     let user = Who::Account(Role::User, WorkspaceRole::Member);
     let of_role = |role| Standing::new(Role::User, WorkspaceRole::Member, Some(role), false);
     let on_server = |heading, who: Who| (heading, who, who.standing());
@@ -52,7 +53,8 @@ fn columns() -> [Column; 12] {
         in_workspace("workspace owner", WorkspaceRole::Owner),
         on_server("admin", Who::Account(Role::Admin, WorkspaceRole::Admin)),
         on_server("super admin", Who::Account(Role::SuperAdmin, WorkspaceRole::Owner)),
-        on_server("API key", Who::ApiKey),
+        on_server("pending", Who::Pending),
+        on_server("API key", Who::ApiKey(Scopes::ALL)),
         on_server("join token", Who::JoinToken),
     ]
 }

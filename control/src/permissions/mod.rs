@@ -3,6 +3,7 @@
 //! `docs/permissions.md` is written from it, and a test tries each cell of that document against the running server.
 
 mod document;
+mod scopes;
 mod table;
 
 use boltorezka_proto::ErrorCode;
@@ -13,6 +14,7 @@ use crate::error::ApiError;
 use crate::store::Standing;
 
 pub use document::document;
+pub use scopes::Scopes;
 pub use table::Action;
 
 /// Who asks.
@@ -20,8 +22,10 @@ pub use table::Action;
 pub enum Who {
     /// A signed-in account with these roles on the server and in the workspace.
     Account(Role, WorkspaceRole),
-    /// A server of the operator.
-    ApiKey,
+    /// A signed-in account that waits for an admin.
+    Pending,
+    /// A server of the operator, whose key may do this.
+    ApiKey(Scopes),
     /// The holder of a join token.
     JoinToken,
 }
@@ -31,7 +35,7 @@ impl Who {
     pub fn role(self) -> Role {
         match self {
             Self::Account(role, _) => role,
-            Self::ApiKey | Self::JoinToken => Role::User,
+            Self::ApiKey(_) | Self::JoinToken | Self::Pending => Role::User,
         }
     }
 
@@ -39,8 +43,9 @@ impl Who {
     pub fn workspace_role(self) -> WorkspaceRole {
         match self {
             Self::Account(_, role) => role,
-            Self::ApiKey => WorkspaceRole::Admin,
+            Self::ApiKey(_) => WorkspaceRole::Admin,
             Self::JoinToken => WorkspaceRole::Member,
+            Self::Pending => WorkspaceRole::Guest,
         }
     }
 
@@ -52,7 +57,8 @@ impl Who {
     fn kind(self) -> Kind {
         match self {
             Self::Account(..) => Kind::Account,
-            Self::ApiKey => Kind::ApiKey,
+            Self::Pending => Kind::Pending,
+            Self::ApiKey(_) => Kind::ApiKey,
             Self::JoinToken => Kind::JoinToken,
         }
     }
@@ -62,6 +68,7 @@ impl Who {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Account,
+    Pending,
     ApiKey,
     JoinToken,
 }
@@ -70,6 +77,7 @@ impl Kind {
     fn words(self) -> &'static str {
         match self {
             Self::Account => "a signed-in account",
+            Self::Pending => "one that waits for an admin",
             Self::ApiKey => "an API key",
             Self::JoinToken => "a join token, which /v1/join-tokens issues",
         }
@@ -133,8 +141,15 @@ impl Action {
     /// `forbidden`.
     pub fn check_kind(self, who: Who) -> Result<(), ApiError> {
         let Rule { name, callers, .. } = self.rule();
-        if callers.contains(&who.kind()) {
-            return Ok(());
+        match who {
+            Who::ApiKey(scopes) if callers.contains(&Kind::ApiKey) && !scopes.has(self) => {
+                return Err(forbidden(format!("this API key was not given {name}")));
+            }
+            _ if callers.contains(&who.kind()) => return Ok(()),
+            _ => {}
+        }
+        if who == Who::Pending {
+            return Err(ErrorCode::AccountPending.into());
         }
         let callers: Vec<&str> = callers.iter().map(|kind| kind.words()).collect();
         Err(forbidden(format!("{name} takes {}", callers.join(", or "))))
@@ -193,9 +208,21 @@ mod tests {
         for action in
             Action::ALL.iter().filter(|action| matches!(action.rule().needs, Needs::Room(_) | Needs::EvenBanned(_)))
         {
-            for who in [Who::Account(Role::SuperAdmin, WorkspaceRole::Owner), Who::ApiKey, Who::JoinToken] {
+            let owner = Who::Account(Role::SuperAdmin, WorkspaceRole::Owner);
+            for who in [owner, Who::ApiKey(Scopes::ALL), Who::JoinToken] {
                 assert_eq!(action.check(who, None).unwrap_err().code, ErrorCode::Forbidden, "{action:?} {who:?}");
             }
+        }
+    }
+
+    #[test]
+    fn who_waits_may_only_have_to_do_with_itself() {
+        let owner = Standing::new(Role::User, WorkspaceRole::Owner, Some(RoomRole::Owner), false);
+        for action in Action::ALL {
+            let outcome = action.check(Who::Pending, Some(owner)).map_err(|error| error.code);
+            let is_of_itself = action.rule().callers.contains(&Kind::Pending);
+            assert_eq!(outcome, if is_of_itself { Ok(()) } else { Err(ErrorCode::AccountPending) }, "{action:?}");
+            assert!(!is_of_itself || action.feature() == "accounts", "{action:?}");
         }
     }
 
@@ -205,6 +232,16 @@ mod tests {
         let who = Who::Account(Role::SuperAdmin, WorkspaceRole::Owner);
         assert_eq!(Action::UpdateRoom.check(who, Some(banned)).unwrap_err().code, ErrorCode::Banned);
         assert!(Action::ReadRoom.check(who, Some(banned)).is_ok());
+    }
+
+    #[test]
+    fn a_key_does_what_it_was_given_and_no_more() {
+        let key = Who::ApiKey(Scopes::known(&["rooms.room".to_owned()]));
+        assert!(Action::CreateRoom.check(key, None).is_ok());
+        assert!(Action::UpdateRoom.check(key, Some(key.standing())).is_ok());
+        for action in [Action::Kick, Action::CreateJoinToken, Action::Promote] {
+            assert_eq!(action.check(key, Some(key.standing())).unwrap_err().code, ErrorCode::Forbidden, "{action:?}");
+        }
     }
 
     #[test]

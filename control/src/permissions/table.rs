@@ -4,7 +4,7 @@ use boltorezka_proto::rest::{Role, RoomRole};
 use boltorezka_proto::workspaces::WorkspaceRole;
 
 use super::{Kind, Needs, Rule};
-use Kind::{Account, ApiKey, JoinToken};
+use Kind::{Account, ApiKey, JoinToken, Pending};
 use Needs::{EvenBanned, Room, Server, Workspace};
 
 macro_rules! actions {
@@ -38,7 +38,36 @@ macro_rules! actions {
 // The first word of a name is the feature, as `docs/openapi.json` tags it; names are those of the audit.
 actions! {
     /// See one's own account.
-    ReadMe = "accounts.user.read", ["GET /v1/auth/me"], Server(Role::User), [Account];
+    ReadMe = "accounts.user.read", ["GET /v1/auth/me"], Server(Role::User), [Account, Pending];
+    /// See all that is kept of one's account.
+    ExportMe = "accounts.user.export", ["GET /v1/auth/me/export"], Server(Role::User), [Account, Pending];
+    /// Have one's account erased.
+    DeleteMe = "accounts.user.delete", ["DELETE /v1/auth/me"], Server(Role::User), [Account, Pending];
+    /// See where one is signed in.
+    ListSessions = "accounts.session.list", ["GET /v1/auth/sessions"], Server(Role::User), [Account, Pending];
+    /// End one's own session.
+    DeleteSession = "accounts.session.delete", ["DELETE /v1/auth/sessions/{sessionId}"],
+        Server(Role::User), [Account, Pending];
+    /// End one's other sessions.
+    DeleteOtherSessions = "accounts.session.delete_others", ["DELETE /v1/auth/sessions"],
+        Server(Role::User), [Account, Pending];
+    /// Change one's password.
+    ChangePassword = "accounts.password.change", ["POST /v1/auth/password"], Server(Role::User), [Account, Pending];
+    /// Have a link sent that verifies one's address.
+    SendVerification = "accounts.email.send", ["POST /v1/auth/email-verification"],
+        Server(Role::User), [Account, Pending];
+    /// Verify one's address by a link.
+    VerifyEmail = "accounts.email.verify", ["POST /v1/auth/email-verification/confirm"],
+        Server(Role::User), [Account, Pending];
+    /// Begin to set a second factor up.
+    EnrolSecondFactor = "accounts.second_factor.enrol", ["POST /v1/auth/second-factor"],
+        Server(Role::User), [Account, Pending];
+    /// Make it count.
+    ConfirmSecondFactor = "accounts.second_factor.confirm", ["POST /v1/auth/second-factor/confirm"],
+        Server(Role::User), [Account, Pending];
+    /// Take one's second factor away.
+    DisableSecondFactor = "accounts.second_factor.disable", ["POST /v1/auth/second-factor/disable"],
+        Server(Role::User), [Account, Pending];
     /// Get a ticket, which opens a socket.
     CreateTicket = "accounts.ticket.create", ["POST /v1/auth/ws-ticket"],
         Workspace(WorkspaceRole::Guest), [Account, JoinToken];
@@ -186,6 +215,30 @@ actions! {
     ListUsers = "admin.user.list", ["GET /v1/admin/users"], Server(Role::Admin), [Account];
     /// Make an account an admin's.
     Promote = "admin.user.promote", ["POST /v1/admin/users/{userId}/promote"], Server(Role::SuperAdmin), [Account];
+    /// Close the server to an account with a lower role.
+    BlockUser = "admin.user.block", ["POST /v1/admin/users/{userId}/block"], Server(Role::Admin), [Account];
+    /// Take that back.
+    UnblockUser = "admin.user.unblock", ["POST /v1/admin/users/{userId}/unblock"], Server(Role::Admin), [Account];
+    /// Let an account in that waits.
+    ApproveUser = "admin.user.approve", ["POST /v1/admin/users/{userId}/approve"], Server(Role::Admin), [Account];
+    /// Hand out a link for another password, or to verify an address, to an account with a lower role.
+    CreateLink = "admin.link.create", ["POST /v1/admin/users/{userId}/links"], Server(Role::Admin), [Account];
+    /// Take the second factor away from an account with a lower role, whose owner has lost it.
+    DeleteSecondFactor = "admin.second_factor.delete", ["DELETE /v1/admin/users/{userId}/second-factor"],
+        Server(Role::Admin), [Account];
+    /// List the invites.
+    ListInvites = "admin.invite.list", ["GET /v1/admin/invites"], Server(Role::Admin), [Account];
+    /// Invite somebody to make an account.
+    CreateInvite = "admin.invite.create", ["POST /v1/admin/invites"], Server(Role::Admin), [Account];
+    /// Take an invite back.
+    RevokeInvite = "admin.invite.revoke", ["DELETE /v1/admin/invites/{inviteId}"], Server(Role::Admin), [Account];
+    /// List the API keys.
+    ListApiKeys = "admin.api_key.list", ["GET /v1/admin/api-keys"], Server(Role::SuperAdmin), [Account];
+    /// Make an API key.
+    CreateApiKey = "admin.api_key.create", ["POST /v1/admin/api-keys"], Server(Role::SuperAdmin), [Account];
+    /// Revoke an API key.
+    RevokeApiKey = "admin.api_key.revoke", ["DELETE /v1/admin/api-keys/{apiKeyId}"],
+        Server(Role::SuperAdmin), [Account];
     /// See how each feature of the server does.
     ReadFeatures = "admin.feature.read", ["GET /v1/admin/features"], Server(Role::Admin), [Account];
     /// See how the media node does.
@@ -199,10 +252,12 @@ actions! {
 }
 
 /// Operations that ask for no permission, and what they ask for instead.
-pub const OPEN: [(&str, &str); 9] = [
+pub const OPEN: [(&str, &str); 11] = [
     ("POST /v1/setup", "the token of the owner link, once"),
-    ("POST /v1/auth/register", "the setting `registration`"),
-    ("POST /v1/auth/login", "e-mail and password"),
+    ("POST /v1/auth/register", "the setting `registration`, or an invite"),
+    ("POST /v1/auth/login", "e-mail and password, and a code where the account has a second factor"),
+    ("POST /v1/auth/password-reset", "nothing: the answer is the same for every address"),
+    ("POST /v1/auth/password-reset/confirm", "the token of a link, once"),
     ("POST /v1/auth/logout", "nothing: without a session there is none to end"),
     ("GET /v1/realtime/ws", "a ticket, once"),
     ("POST /v1/calls/resume", "the media node's resume token"),

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use boltorezka_proto::socket::CloseCode;
 use boltorezka_proto::workspaces::OptionalFeature;
 use boltorezka_proto::{RoomId, RoomSlug, SessionId, UserId, WorkspaceId};
+use uuid::Uuid;
 
 use super::room::RoomState;
-use crate::auth::TokenHash;
 use crate::limits::Limits;
 use crate::sync::lock;
 use crate::ws::SocketHandle;
@@ -158,25 +158,31 @@ impl Hub {
         }
     }
 
-    /// Closes the sockets of an account whose sessions ended.
-    pub fn close_sockets_of(&self, user_id: UserId) {
-        for socket in lock(&self.sockets).values().filter(|socket| socket.user_id() == user_id) {
-            socket.close(CloseCode::InvalidTicket);
-        }
+    /// Closes the sockets of an account.
+    pub fn close_sockets_of(&self, user_id: UserId, code: CloseCode) {
+        self.close_sockets_where(code, |socket| socket.user_id() == user_id);
+    }
+
+    /// Closes the sockets of an account whose other sessions ended.
+    pub fn close_other_sockets_of(&self, user_id: UserId, kept: Uuid) {
+        let ended = |socket: &SocketHandle| socket.user_id() == user_id && socket.session() != Some(kept);
+        self.close_sockets_where(CloseCode::InvalidTicket, ended);
     }
 
     /// Closes the sockets of somebody who is no member of a workspace any more.
     pub fn close_sockets_in(&self, workspace_id: WorkspaceId, user_id: UserId) {
-        let is_it = |socket: &&SocketHandle| socket.workspace_id() == workspace_id && socket.user_id() == user_id;
-        for socket in lock(&self.sockets).values().filter(is_it) {
-            socket.close(CloseCode::InvalidTicket);
-        }
+        let is_it = |socket: &SocketHandle| socket.workspace_id() == workspace_id && socket.user_id() == user_id;
+        self.close_sockets_where(CloseCode::InvalidTicket, is_it);
     }
 
     /// Closes the sockets that were opened from a session that ended.
-    pub fn close_sockets_of_session(&self, session: TokenHash) {
-        for socket in lock(&self.sockets).values().filter(|socket| socket.session() == Some(session)) {
-            socket.close(CloseCode::InvalidTicket);
+    pub fn close_sockets_of_session(&self, session: Uuid) {
+        self.close_sockets_where(CloseCode::InvalidTicket, |socket| socket.session() == Some(session));
+    }
+
+    fn close_sockets_where(&self, code: CloseCode, ended: impl Fn(&SocketHandle) -> bool) {
+        for socket in lock(&self.sockets).values().filter(|socket| ended(socket)) {
+            socket.close(code);
         }
     }
 }

@@ -4,9 +4,11 @@
 //! change of who is in a room happens under the room's gate, so that memory and database agree.
 
 mod hub;
+mod removal;
 mod room;
 mod service;
 
 pub use hub::{Hub, LiveRoom, LiveWorkspace};
+pub use removal::take_out;
 pub use room::{CallOwner, Seat};
 pub use service::{flush_loop, join, join_without_socket, leave, leave_call, load, remove, socket_gone, sweep};

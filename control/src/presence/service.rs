@@ -100,6 +100,7 @@ async fn enter(app: &App, room: &LiveRoom, who: Who, request: JoinRequest) -> Re
     match app.store.join(request).await? {
         Join::NoRoom => Err(no_room()),
         Join::Banned => Err(ApiError::new(ErrorCode::Banned)),
+        Join::Blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
         Join::Carried(kind) => {
             let name = kind.name().to_uppercase();
             let detail = format!("this identity is in the room by {name}; end that, or use a token for another one");

@@ -1,12 +1,12 @@
-//! Accounts, external identities, API keys and settings.
+//! Accounts, external identities and settings.
 
 use async_trait::async_trait;
+use boltorezka_proto::accounts::{AccountState, LinkKind};
 use boltorezka_proto::rest::{Role, User};
-use boltorezka_proto::{DisplayName, UserId, WorkspaceId};
+use boltorezka_proto::{DisplayName, UserId};
 use uuid::Uuid;
 
 use super::{Audit, StoreError};
-use crate::auth::TokenHash;
 
 /// An account or an external identity.
 #[derive(Clone, Debug)]
@@ -17,6 +17,25 @@ pub struct UserRecord {
     pub password_hash: Option<String>,
     /// Whether the account was blocked.
     pub blocked: bool,
+    /// Whether it waits for an admin, and sees nothing but itself until then.
+    pub pending: bool,
+    /// Whether it was shown that the address is its own.
+    pub email_verified: bool,
+    /// Whether signing in takes a second factor.
+    pub second_factor: bool,
+    /// Grows with whatever makes earlier proofs of identity worthless: a new password, a block.
+    pub credentials_rev: i64,
+}
+
+impl UserRecord {
+    /// Whether it may come in.
+    pub fn state(&self) -> AccountState {
+        match self {
+            Self { blocked: true, .. } => AccountState::Blocked,
+            Self { pending: true, .. } => AccountState::Pending,
+            _ => AccountState::Active,
+        }
+    }
 }
 
 /// An account to be made.
@@ -28,6 +47,10 @@ pub struct NewAccount {
     pub password_hash: String,
     /// Name for people.
     pub display_name: DisplayName,
+    /// Whether an admin has to let it in.
+    pub pending: bool,
+    /// The mail that it is sent.
+    pub mail: Option<LinkKind>,
 }
 
 /// What became of a set-up.
@@ -39,16 +62,7 @@ pub enum SetupOutcome {
     AlreadySetUp,
 }
 
-/// A server's key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ApiKeyRecord {
-    /// Stable id.
-    pub id: Uuid,
-    /// The workspace that it acts in.
-    pub workspace_id: WorkspaceId,
-}
-
-/// Accounts and API keys.
+/// Accounts, external identities and settings.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
     /// A setting that the server keeps for itself.
@@ -78,12 +92,6 @@ pub trait AccountStore: Send + Sync {
 
     /// Gives an account a role. `None` when there is no such account. External identities are not accounts.
     async fn set_role(&self, user_id: UserId, role: Role, audit: &Audit) -> Result<Option<UserRecord>, StoreError>;
-
-    /// Keeps an API key of this workspace.
-    async fn create_api_key(&self, hash: TokenHash, name: &str, now_ms: i64) -> Result<ApiKeyRecord, StoreError>;
-
-    /// The API key that is in force under this hash, of whichever workspace.
-    async fn api_key(&self, hash: TokenHash) -> Result<Option<ApiKeyRecord>, StoreError>;
 
     /// The user that `identity` of an API key stands for, made when it is new, renamed when the name changed.
     async fn external_user(

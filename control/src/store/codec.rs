@@ -1,5 +1,6 @@
 //! Values as the database keeps them.
 
+use boltorezka_proto::accounts::LinkKind;
 use boltorezka_proto::rest::{Role, RoomKind, RoomRole};
 use boltorezka_proto::webhooks::WebhookEventType;
 use boltorezka_proto::workspaces::WorkspaceRole;
@@ -94,6 +95,21 @@ pub fn whip_kind(text: &str) -> Result<Kind, StoreError> {
 
 pub fn webhook_event_type(text: &str) -> Result<WebhookEventType, StoreError> {
     WebhookEventType::ALL.into_iter().find(|kind| kind.name() == text).ok_or(StoreError::Corrupt("webhook_types.type"))
+}
+
+pub fn link_kind_text(kind: LinkKind) -> &'static str {
+    match kind {
+        LinkKind::VerifyEmail => "verify_email",
+        LinkKind::ResetPassword => "reset_password",
+    }
+}
+
+pub fn link_kind(text: &str) -> Result<LinkKind, StoreError> {
+    match text {
+        "verify_email" => Ok(LinkKind::VerifyEmail),
+        "reset_password" => Ok(LinkKind::ResetPassword),
+        _ => Err(StoreError::Corrupt("mails.kind")),
+    }
 }
 
 pub fn slug(text: &str) -> Result<RoomSlug, StoreError> {

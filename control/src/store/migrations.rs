@@ -12,6 +12,7 @@ macro_rules! migrations {
             (1, "initial", include_str!(concat!("../../migrations/", $folder, "/0001_initial.sql"))),
             (2, "whip sessions", include_str!(concat!("../../migrations/", $folder, "/0002_whip_sessions.sql"))),
             (3, "workspaces", include_str!(concat!("../../migrations/", $folder, "/0003_workspaces.sql"))),
+            (4, "accounts", include_str!(concat!("../../migrations/", $folder, "/0004_accounts.sql"))),
             (5, "chat", include_str!(concat!("../../migrations/", $folder, "/0005_chat.sql"))),
             (6, "webhooks", include_str!(concat!("../../migrations/", $folder, "/0006_webhooks.sql"))),
         ]

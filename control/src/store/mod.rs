@@ -5,18 +5,24 @@
 //!
 //! The methods are written once, in `sql/`, and compiled for each database; `sqlite.rs` and `postgres.rs` are what differs.
 
+mod access;
 mod accounts;
+mod api_keys;
 mod backup;
 mod chat;
 mod codec;
 #[cfg(test)]
 mod conformance;
+mod erasure;
+mod invites;
+mod links;
 mod migrations;
 mod moderation;
 mod outbox;
 mod participants;
 mod postgres;
 mod rooms;
+mod second_factors;
 mod sessions;
 mod sqlite;
 mod webhooks;
@@ -31,19 +37,25 @@ use sqlx::error::ErrorKind;
 use thiserror::Error;
 use uuid::Uuid;
 
-pub use accounts::{AccountStore, ApiKeyRecord, NewAccount, SetupOutcome, UserRecord};
+pub use access::{AccessStore, Blocked};
+pub use accounts::{AccountStore, NewAccount, SetupOutcome, UserRecord};
+pub use api_keys::{ApiKeyRecord, ApiKeyStore, NewApiKey};
 pub use backup::{BackupError, backup, restore};
 pub use chat::{
     Change, ChangeOutcome, ChangeRefusal, ChangeStore, ChatStore, ChatSyncStore, DeltaRequest, MessageChange,
     MessageRecord, NewMessage, SendOutcome, UNREAD_MAX, Unread,
 };
+pub use erasure::{ActRecord, ErasureStore, Planned, WrittenRecord};
+pub use invites::{InviteRecord, InviteStore, NewInvite, Registered};
+pub use links::{LinkStore, MailRecord, NewLink, Verified};
 #[cfg(test)]
 pub use migrations::names as migration_names;
 pub use moderation::{ModerationStore, Removed};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use rooms::{MemberRecord, NewRoom, RoomRecord, RoomStore, Standing};
-pub use sessions::{Grant, SessionStore};
+pub use second_factors::{Attempt, SecondFactorRecord, SecondFactorStore};
+pub use sessions::{Grant, NewSession, SessionRecord, SessionStore};
 pub use webhooks::{
     DeliveryCounts, DueDelivery, FailedDelivery, NewWebhook, WebhookRecord, WebhookSecret, WebhookStore,
 };
@@ -52,37 +64,34 @@ pub use workspaces::{
     Ended, MemberChange, WorkspaceCreated, WorkspaceMemberRecord, WorkspaceRecord, WorkspaceStore, workspace_role,
 };
 
-/// Everything that the control plane keeps.
-pub trait Store:
-    AccountStore
-    + SessionStore
-    + WorkspaceStore
-    + RoomStore
-    + ModerationStore
-    + ParticipantStore
-    + WhipStore
-    + ChatStore
-    + ChangeStore
-    + ChatSyncStore
-    + OutboxStore
-    + WebhookStore
-{
+macro_rules! store {
+    ($($part:ident),+) => {
+        /// Everything that the control plane keeps.
+        pub trait Store: Send + Sync $(+ $part)+ {}
+        impl<T: Send + Sync $(+ $part)+> Store for T {}
+    };
 }
-impl<T> Store for T where
-    T: AccountStore
-        + SessionStore
-        + WorkspaceStore
-        + RoomStore
-        + ModerationStore
-        + ParticipantStore
-        + WhipStore
-        + ChatStore
-        + ChangeStore
-        + ChatSyncStore
-        + OutboxStore
-        + WebhookStore
-{
-}
+
+store!(
+    AccountStore,
+    AccessStore,
+    ApiKeyStore,
+    ChangeStore,
+    ChatStore,
+    ChatSyncStore,
+    ErasureStore,
+    InviteStore,
+    LinkStore,
+    ModerationStore,
+    OutboxStore,
+    ParticipantStore,
+    RoomStore,
+    SecondFactorStore,
+    SessionStore,
+    WebhookStore,
+    WhipStore,
+    WorkspaceStore
+);
 
 /// A failed operation on the database.
 #[derive(Debug, Error)]
@@ -154,8 +163,11 @@ pub enum OpenError {
     /// The first reads failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The settings for mails cannot be used.
+    #[error("{0}")]
+    Mail(String),
     /// The random source or a stored key cannot be used.
-    #[error("cannot make or read the signing key: {0}")]
+    #[error("cannot make or read a key: {0}")]
     Key(String),
 }
 

@@ -61,6 +61,8 @@ pub enum Join {
     NoRoom,
     /// The room is closed to it.
     Banned,
+    /// The server is closed to it.
+    Blocked,
     /// It is in already, and a session of this kind carries its call.
     Carried(Kind),
     /// No seat is free.

@@ -72,9 +72,9 @@ async fn as_member(root: &App, slug: &str, caller: Caller, own_id: WorkspaceId) 
     let record = root.store.workspace(&slug).await?.ok_or_else(no_workspace)?;
     let app = root.of(record.id);
     let caller = match caller {
-        Caller::User { user, session, .. } => {
+        Caller::User { user, session, pending, .. } => {
             let role = app.store.workspace_role(user.id).await?.ok_or_else(no_workspace)?;
-            Caller::User { user, session, role }
+            Caller::User { user, session, pending, role }
         }
         Caller::ApiKey { .. } | Caller::Join(_) if own_id == record.id => caller,
         Caller::ApiKey { .. } | Caller::Join(_) => return Err(no_workspace()),

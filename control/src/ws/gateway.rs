@@ -5,6 +5,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use boltorezka_proto::ErrorCode;
+use boltorezka_proto::accounts::AccountState;
 use boltorezka_proto::socket::{CloseCode, FRAME_BYTES_MAX};
 use boltorezka_proto::workspaces::WorkspaceRole;
 use serde::Deserialize;
@@ -65,7 +66,13 @@ async fn open(
                 return refuse(stream, CloseCode::Restart).await;
             }
             match app.hub.open_socket(&socket, &app.config.limits) {
-                Ok(()) => run(app, socket, outgoing, stream).await,
+                Ok(()) => {
+                    // Whoever ended the session or the account since has seen the socket, or is seen here.
+                    if !app.store.grant_holds(socket.grant()).await.unwrap_or(false) {
+                        socket.close(CloseCode::InvalidTicket);
+                    }
+                    run(app, socket, outgoing, stream).await;
+                }
                 Err(code) => refuse(stream, code).await,
             }
         }
@@ -83,7 +90,7 @@ async fn redeem(app: &App, ticket: Option<String>) -> Result<Opened, StoreError>
     let role = app.store.of(grant.workspace_id).workspace_role(grant.user_id).await?;
     match (app.store.user(grant.user_id).await?, role) {
         (None, _) | (_, None) => Ok(Err(CloseCode::InvalidTicket)),
-        (Some(user), _) if user.blocked => Ok(Err(CloseCode::AccountBlocked)),
+        (Some(user), _) if user.state() != AccountState::Active => Ok(Err(CloseCode::AccountBlocked)),
         (Some(user), Some(role)) => Ok(Ok((user, role, grant))),
     }
 }

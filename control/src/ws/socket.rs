@@ -10,8 +10,8 @@ use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{RoomId, SessionId, UserId, WorkspaceId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::auth::TokenHash;
 use crate::calls::PermissionBits;
 use crate::permissions::Who;
 use crate::store::Grant;
@@ -86,8 +86,13 @@ impl SocketHandle {
     }
 
     /// The session that its ticket came from.
-    pub fn session(&self) -> Option<TokenHash> {
+    pub fn session(&self) -> Option<Uuid> {
         self.0.grant.session
+    }
+
+    /// What its ticket opened.
+    pub fn grant(&self) -> &Grant {
+        &self.0.grant
     }
 
     /// The only room that its ticket opens.

@@ -75,19 +75,43 @@ async fn every_act_of_power_is_kept_with_its_actor() {
     let server = TestServer::start().await;
     let super_admin = server.owner().await;
     let (admin, target) = (server.user("Admin").await, server.user("Target").await);
+    let other = server.user("Other").await;
     let key = server.api_key().await;
     let keys: Vec<(Uuid,)> = server.rows("SELECT id FROM api_keys").await;
     let (key_id,) = keys[0];
     let promote = format!("/v1/admin/users/{}/promote", admin.id);
     super_admin.post(&promote, json!({ "role": "admin" })).await.expect(200);
+    for verb in ["block", "unblock"] {
+        super_admin.act(&format!("/v1/admin/users/{}/{verb}", other.id)).await.expect(200);
+    }
+    for (path, created) in [("invites", "invite"), ("api-keys", "apiKey")] {
+        let made = super_admin.post(&format!("/v1/admin/{path}"), json!({ "name": "shop" })).await.expect(201);
+        let id = made[created]["id"].as_str().unwrap();
+        let path = format!("/v1/admin/{path}/{id}");
+        assert_eq!(super_admin.send(Method::DELETE, &path, None).await.status, 204);
+    }
+    server.sql("UPDATE users SET pending_since = 1 WHERE display_name = 'Other'").await;
+    super_admin.act(&format!("/v1/admin/users/{}/approve", other.id)).await.expect(200);
+    let link = format!("/v1/admin/users/{}/links", other.id);
+    super_admin.post(&link, json!({ "kind": "reset_password" })).await.expect(201);
     let by_admin = act(&admin, "of-admin", &target).await;
     let by_key = act(&key, "of-key", &target).await;
 
     let id_of = |client: &Client| Some(client.id.parse::<Uuid>().unwrap());
     let mut expected = vec![
         ("owner_link", None, ("server.set_up", vec![super_admin.id.clone()])),
+        ("owner_link", None, ("admin.api_key.create", vec![key_id.to_string()])),
         ("user", id_of(&super_admin), ("admin.user.promote", vec![admin.id.clone(), "admin".to_owned()])),
     ];
+    for action in ["admin.user.block", "admin.user.unblock"] {
+        expected.push(("user", id_of(&super_admin), (action, vec![other.id.clone()])));
+    }
+    for action in ["admin.invite.create", "admin.invite.revoke", "admin.api_key.create", "admin.api_key.revoke"] {
+        expected.push(("user", id_of(&super_admin), (action, Vec::new())));
+    }
+    expected.push(("user", id_of(&super_admin), ("admin.user.approve", vec![other.id.clone()])));
+    let link = vec![other.id.clone(), "reset_password".to_owned()];
+    expected.push(("user", id_of(&super_admin), ("admin.link.create", link)));
     expected.extend(by_admin.into_iter().map(|act| ("user", id_of(&admin), act)));
     expected.extend(by_key.into_iter().map(|act| ("api_key", Some(key_id), act)));
     let kept = audit(&server).await;

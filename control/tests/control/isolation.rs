@@ -38,6 +38,9 @@ fn about(operation: &str) -> About {
         | "createTicket"
         | "createJoinToken"
         | "sendTelemetry"
+        | "listApiKeys"
+        | "createApiKey"
+        | "revokeApiKey"
         | "listWebhooks"
         | "createWebhook"
         | "deleteWebhook"
@@ -57,9 +60,45 @@ fn about(operation: &str) -> About {
         | "whepOpen"
         | "whepChange"
         | "whepEnd" => About::Workspace,
-        "setUp" | "register" | "logIn" | "logOut" | "getMe" | "listWorkspaces" | "createWorkspace" | "listUsers"
-        | "promoteUser" | "listServerFeatures" | "getMedia" | "drainMedia" | "undrainMedia" | "openSocket"
-        | "resumeCall" | "getLiveness" | "getReadiness" | "getMetrics" => About::Server,
+        "setUp"
+        | "register"
+        | "logIn"
+        | "logOut"
+        | "getMe"
+        | "listWorkspaces"
+        | "createWorkspace"
+        | "listUsers"
+        | "exportMe"
+        | "deleteMe"
+        | "listSessions"
+        | "endSession"
+        | "endOtherSessions"
+        | "changePassword"
+        | "forgotPassword"
+        | "resetPassword"
+        | "sendVerification"
+        | "verifyEmail"
+        | "enrolSecondFactor"
+        | "confirmSecondFactor"
+        | "disableSecondFactor"
+        | "blockUser"
+        | "unblockUser"
+        | "approveUser"
+        | "createLink"
+        | "deleteSecondFactor"
+        | "listInvites"
+        | "createInvite"
+        | "revokeInvite"
+        | "promoteUser"
+        | "listServerFeatures"
+        | "getMedia"
+        | "drainMedia"
+        | "undrainMedia"
+        | "openSocket"
+        | "resumeCall"
+        | "getLiveness"
+        | "getReadiness"
+        | "getMetrics" => About::Server,
         other => panic!("{other} is not classified: say in isolation.rs whether it is about a workspace"),
     }
 }
@@ -83,6 +122,7 @@ fn body(operation: &str, room: &str) -> Option<Value> {
         "createRoom" => Some(json!({ "slug": "another", "title": "T", "kind": "text" })),
         "updateRoom" | "updateWorkspace" => Some(json!({ "title": "changed" })),
         "createWebhook" => Some(json!({ "url": "https://example.org/", "events": ["room.deleted"] })),
+        "createApiKey" => Some(json!({ "name": "shop" })),
         "setMember" => Some(json!({ "role": "listener" })),
         "setWorkspaceMember" => Some(json!({ "role": "guest" })),
         "setFeature" => Some(json!({ "enabled": false })),
@@ -237,7 +277,10 @@ async fn a_socket_sees_one_workspace() {
     let mut acme = Tenant::new(&server, &admin, "acme").await;
     let mut beta = Tenant::new(&server, &admin, "beta").await;
     for kind in ClientMessage::TYPES.iter().filter(|kind| !["ping", "pong"].contains(kind)) {
-        let payload = json!({ "room": beta.room, "text": "x", "sdp": "v=0", "candidate": "" });
+        let payload = json!({
+            "room": beta.room, "text": "x", "sdp": "v=0", "candidate": "", "messageId": beta.message_id, "emoji": "👍",
+            "on": true, "seq": 0,
+        });
         let id = acme.socket.request_with_key(kind, payload, Some(kind)).await;
         let answer = acme.socket.answer(&id).await;
         let expected = if *kind == "room.join" { "not_found" } else { "not_joined" };
@@ -250,6 +293,17 @@ async fn a_socket_sees_one_workspace() {
     let answering = json!({ "room": "talk", "text": "x", "replyTo": beta.message_id });
     let id = acme.socket.request_with_key("message.send", answering, Some("reply")).await;
     assert_eq!(acme.socket.answer(&id).await["code"], "not_found");
+    for (kind, more) in [
+        ("message.edit", json!({ "text": "x" })),
+        ("message.delete", json!({})),
+        ("message.react", json!({ "emoji": "👍", "on": true })),
+        ("message.pin", json!({ "on": true })),
+    ] {
+        let mut changing = json!({ "room": "talk", "messageId": beta.message_id });
+        changing.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let id = acme.socket.request_with_key(kind, changing, Some(&format!("{kind} of beta"))).await;
+        assert_eq!(acme.socket.answer(&id).await["code"], "not_found", "{kind}");
+    }
     let said = json!({ "room": "talk", "text": "for beta only" });
     beta.socket.ack_with_key("message.send", said, Some("mine")).await;
     beta.socket.expect("message.new").await;

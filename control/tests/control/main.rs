@@ -2,17 +2,22 @@
 //! WebSockets, and a node that speaks the real contract over a real Unix socket.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod access;
 mod accounts;
+mod api_keys;
 mod audit;
 mod calls;
 mod chat;
 mod chat_changes;
 mod common;
+mod erasure;
 mod features;
 mod gateway;
 mod health;
 mod inspection;
+mod invites;
 mod isolation;
+mod links;
 mod openapi;
 mod permissions;
 mod presence;
@@ -20,6 +25,9 @@ mod problems;
 mod revocation;
 mod rights;
 mod rooms;
+mod second_factor;
+mod sessions;
+mod smtp;
 mod sync;
 mod telemetry;
 mod tokens;

@@ -16,7 +16,7 @@ use crate::common::workspaces::{make_workspace, take_in};
 use crate::common::{Client, Socket, TestNode, TestServer};
 
 /// Each kind of caller, with its column. Who is not signed in has none: it may do nothing of this.
-const CALLERS: [(&str, Option<&str>); 14] = [
+const CALLERS: [(&str, Option<&str>); 15] = [
     ("nobody", None),
     ("banned", Some("banned")),
     ("listener", Some("listener")),
@@ -29,6 +29,7 @@ const CALLERS: [(&str, Option<&str>); 14] = [
     ("workspace owner", Some("workspace owner")),
     ("admin", Some("admin")),
     ("super admin", Some("super admin")),
+    ("pending", Some("pending")),
     ("API key", Some("API key")),
     ("join token", Some("join token")),
 ];
@@ -36,6 +37,8 @@ const CALLERS: [(&str, Option<&str>); 14] = [
 /// Kinds whose room is in a workspace of its own, by their role there.
 const IN_WORKSPACE: [(&str, &str); 3] =
     [("guest", "guest"), ("workspace admin", "admin"), ("workspace owner", "owner")];
+/// Of every account.
+const PASSWORD: &str = "a long password";
 
 /// Cells that are tried at a time.
 const AT_ONCE: usize = 8;
@@ -145,6 +148,8 @@ struct World {
     callers: BTreeMap<&'static str, Client>,
     /// An account to be promoted.
     account: String,
+    /// An account for all else that admins do with accounts below theirs.
+    plain: String,
 }
 
 /// A room for one try, and the caller as what it is to be there.
@@ -186,14 +191,17 @@ impl World {
                 "nobody" | "join token" => server.anybody(),
                 "super admin" => super_admin.clone(),
                 "API key" => key.clone(),
+                "pending" => server.user("Waiting").await,
                 _ => server.user(&format!("Caller{number}")).await,
             };
             callers.insert(*kind, client);
         }
         let promote = format!("/v1/admin/users/{}/promote", callers["admin"].id);
         super_admin.post(&promote, json!({ "role": "admin" })).await.expect(200);
+        server.sql("UPDATE users SET pending_since = 1 WHERE display_name = 'Waiting'").await;
         let account = server.user("Target").await.id;
-        Self { server, node, super_admin, key, callers, account }
+        let plain = server.user("Plain").await.id;
+        Self { server, node, super_admin, key, callers, account, plain }
     }
 
     async fn place(&self, kind: &str, number: usize) -> Place {
@@ -245,6 +253,7 @@ impl World {
         let (_, participant_id, user_id) = &place.target;
         let user_id = match name {
             "admin.user.promote" | "workspaces.member.set" => &self.account,
+            _ if path_is_of_accounts(request) => &self.plain,
             "workspaces.member.leave" if !place.caller.id.is_empty() => &place.caller.id,
             _ => user_id,
         };
@@ -255,8 +264,13 @@ impl World {
         let user_id = if name == "workspaces.member.delete" { &self.account } else { user_id };
         let path = request.replace("{workspace}", &place.workspace).replace("{feature}", "telemetry");
         let path = path.replace("{slug}", &place.room).replace("{participantId}", participant_id);
-        let path = path.replace("{userId}", user_id);
-        let path = if path.contains("{webhookId}") { path.replace("{webhookId}", &self.webhook().await) } else { path };
+        let path = path.replace("{userId}", user_id).replace("{sessionId}", user_id);
+        let path = path.replace("{inviteId}", user_id).replace("{apiKeyId}", user_id);
+        let path = if path.contains("{webhookId}") {
+            path.replace("{webhookId}", &self.webhook(&place.workspace).await)
+        } else {
+            path
+        };
         let (method, path) = path.split_once(' ').unwrap();
         let room = &place.room;
         let (status, body) = match name {
@@ -271,6 +285,21 @@ impl World {
             "workspaces.member.set" => (200, json!({ "role": "guest" })),
             "workspaces.feature.set" => (200, json!({ "enabled": true })),
             "admin.user.promote" => (200, json!({ "role": "admin" })),
+            "admin.user.block" | "admin.user.unblock" | "admin.user.approve" => (200, Value::Null),
+            // Nobody's session, so that those of the callers go on.
+            "accounts.session.delete" => (404, Value::Null),
+            "accounts.password.change" => (422, json!({ "password": PASSWORD, "newPassword": "short" })),
+            "accounts.user.delete" => (401, json!({ "password": "a wrong guess" })),
+            "accounts.email.send" => (503, Value::Null),
+            "accounts.email.verify" => (401, json!({ "token": "a guess" })),
+            "admin.link.create" => (201, json!({ "kind": "verify_email" })),
+            "accounts.second_factor.enrol" => (401, json!({ "password": "a wrong guess" })),
+            "accounts.second_factor.confirm" => (409, json!({ "code": "000000" })),
+            "accounts.second_factor.disable" => (401, json!({ "password": "a wrong guess", "code": "000000" })),
+            "admin.second_factor.delete" => (404, Value::Null),
+            "admin.invite.create" => (201, Value::Null),
+            "admin.api_key.create" => (201, json!({ "name": "shop" })),
+            "admin.invite.revoke" | "admin.api_key.revoke" => (404, Value::Null),
             "telemetry.event.send" => (204, json!({ "events": [{ "type": "sessionBegan" }] })),
             "admin.media.drain" | "admin.media.undrain" => (202, Value::Null),
             "webhooks.webhook.create" => (201, webhook_of("https://example.org/")),
@@ -289,8 +318,9 @@ impl World {
     }
 
     /// One that is told of nothing that happens here.
-    async fn webhook(&self) -> String {
-        let made = self.super_admin.post("/v1/webhooks", webhook_of("http://127.0.0.1:9/")).await.expect(201);
+    async fn webhook(&self, workspace: &str) -> String {
+        let admin = self.super_admin.within(workspace);
+        let made = admin.post("/v1/webhooks", webhook_of("http://127.0.0.1:9/")).await.expect(201);
         made["webhook"]["id"].as_str().unwrap().to_owned()
     }
 
@@ -309,7 +339,7 @@ impl World {
         let joined = socket.answer(&join).await;
         let refused = match joined["code"].as_str() {
             None => false,
-            Some("banned" | "forbidden") => true,
+            Some("banned" | "forbidden" | "account_pending") => true,
             Some(code) => return Outcome::Wrong(code.to_owned()),
         };
         if message == "room.join" {
@@ -374,6 +404,10 @@ fn webhook_of(url: &str) -> Value {
     json!({ "url": url, "events": ["room.updated"] })
 }
 
+fn path_is_of_accounts(request: &str) -> bool {
+    request.contains("/v1/admin/users/")
+}
+
 async fn offer(client: &Client, path: &str) -> Answer {
     let request = client.request(Method::POST, path).header("content-type", "application/sdp");
     client.finish(request.body(OFFER)).await
@@ -382,8 +416,11 @@ async fn offer(client: &Client, path: &str) -> Answer {
 fn judge(answer: &Answer, allowed: u16) -> Outcome {
     let code = answer.body["code"].as_str();
     match (answer.status, code) {
-        (status, _) if status == allowed => Outcome::Allowed,
-        (401, Some("unauthenticated" | "invalid_token")) | (403, Some("forbidden" | "banned")) => Outcome::Refused,
+        // It was looked at.
+        (401, Some("invalid_credentials" | "invalid_token")) if allowed == 401 => Outcome::Allowed,
+        (status, _) if status == allowed && allowed != 401 => Outcome::Allowed,
+        (401, Some("unauthenticated" | "invalid_token")) => Outcome::Refused,
+        (403, Some("forbidden" | "banned" | "account_pending")) => Outcome::Refused,
         _ => Outcome::Wrong(format!("{} {}", answer.status, answer.body)),
     }
 }

@@ -106,7 +106,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`] with `invalid_credentials` or `rate_limited`.
     pub async fn log_in(base_url: &str, email: &str, password: &str) -> Result<(Self, User), ClientError> {
-        let request = LoginRequest { email: email.to_owned(), password: password.to_owned() };
+        let request = LoginRequest { email: email.to_owned(), password: password.to_owned(), code: None };
         Self::sign_in(base_url, "/v1/auth/login", &request).await
     }
 
@@ -120,7 +120,8 @@ impl Client {
         password: &str,
         display_name: DisplayName,
     ) -> Result<(Self, User), ClientError> {
-        let request = RegisterRequest { email: email.to_owned(), password: password.to_owned(), display_name };
+        let request =
+            RegisterRequest { email: email.to_owned(), password: password.to_owned(), display_name, invite: None };
         Self::sign_in(base_url, "/v1/auth/register", &request).await
     }
 

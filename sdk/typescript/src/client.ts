@@ -9,6 +9,7 @@ import type {
   Participant,
   Problem,
   RegisterRequest,
+  ResetPasswordRequest,
   ResumeRequest,
   ResumeResponse,
   Role,
@@ -20,6 +21,7 @@ import type {
   UpdateRoomRequest,
   User,
   UserEnvelope,
+  VerifyEmailRequest,
 } from './proto.ts';
 import { Telemetry } from './telemetry.ts';
 
@@ -66,6 +68,21 @@ export class Client {
 
   async logIn(request: LoginRequest): Promise<User> {
     return (await this.#send<UserEnvelope>('POST', '/auth/login', request)).user;
+  }
+
+  /** Has a link for another password sent; what happens is the same whether the address has an account or not. */
+  forgotPassword(email: string): Promise<void> {
+    return this.#send('POST', '/auth/password-reset', { email });
+  }
+
+  /** Uses a link for another password. All sessions of the account end. */
+  resetPassword(request: ResetPasswordRequest): Promise<void> {
+    return this.#send('POST', '/auth/password-reset/confirm', request);
+  }
+
+  /** Uses a link that verifies the address of the signed-in account. */
+  verifyEmail(request: VerifyEmailRequest): Promise<void> {
+    return this.#send('POST', '/auth/email-verification/confirm', request);
   }
 
   logOut(): Promise<void> {

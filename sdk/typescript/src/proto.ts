@@ -27,9 +27,34 @@ export type WorkspaceId = string;
 export type MessageId = string;
 
 /**
+ * Somebody who is told of events over HTTP.
+ */
+export type WebhookId = string;
+
+/**
+ * Something that happened: the same for all who are told of it, and each time that it is told.
+ */
+export type EventId = string;
+
+/**
  * One open socket of the realtime gateway.
  */
 export type SessionId = string;
+
+/**
+ * A place where an account is signed in: a session of its cookie.
+ */
+export type LoginId = string;
+
+/**
+ * An invite to make an account.
+ */
+export type InviteId = string;
+
+/**
+ * A key of one of the operator's servers.
+ */
+export type ApiKeyId = string;
 
 /**
  * A published track, unique on its node while the node runs.
@@ -82,7 +107,7 @@ export type ReactionEmoji = string;
 /**
  * A stable reason that programs may act on. In JSON it is written in snake_case.
  */
-export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "account_blocked" | "registration_closed" | "banned" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "room_full" | "internal" | "media_unavailable" | "overloaded" | "unavailable";
+export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "second_factor_required" | "invalid_token" | "forbidden" | "account_blocked" | "account_pending" | "registration_closed" | "banned" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "room_full" | "internal" | "media_unavailable" | "overloaded" | "unavailable";
 
 /**
  * The body of an HTTP error, `application/problem+json` (RFC 9457).
@@ -186,7 +211,11 @@ password: string,
 /**
  * Name for people.
  */
-displayName: DisplayName, };
+displayName: DisplayName, 
+/**
+ * The token of an invite.
+ */
+invite?: string, };
 
 /**
  * `POST /v1/auth/login`.
@@ -199,7 +228,11 @@ email: string,
 /**
  * Password.
  */
-password: string, };
+password: string, 
+/**
+ * Of the second factor, where the account has one: what the authenticator shows, or a recovery code.
+ */
+code?: string, };
 
 /**
  * `POST /v1/auth/ws-ticket`: redeemed once by `GET /v1/realtime/ws?ticket=`.
@@ -459,6 +492,712 @@ export type ResumeResponse = {
  * Its session description.
  */
 sdp: string, };
+
+/**
+ * Whether an account may come in.
+ */
+export type AccountState = "pending" | "active" | "blocked";
+
+/**
+ * `GET /v1/auth/me`.
+ */
+export type Me = { 
+/**
+ * The account.
+ */
+user: User, 
+/**
+ * Whether it may come in.
+ */
+state: AccountState, 
+/**
+ * Whether it was shown that the address is the account's.
+ */
+emailVerified: boolean, 
+/**
+ * Whether signing in takes a second factor.
+ */
+secondFactor: boolean, };
+
+/**
+ * An account as admins see it.
+ */
+export type Account = { 
+/**
+ * Whether it may come in.
+ */
+state: AccountState, 
+/**
+ * Whether it was shown that the address is the account's.
+ */
+emailVerified: boolean, 
+/**
+ * Whether signing in takes a second factor.
+ */
+secondFactor: boolean, 
+/**
+ * Stable id.
+ */
+id: UserId, 
+/**
+ * Lower-cased address. Only shown to the account itself and to admins.
+ */
+email: string, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * Server-wide role.
+ */
+role: Role, };
+
+/**
+ * `{user}`: the answer to what admins do with an account.
+ */
+export type AccountEnvelope = { 
+/**
+ * The account.
+ */
+user: Account, };
+
+/**
+ * A place where an account is signed in.
+ */
+export type Session = { 
+/**
+ * Stable id.
+ */
+id: LoginId, 
+/**
+ * Whether the request came with it.
+ */
+current: boolean, 
+/**
+ * When it began.
+ */
+createdAt: Timestamp, 
+/**
+ * When it was used last, about: within ten minutes.
+ */
+lastSeenAt: Timestamp, 
+/**
+ * When it ends, unless it is used.
+ */
+expiresAt: Timestamp, 
+/**
+ * From where it was begun, if the server keeps that.
+ */
+address?: string, 
+/**
+ * What it was begun with, if the server keeps that.
+ */
+userAgent?: string, };
+
+/**
+ * `GET /v1/auth/sessions`: all of them, those used last first.
+ */
+export type Sessions = { 
+/**
+ * The sessions.
+ */
+items: Array<Session>, };
+
+/**
+ * `POST /v1/auth/password`.
+ */
+export type ChangePasswordRequest = { 
+/**
+ * The one of now.
+ */
+password: string, 
+/**
+ * The one from now on, at least 10 characters.
+ */
+newPassword: string, };
+
+/**
+ * `POST /v1/admin/invites`. An empty body makes an invite for one account, for a week.
+ */
+export type CreateInviteRequest = { 
+/**
+ * The only address that it is for; any when absent.
+ */
+email?: string, 
+/**
+ * How many accounts may be made with it, 1 when absent.
+ */
+uses: number, 
+/**
+ * Seconds that it is valid, 604,800 (a week) when absent.
+ */
+ttlS: number, };
+
+/**
+ * An invite to make an account.
+ */
+export type Invite = { 
+/**
+ * Stable id.
+ */
+id: InviteId, 
+/**
+ * The only address that it is for.
+ */
+email?: string, 
+/**
+ * How many accounts were made with it.
+ */
+uses: number, 
+/**
+ * How many may be.
+ */
+usesMax: number, 
+/**
+ * Who made it.
+ */
+createdBy?: UserId, 
+/**
+ * When.
+ */
+createdAt: Timestamp, 
+/**
+ * When it ends.
+ */
+expiresAt: Timestamp, 
+/**
+ * Whether it was taken back.
+ */
+revoked: boolean, };
+
+/**
+ * The answer to `POST /v1/admin/invites`. The token is shown once.
+ */
+export type InviteCreated = { 
+/**
+ * The invite.
+ */
+invite: Invite, 
+/**
+ * For `invite` of `POST /v1/auth/register`.
+ */
+token: string, 
+/**
+ * The page to register on, for whoever is invited. Without the setting `public_url` it begins with the path.
+ */
+link: string, };
+
+/**
+ * `POST /v1/admin/api-keys`.
+ */
+export type CreateApiKeyRequest = { 
+/**
+ * What it is for, 1 to 100 characters.
+ */
+name: string, 
+/**
+ * What it may do: names of permissions, or their first words, such as `rooms` or `rooms.participant`. All that API
+ * keys may when absent.
+ */
+scopes?: Array<string>, };
+
+/**
+ * A key of one of the operator's servers.
+ */
+export type ApiKey = { 
+/**
+ * Stable id.
+ */
+id: ApiKeyId, 
+/**
+ * What it is for.
+ */
+name: string, 
+/**
+ * What it may do; all that API keys may when absent.
+ */
+scopes?: Array<string>, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, 
+/**
+ * When it was used last, about: within ten minutes.
+ */
+lastUsedAt?: Timestamp, 
+/**
+ * Since when it is worthless.
+ */
+revokedAt?: Timestamp, };
+
+/**
+ * The answer to `POST /v1/admin/api-keys`. The key is shown once.
+ */
+export type ApiKeyCreated = { 
+/**
+ * What is kept of it.
+ */
+apiKey: ApiKey, 
+/**
+ * For `Authorization: Bearer`.
+ */
+key: string, };
+
+/**
+ * What a link that proves something about an account is for.
+ */
+export type LinkKind = "verify_email" | "reset_password";
+
+/**
+ * `POST /v1/auth/password-reset`: has a link sent.
+ */
+export type ForgotPasswordRequest = { 
+/**
+ * The account's address.
+ */
+email: string, };
+
+/**
+ * `POST /v1/auth/password-reset/confirm`.
+ */
+export type ResetPasswordRequest = { 
+/**
+ * Of the link.
+ */
+token: string, 
+/**
+ * The password from now on, at least 10 characters.
+ */
+newPassword: string, };
+
+/**
+ * `POST /v1/auth/email-verification/confirm`.
+ */
+export type VerifyEmailRequest = { 
+/**
+ * Of the link.
+ */
+token: string, };
+
+/**
+ * `POST /v1/admin/users/{userId}/links`: a link to be handed to the account's owner in another way than by mail.
+ */
+export type CreateLinkRequest = { 
+/**
+ * What it is for.
+ */
+kind: LinkKind, };
+
+/**
+ * The answer to `POST /v1/admin/users/{userId}/links`. It is shown once.
+ */
+export type LinkCreated = { 
+/**
+ * The page to open. Without the setting `public_url` it begins with the path.
+ */
+link: string, 
+/**
+ * What the page sends.
+ */
+token: string, 
+/**
+ * When it ends.
+ */
+expiresAt: Timestamp, };
+
+/**
+ * `POST /v1/auth/second-factor`: begins to set one up.
+ */
+export type EnrolSecondFactorRequest = { 
+/**
+ * The account's password.
+ */
+password: string, };
+
+/**
+ * The answer to `POST /v1/auth/second-factor`. It is shown once.
+ */
+export type SecondFactorSecret = { 
+/**
+ * To be typed into an authenticator, in base32.
+ */
+secret: string, 
+/**
+ * The same as an `otpauth://` address, to be shown as a QR code.
+ */
+uri: string, };
+
+/**
+ * `POST /v1/auth/second-factor/confirm`.
+ */
+export type ConfirmSecondFactorRequest = { 
+/**
+ * What the authenticator shows: six digits.
+ */
+code: string, };
+
+/**
+ * The answer to `POST /v1/auth/second-factor/confirm`. They are shown once.
+ */
+export type RecoveryCodes = { 
+/**
+ * Each signs in once in place of the authenticator.
+ */
+recoveryCodes: Array<string>, };
+
+/**
+ * `POST /v1/auth/second-factor/disable`.
+ */
+export type DisableSecondFactorRequest = { 
+/**
+ * The account's password.
+ */
+password: string, 
+/**
+ * What the authenticator shows, or a recovery code.
+ */
+code: string, };
+
+/**
+ * `GET /v1/auth/me/export`: all that is kept of an account.
+ */
+export type Export = { 
+/**
+ * The account.
+ */
+user: User, 
+/**
+ * Whether it may come in.
+ */
+state: AccountState, 
+/**
+ * Whether it was shown that the address is the account's.
+ */
+emailVerified: boolean, 
+/**
+ * Whether signing in takes a second factor.
+ */
+secondFactor: boolean, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, 
+/**
+ * Where it is signed in.
+ */
+sessions: Array<Session>, 
+/**
+ * Its roles in rooms.
+ */
+roles: Array<ExportedRole>, 
+/**
+ * What the audit keeps of what it did: the last thousand acts.
+ */
+acts: Array<ExportedAct>, 
+/**
+ * What it wrote, a page of it.
+ */
+messages: Array<ExportedMessage>, 
+/**
+ * Opaque; absent on the last page of the messages.
+ */
+nextCursor?: string, };
+
+/**
+ * A role in a room.
+ */
+export type ExportedRole = { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Which.
+ */
+role: RoomRole, };
+
+/**
+ * An entry of the audit.
+ */
+export type ExportedAct = { 
+/**
+ * What was done.
+ */
+action: string, 
+/**
+ * To whom or to what.
+ */
+target: string, 
+/**
+ * From where.
+ */
+address: string, 
+/**
+ * When.
+ */
+at: Timestamp, };
+
+/**
+ * A message.
+ */
+export type ExportedMessage = { 
+/**
+ * Which.
+ */
+id: MessageId, 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * What.
+ */
+text: string, 
+/**
+ * When.
+ */
+createdAt: Timestamp, };
+
+/**
+ * `DELETE /v1/auth/me`.
+ */
+export type DeleteMeRequest = { 
+/**
+ * The account's password.
+ */
+password: string, };
+
+/**
+ * The answer to `DELETE /v1/auth/me`.
+ */
+export type DeletionPlanned = { 
+/**
+ * When the account is erased, unless its owner logs in before.
+ */
+eraseAt: Timestamp, };
+
+/**
+ * Something that happened: the body of a webhook's request, with the time.
+ */
+export type WebhookEvent = { "type": "room.created", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Its name for people.
+ */
+title: RoomTitle, 
+/**
+ * What it is for.
+ */
+kind: RoomKind, } } | { "type": "room.updated", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Its name for people, as of now.
+ */
+title: RoomTitle, } } | { "type": "room.deleted", "data": { 
+/**
+ * Which it was.
+ */
+room: RoomSlug, } } | { "type": "participant.joined", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Who, for this stay: who leaves a call and stays gets another id, of which nothing is said here.
+ */
+participantId: ParticipantId, 
+/**
+ * Whose stay it is.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, } } | { "type": "participant.left", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Who, as it was known at its end.
+ */
+participantId: ParticipantId, 
+/**
+ * Whose stay it was.
+ */
+userId: UserId, 
+/**
+ * How it ended.
+ */
+reason: EndReason, } } | { "type": "message.new", "data": { 
+/**
+ * What.
+ */
+message: Message, } };
+
+/**
+ * What there is to be told of.
+ */
+export type WebhookEventType = "room.created" | "room.updated" | "room.deleted" | "participant.joined" | "participant.left" | "message.new";
+
+/**
+ * The body of a webhook's request: `{type, timestamp, data}`.
+ */
+export type WebhookBody = { 
+/**
+ * When it happened.
+ */
+timestamp: Timestamp, } & ({ "type": "room.created", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Its name for people.
+ */
+title: RoomTitle, 
+/**
+ * What it is for.
+ */
+kind: RoomKind, } } | { "type": "room.updated", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Its name for people, as of now.
+ */
+title: RoomTitle, } } | { "type": "room.deleted", "data": { 
+/**
+ * Which it was.
+ */
+room: RoomSlug, } } | { "type": "participant.joined", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Who, for this stay: who leaves a call and stays gets another id, of which nothing is said here.
+ */
+participantId: ParticipantId, 
+/**
+ * Whose stay it is.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, } } | { "type": "participant.left", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Who, as it was known at its end.
+ */
+participantId: ParticipantId, 
+/**
+ * Whose stay it was.
+ */
+userId: UserId, 
+/**
+ * How it ended.
+ */
+reason: EndReason, } } | { "type": "message.new", "data": { 
+/**
+ * What.
+ */
+message: Message, } });
+
+/**
+ * `POST /v1/webhooks`.
+ */
+export type CreateWebhookRequest = { 
+/**
+ * Where the requests go: `https:`, or `http:` where the host is this machine.
+ */
+url: string, 
+/**
+ * What to tell of, each once.
+ */
+events: Array<WebhookEventType>, };
+
+/**
+ * Somebody who is told.
+ */
+export type Webhook = { 
+/**
+ * Stable id.
+ */
+id: WebhookId, 
+/**
+ * Where the requests go.
+ */
+url: string, 
+/**
+ * What it is told of.
+ */
+events: Array<WebhookEventType>, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, 
+/**
+ * Since when nothing got through to it, while that is so.
+ */
+failingSince?: Timestamp, 
+/**
+ * When it was switched off, because nothing had got through for long or it said 410: nothing is kept for it since.
+ */
+disabledAt?: Timestamp, };
+
+/**
+ * The answer to `POST /v1/webhooks`.
+ */
+export type CreatedWebhook = { 
+/**
+ * As it is listed.
+ */
+webhook: Webhook, 
+/**
+ * What requests are signed with: `whsec_` and the key in base64. It is shown once.
+ */
+secret: string, };
+
+/**
+ * An event that has not got through.
+ */
+export type WebhookDelivery = { 
+/**
+ * The event's id, as in the header `webhook-id`.
+ */
+eventId: EventId, 
+/**
+ * What it tells of.
+ */
+type: WebhookEventType, 
+/**
+ * When it happened.
+ */
+createdAt: Timestamp, 
+/**
+ * How often it was tried.
+ */
+attempts: number, 
+/**
+ * When it is tried next; none for a dead letter, which is tried no more unless it is replayed.
+ */
+nextAttemptAt?: Timestamp, 
+/**
+ * What became of the last try, in words.
+ */
+lastError?: string, };
 
 /**
  * What a member may do in one workspace. Ordered: each includes the ones before it.
@@ -890,7 +1629,11 @@ participants: Array<Participant>,
 /**
  * The presence update that the list includes.
  */
-seq: number, };
+seq: number, 
+/**
+ * The last number of the room's chat before the client came in: what follows is told. Absent after `call.leave`.
+ */
+chatSeq?: number, };
 
 /**
  * Payload of the `ack` to `message.send` and to what changes a message.

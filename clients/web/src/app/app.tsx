@@ -1,6 +1,7 @@
 import { useEffect } from 'react';
 import { RouterProvider } from 'react-aria-components';
-import { LoginPage } from '../pages/login-page.tsx';
+import { ForgotPage, ResetPage, VerifyPage } from '../pages/link-pages.tsx';
+import { LoginPage, RegisterPage } from '../pages/login-page.tsx';
 import { MessagePage } from '../pages/message-page.tsx';
 import { RoomsPage } from '../pages/rooms-page.tsx';
 import { SetupPage } from '../pages/setup-page.tsx';
@@ -35,6 +36,8 @@ function CurrentPage() {
   const route = useRoute();
   const { session, reload } = useSession();
   if (route.page === 'setup') return <SetupPage token={route.token} />;
+  if (route.page === 'forgot') return <ForgotPage />;
+  if (route.page === 'reset') return <ResetPage token={route.token} />;
   if (session.state === 'loading') return <LoadingScreen />;
   if (session.state === 'unreachable') {
     return (
@@ -44,12 +47,17 @@ function CurrentPage() {
     );
   }
   if (route.page === 'login') return session.state === 'in' ? <Redirect to={route.next} /> : <LoginPage />;
+  if (route.page === 'register') {
+    return session.state === 'in' ? <Redirect to="/" /> : <RegisterPage invite={route.invite} />;
+  }
   if (session.state === 'out') return <Redirect to={loginPath(location.pathname + location.search)} />;
   switch (route.page) {
     case 'rooms':
       return <RoomsPage />;
     case 'room':
       return <RoomPage key={route.slug} slug={route.slug} />;
+    case 'verify':
+      return <VerifyPage token={route.token} />;
     case 'users':
       if (isAdmin(session.user)) return <UsersPage />;
       return <MessagePage title="Not for you" text="Only admins see the list of people." />;

@@ -8,6 +8,10 @@ describe('routes', () => {
     expect(routeOf('/rooms/stand-up', '')).toEqual({ page: 'room', slug: 'stand-up' });
     expect(routeOf('/rooms/stand-up/', '')).toEqual({ page: 'room', slug: 'stand-up' });
     expect(routeOf('/users', '')).toEqual({ page: 'users' });
+    expect(routeOf('/register', '?invite=abc')).toEqual({ page: 'register', invite: 'abc' });
+    expect(routeOf('/forgot', '')).toEqual({ page: 'forgot' });
+    expect(routeOf('/reset', '?token=abc')).toEqual({ page: 'reset', token: 'abc' });
+    expect(routeOf('/verify', '?token=abc')).toEqual({ page: 'verify', token: 'abc' });
     expect(routeOf('/rooms/a/b', '')).toEqual({ page: 'unknown' });
     expect(routeOf('/nowhere', '')).toEqual({ page: 'unknown' });
   });

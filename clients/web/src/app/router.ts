@@ -4,6 +4,10 @@ export type Route =
   | { page: 'rooms' }
   | { page: 'setup'; token: string }
   | { page: 'login'; next: string }
+  | { page: 'register'; invite: string }
+  | { page: 'forgot' }
+  | { page: 'reset'; token: string }
+  | { page: 'verify'; token: string }
   | { page: 'users' }
   | { page: 'room'; slug: string }
   | { page: 'unknown' };
@@ -16,6 +20,10 @@ export function routeOf(pathname: string, search: string): Route {
   if (first === undefined) return { page: 'rooms' };
   if (first === 'setup' && second === undefined) return { page: 'setup', token: params.get('token') ?? '' };
   if (first === 'login' && second === undefined) return { page: 'login', next: safeNext(params.get('next')) };
+  if (first === 'register' && second === undefined) return { page: 'register', invite: params.get('invite') ?? '' };
+  if (first === 'forgot' && second === undefined) return { page: 'forgot' };
+  if (first === 'reset' && second === undefined) return { page: 'reset', token: params.get('token') ?? '' };
+  if (first === 'verify' && second === undefined) return { page: 'verify', token: params.get('token') ?? '' };
   if (first === 'users' && second === undefined) return { page: 'users' };
   if (first === 'rooms' && second === undefined) return { page: 'rooms' };
   if (first === 'rooms' && second !== undefined && rest.length === 0) {

@@ -20,6 +20,19 @@ export function PasswordField({ isNew }: { isNew: boolean }) {
   );
 }
 
+export function CodeField() {
+  return (
+    <TextField
+      label="Code"
+      name="code"
+      autoComplete="one-time-code"
+      description="What your authenticator shows, or a recovery code"
+      autoFocus
+      isRequired
+    />
+  );
+}
+
 export function DisplayNameField() {
   return (
     <TextField

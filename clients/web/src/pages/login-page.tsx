@@ -1,10 +1,12 @@
+import { codeOf } from '@boltorezka/client';
 import { useState } from 'react';
 import { Form } from 'react-aria-components';
 import { useTitle } from '../app/hooks.ts';
+import { navigate } from '../app/router.ts';
 import { client, useSession } from '../app/session.tsx';
 import { Button } from '../ui/button.tsx';
 import { FormError } from '../ui/field.tsx';
-import { DisplayNameField, EmailField, PasswordField } from './account-fields.tsx';
+import { CodeField, DisplayNameField, EmailField, PasswordField } from './account-fields.tsx';
 import styles from './auth-frame.module.css';
 import { AuthFrame } from './auth-frame.tsx';
 import { useSubmit } from './use-submit.ts';
@@ -18,8 +20,15 @@ export function LoginPage() {
 
 function SignInForm({ onSwitch }: { onSwitch(): void }) {
   const { signedIn } = useSession();
+  const [needsCode, setNeedsCode] = useState(false);
   const { error, isPending, onSubmit } = useSubmit(async (value) => {
-    signedIn(await client.logIn({ email: value('email'), password: value('password') }));
+    const request = { email: value('email'), password: value('password') };
+    try {
+      signedIn(await client.logIn(needsCode ? { ...request, code: value('code') } : request));
+    } catch (failure) {
+      if (codeOf(failure) !== 'second_factor_required') throw failure;
+      setNeedsCode(true);
+    }
   });
   return (
     <AuthFrame
@@ -30,6 +39,10 @@ function SignInForm({ onSwitch }: { onSwitch(): void }) {
           <button type="button" className={styles.switch} onClick={onSwitch}>
             Create an account
           </button>
+          {' · '}
+          <a className={styles.switch} href="/forgot">
+            Forgot password?
+          </a>
         </>
       }
     >
@@ -37,6 +50,7 @@ function SignInForm({ onSwitch }: { onSwitch(): void }) {
         <FormError>{error}</FormError>
         <EmailField />
         <PasswordField isNew={false} />
+        {needsCode && <CodeField />}
         <Button type="submit" isBusy={isPending}>
           Sign in
         </Button>
@@ -45,11 +59,17 @@ function SignInForm({ onSwitch }: { onSwitch(): void }) {
   );
 }
 
-function RegisterForm({ onSwitch }: { onSwitch(): void }) {
+/** By the link of an invite. */
+export function RegisterPage({ invite }: { invite: string }) {
+  useTitle('Create account');
+  return <RegisterForm invite={invite} onSwitch={() => navigate('/login')} />;
+}
+
+function RegisterForm({ invite, onSwitch }: { invite?: string; onSwitch(): void }) {
   const { signedIn } = useSession();
   const { error, isPending, onSubmit } = useSubmit(async (value) => {
     const request = { email: value('email'), password: value('password'), displayName: value('displayName') };
-    signedIn(await client.register(request));
+    signedIn(await client.register(invite ? { ...request, invite } : request));
   });
   return (
     <AuthFrame

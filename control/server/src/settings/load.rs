@@ -145,8 +145,12 @@ fn check(given: Given) -> Result<Settings, SettingError> {
             let wrong = "holds a placeholder from an example. Put in a value of your own";
             return Err(SettingError::new(format!("setting {} ({from}) {wrong}: {}.", key.name, key.values)));
         }
-        // A database address may hold a password: it is never repeated.
-        let shown = if key.name == "database_url" { String::new() } else { format!(" = {:?}", values.join(",")) };
+        // An address may hold a password: it is never repeated.
+        let shown = if ["database_url", "smtp_url"].contains(&key.name) {
+            String::new()
+        } else {
+            format!(" = {:?}", values.join(","))
+        };
         (key.set)(&mut settings, key.name, values)
             .map_err(|wrong| SettingError::new(format!("setting {}{shown} ({from}): {wrong}", key.name)))?;
         settings.given.insert(key.name, values.clone());
@@ -166,7 +170,21 @@ fn check_together(settings: Settings) -> Result<Settings, SettingError> {
                  65535. Lower one of them."
             )))
         }
-        _ => Ok(settings),
+        _ => check_mail(settings),
+    }
+}
+
+fn check_mail(settings: Settings) -> Result<Settings, SettingError> {
+    match (&settings.smtp_url, &settings.smtp_from, &settings.public_url) {
+        (None, None, _) => Ok(settings),
+        (Some(_), Some(_), Some(_)) => match settings.smtp().map_or(Ok(()), |smtp| smtp.check()) {
+            Ok(()) => Ok(settings),
+            Err(wrong) => Err(SettingError::new(format!("setting {wrong}"))),
+        },
+        (Some(_), Some(_), None) => Err(SettingError::new(
+            "setting smtp_url is set and public_url is not: links in mails begin with it. Set it too.",
+        )),
+        _ => Err(SettingError::new("settings smtp_url and smtp_from belong together. Set both, or none.")),
     }
 }
 
@@ -220,7 +238,7 @@ mod tests {
     #[test]
     fn what_is_wrong_names_key_source_and_cure() {
         type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], Option<&'a str>, &'a [&'a str]);
-        let cases: [Case; 9] = [
+        let cases: [Case; 11] = [
             (&[], &[("BOLTOREZKA_UDP_PROT", "1")], None, &["BOLTOREZKA_UDP_PROT", "Did you mean BOLTOREZKA_UDP_PORT"]),
             (&[], &[], Some("shard = 1"), &["b.toml", "unknown key \"shard\"", "Did you mean shards"]),
             (&[], &[], Some("[limits]\nnonsense = 1"), &["unknown key \"limits.nonsense\"", "--help"]),
@@ -229,6 +247,8 @@ mod tests {
             (&[], &[], Some("database_url = 'postgres://app:changeme@db/app'"), &["database_url", "placeholder"]),
             (&["--tls-cert", "/dev/null"], &[], None, &["tls_cert", "tls_key", "Set both"]),
             (&["--udp-port=65535", "--shards=2"], &[], None, &["udp_port", "shards", "65535"]),
+            (&["--smtp-url=smtp://127.0.0.1"], &[], None, &["smtp_url", "smtp_from", "Set both"]),
+            (&["--smtp-url=smtp://127.0.0.1", "--smtp-from=a@b.example"], &[], None, &["public_url", "Set it"]),
             (&["--http", "localhost"], &[], None, &["http", "flag --http", "127.0.0.1:8080"]),
         ];
         for (flags, environment, file, parts) in cases {
@@ -241,6 +261,14 @@ mod tests {
     fn a_password_is_never_repeated() {
         let message = load_from(&["--database-url=mysql://app:hunter22@db/app"], &[], None).unwrap_err();
         assert!(message.contains("database_url") && !message.contains("hunter22"), "{message}");
+    }
+
+    #[test]
+    fn a_mail_servers_password_is_never_repeated() {
+        let flags = |url| [url, "--smtp-from=a@b.example", "--public-url=https://talk.example"];
+        let message = load_from(&flags("--smtp-url=smtp://app:hunter22@mail.example"), &[], None).unwrap_err();
+        assert!(message.contains("smtp_url") && message.contains("TLS") && !message.contains("hunter22"), "{message}");
+        assert!(load_from(&flags("--smtp-url=smtps://app:hunter22@mail.example"), &[], None).is_ok());
     }
 
     #[test]

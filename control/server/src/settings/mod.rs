@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use boltorezka_control::{Limits, Registration};
+use boltorezka_control::{Limits, Registration, SessionDetails, SmtpConfig};
 
 pub use load::{arguments, load};
 pub use table::KEYS;
@@ -90,6 +90,16 @@ pub struct Settings {
     pub super_admin_email: Option<String>,
     /// Who may register.
     pub registration: Registration,
+    /// How mails are sent.
+    pub smtp_url: Option<String>,
+    /// Who sends them.
+    pub smtp_from: Option<String>,
+    /// Days from an account's wish to be gone to its end.
+    pub account_deletion_days: u32,
+    /// Whether new accounts wait for an admin.
+    pub registration_approval: bool,
+    /// What is kept of where a session was begun.
+    pub session_details: SessionDetails,
     /// Filter of log lines, as `tracing_subscriber::EnvFilter` takes it.
     pub log: String,
     /// How log lines look.
@@ -112,6 +122,12 @@ impl Settings {
     /// The socket between control and media: in the data directory unless set.
     pub fn media_socket(&self) -> PathBuf {
         self.media_socket.clone().unwrap_or_else(|| self.data_dir.join("media.sock"))
+    }
+
+    /// How mails are sent. Loading has checked that both or none are set.
+    pub fn smtp(&self) -> Option<SmtpConfig> {
+        let (url, from) = self.smtp_url.clone().zip(self.smtp_from.clone())?;
+        Some(SmtpConfig { url, from })
     }
 
     /// Certificate and key, when HTTPS is wanted. Loading has checked that both or none are set.
@@ -157,6 +173,11 @@ impl Default for Settings {
             bind_ip: None,
             super_admin_email: None,
             registration: Registration::Open,
+            smtp_url: None,
+            smtp_from: None,
+            account_deletion_days: 14,
+            registration_approval: false,
+            session_details: SessionDetails::default(),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             limits: Limits::default(),

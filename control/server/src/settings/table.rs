@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use boltorezka_control::{Limits, Registration};
+use boltorezka_control::{Limits, Registration, SessionDetails};
 use tracing_subscriber::EnvFilter;
 
 use super::parse::{choice, from_str, list, number, one};
@@ -200,7 +200,7 @@ fn own() -> Vec<Key> {
             default: None,
             otherwise: "none",
             values: "an e-mail address",
-            meaning: "The only address that the owner link can be used with; any when absent.",
+            meaning: "The only address that the owner link can be used with; any when absent. Who verifies it by a mailed link becomes super admin too.",
             many: false,
             node: false,
             set: |settings, _, values| match one(values)? {
@@ -223,6 +223,70 @@ fn own() -> Vec<Key> {
                 let choices =
                     [("open", Registration::Open), ("invite", Registration::Invite), ("closed", Registration::Closed)];
                 choice(values, &choices).map(|registration| settings.registration = registration)
+            },
+        },
+        Key {
+            name: "smtp_url",
+            default: None,
+            otherwise: "none",
+            values: "smtps://USER:PASSWORD@HOST, smtp://USER:PASSWORD@HOST:PORT?tls=required, or smtp://HOST:PORT without TLS",
+            meaning: "The server that takes mails; with `smtp_from` and `public_url` addresses are verified and passwords reset by mail. Without it admins hand links out.",
+            many: false,
+            node: false,
+            set: |settings, _, values| one(values).map(|url| settings.smtp_url = Some(url.to_owned())),
+        },
+        Key {
+            name: "smtp_from",
+            default: None,
+            otherwise: "none",
+            values: "an address, such as Talk <talk@example.org>",
+            meaning: "Who mails are from.",
+            many: false,
+            node: false,
+            set: |settings, _, values| one(values).map(|from| settings.smtp_from = Some(from.to_owned())),
+        },
+        Key {
+            name: "account_deletion_days",
+            default: Some(Cow::Borrowed("14")),
+            otherwise: "",
+            values: "0 to 365",
+            meaning: "Days from an account's wish to be deleted to its end. Until then its owner takes it back by logging in.",
+            many: false,
+            node: false,
+            set: |settings, _, values| {
+                let days = number(values, 0, 365)?;
+                settings.account_deletion_days = u32::try_from(days).map_err(|error| error.to_string())?;
+                Ok(())
+            },
+        },
+        Key {
+            name: "registration_approval",
+            default: Some(Cow::Borrowed("off")),
+            otherwise: "",
+            values: "on, off",
+            meaning: "Whether a new account waits until an admin approves it. Until then it sees nothing but itself.",
+            many: false,
+            node: false,
+            set: |settings, _, values| {
+                choice(values, &[("on", true), ("off", false)]).map(|on| settings.registration_approval = on)
+            },
+        },
+        Key {
+            name: "session_details",
+            default: Some(Cow::Borrowed("user_agent")),
+            otherwise: "",
+            values: "none, user_agent, all",
+            meaning: "What is kept of where a session was begun, so that its owner tells sessions apart: nothing, what the \
+                      client calls itself, or that and the network address.",
+            many: false,
+            node: false,
+            set: |settings, _, values| {
+                let choices = [
+                    ("none", SessionDetails::None),
+                    ("user_agent", SessionDetails::UserAgent),
+                    ("all", SessionDetails::All),
+                ];
+                choice(values, &choices).map(|details| settings.session_details = details)
             },
         },
         Key {

@@ -11,10 +11,13 @@ use thiserror::Error;
 use tokio::fs;
 
 use super::{OpenError, migrations};
+use crate::auth::SEAL_FILE;
 use manifest::{Kind, Manifest};
 
 /// Folders of the data directory that belong to what the database says.
 const FOLDERS: [&str; 1] = ["attachments"];
+/// Files of it that do: what the database holds sealed is worthless without its key.
+const FILES: [&str; 1] = [SEAL_FILE];
 
 /// A backup could not be taken or brought back.
 #[derive(Debug, Error)]
@@ -82,6 +85,9 @@ pub async fn backup(database_url: &str, data_dir: &Path, to: &Path) -> Result<()
     for name in FOLDERS {
         copy_folder(&data_dir.join(name), &part.join(name)).await?;
     }
+    for name in FILES {
+        copy_file(&data_dir.join(name), &part.join(name)).await?;
+    }
     manifest.write(&part).await?;
     fs::rename(&part, to).await.map_err(BackupError::file(to))
 }
@@ -103,12 +109,22 @@ pub async fn restore(from: &Path, database_url: &str, data_dir: &Path) -> Result
             return Err(BackupError::NotEmpty { place: place.display().to_string() });
         }
     }
+    for name in FILES {
+        let (source, place) = (content(&from.join(name)).await?, data_dir.join(name));
+        let there = content(&place).await?;
+        if source.is_some() && there.is_some() && source != there {
+            return Err(BackupError::NotEmpty { place: place.display().to_string() });
+        }
+    }
     match kind {
         Kind::Sqlite => sqlite::restore(from, &manifest, path_of(database_url)).await?,
         Kind::Postgres => postgres::restore(from, &manifest, database_url).await?,
     }
     for name in FOLDERS {
         copy_folder(&from.join(name), &data_dir.join(name)).await?;
+    }
+    for name in FILES {
+        copy_file(&from.join(name), &data_dir.join(name)).await?;
     }
     Ok(())
 }
@@ -139,15 +155,27 @@ async fn copy_folder(from: &Path, to: &Path) -> Result<(), BackupError> {
                 folders.push((source, target));
                 continue;
             }
-            match fs::copy(&source, &target).await {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(BackupError::file(&source)(error));
-                }
-                Ok(_) | Err(_) => {}
-            }
+            copy_file(&source, &target).await?;
         }
     }
     Ok(())
+}
+
+/// Copies a file with its mode, if it is there.
+async fn copy_file(from: &Path, to: &Path) -> Result<(), BackupError> {
+    match fs::copy(from, to).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(BackupError::file(from)(error)),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// What is in a file, if it is there.
+async fn content(path: &Path) -> Result<Option<Vec<u8>>, BackupError> {
+    match fs::read(path).await {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(BackupError::file(path)(error)),
+    }
 }
 
 /// The steps of `steps` that a backup had, which must be its first.

@@ -19,12 +19,17 @@ macro_rules! on_every_database {
     };
 }
 
+mod access;
 mod accounts;
+mod api_keys;
 mod chat;
 mod chat_changes;
 mod chat_sync;
 mod database;
 mod durability;
+mod erasure;
+mod invites;
+mod links;
 mod migrations;
 mod moderation;
 mod outbox;
@@ -35,6 +40,7 @@ mod people;
 mod postgres_server;
 mod races;
 mod rooms;
+mod second_factors;
 mod sessions;
 mod webhooks;
 mod whip;

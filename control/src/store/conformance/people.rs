@@ -3,9 +3,13 @@
 use boltorezka_proto::rest::RoomKind;
 use boltorezka_proto::{DisplayName, MessageText, RoomId, RoomSlug, RoomTitle, UserId};
 
+use uuid::Uuid;
+
+use crate::auth::hash_token;
 use crate::calls::PermissionBits;
 use crate::store::{
-    Actor, Audit, Join, JoinRequest, NewAccount, NewMessage, NewRoom, ParticipantRecord, RoomRecord, SendOutcome, Store,
+    Actor, ApiKeyRecord, Audit, Join, JoinRequest, NewAccount, NewApiKey, NewMessage, NewRoom, NewSession,
+    ParticipantRecord, RoomRecord, SendOutcome, Store,
 };
 
 pub const NOW_MS: i64 = 1_800_000_000_000;
@@ -25,7 +29,7 @@ pub fn text(text: &str) -> MessageText {
 
 pub fn account(who: &str) -> NewAccount {
     let email = format!("{}@example.org", who.to_lowercase());
-    NewAccount { email, password_hash: format!("hash of {who}"), display_name: name(who) }
+    NewAccount { email, password_hash: format!("hash of {who}"), display_name: name(who), pending: false, mail: None }
 }
 
 pub fn audit() -> Audit {
@@ -34,6 +38,21 @@ pub fn audit() -> Audit {
 
 pub async fn user(store: &dyn Store, who: &str) -> UserId {
     store.register(&account(who), NOW_MS).await.unwrap().unwrap().user.id
+}
+
+pub fn new_session(token: &str, user_id: UserId, expires_at_ms: i64) -> NewSession {
+    let hash = hash_token(token);
+    let (address, user_agent) = (None, None);
+    NewSession { hash, user_id, credentials_rev: 0, address, user_agent, now_ms: NOW_MS, expires_at_ms }
+}
+
+pub async fn session(store: &dyn Store, token: &str, user_id: UserId) -> Uuid {
+    store.create_session(&new_session(token, user_id, NOW_MS + 1000)).await.unwrap().unwrap()
+}
+
+pub async fn api_key(store: &dyn Store, key: &str) -> ApiKeyRecord {
+    let key = NewApiKey { hash: hash_token(key), name: "shop".to_owned(), scopes: None };
+    store.create_api_key(&key, &audit()).await.unwrap()
 }
 
 pub fn new_room(name: &str, capacity: Option<u32>, owner: Option<UserId>) -> NewRoom {

@@ -6,7 +6,8 @@ use boltorezka_proto::workspaces::{OptionalFeature, WorkspaceRole};
 use boltorezka_proto::{ParticipantId, UserId, WorkspaceSlug, WorkspaceTitle};
 
 use super::database::{Database, at_once};
-use super::people::{ALL, NOW_MS, audit, enter, entry, message, new_room, room, say, slug, text, user};
+use super::people::{ALL, NOW_MS, api_key, audit, enter, entry, message, new_room, room, say, slug, text, user};
+use crate::auth::hash_token;
 use crate::calls::MediaOrder;
 use crate::store::{Actor, Admission, Audit, Grant, Join, MemberChange, SendOutcome, Store, WorkspaceCreated};
 
@@ -23,7 +24,7 @@ on_every_database!(
     who_races_a_switch_does_not_keep_the_right,
 );
 
-async fn made(store: &dyn Store, name: &str, owner: UserId) -> Arc<dyn Store> {
+pub(super) async fn made(store: &dyn Store, name: &str, owner: UserId) -> Arc<dyn Store> {
     match create(store, name, name, owner).await {
         WorkspaceCreated::New(record) => store.of(record.id),
         other => panic!("{other:?}"),
@@ -35,7 +36,7 @@ async fn create(store: &dyn Store, name: &str, title: &str, owner: UserId) -> Wo
     store.create_workspace(&name, &title, owner, &audit()).await.unwrap()
 }
 
-async fn take_in(store: &dyn Store, who: UserId, role: WorkspaceRole) {
+pub(super) async fn take_in(store: &dyn Store, who: UserId, role: WorkspaceRole) {
     let change = store.set_workspace_member(who, role, WorkspaceRole::Owner, &audit()).await.unwrap();
     assert!(matches!(change, MemberChange::Done(member) if member.role == role));
 }
@@ -172,8 +173,8 @@ async fn roles_give_what_they_say(database: Database) {
     assert_eq!(acme.workspace_members(Some(ann), 10).await.unwrap().len(), 1);
     assert_eq!(store.workspace_members(None, 10).await.unwrap().len(), 2);
     // An identity of a key lives where the key does.
-    let key = acme.create_api_key([7; 32], "key", NOW_MS).await.unwrap();
-    assert_eq!(store.api_key([7; 32]).await.unwrap().unwrap().workspace_id, acme.workspace_id());
+    let key = api_key(&*acme, "key").await;
+    assert_eq!(store.api_key(hash_token("key")).await.unwrap().unwrap().workspace_id, acme.workspace_id());
     let guest = acme.external_user(key.id, "guest", &super::people::name("Guest"), NOW_MS).await.unwrap().user.id;
     assert_eq!(acme.workspace_role(guest).await.unwrap(), Some(WorkspaceRole::Member));
     assert_eq!(store.workspace_role(guest).await.unwrap(), None);

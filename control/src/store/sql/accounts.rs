@@ -1,20 +1,32 @@
 use async_trait::async_trait;
 use boltorezka_proto::rest::{Role, User};
-use boltorezka_proto::{DisplayName, UserId, WorkspaceId};
+use boltorezka_proto::{DisplayName, UserId};
 use sqlx::{Executor, Row as _};
 use uuid::Uuid;
 
-use super::{Db, Row, SqlStore, Tx, participants};
-use crate::auth::TokenHash;
+use super::{Db, Row, SqlStore, Tx, participants, sessions};
 use crate::store::write::retried;
-use crate::store::{AccountStore, ApiKeyRecord, Audit, NewAccount, SetupOutcome, StoreError, Topic, UserRecord, codec};
+use crate::store::{AccountStore, Audit, NewAccount, SetupOutcome, StoreError, Topic, UserRecord, codec};
 
 /// Set when the first super admin is there.
 const SET_UP_AT: &str = "set_up_at";
 
+/// What [`user_record`] reads. Further columns may follow.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.email, u.display_name, u.role, u.password_hash, u.blocked_at, u.pending_since, u.credentials_rev, \
+         u.email_verified_at, \
+         EXISTS (SELECT 1 FROM second_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)"
+    };
+}
+pub(super) use user_columns;
+
+/// How many they are.
+pub(super) const USER_COLUMNS: usize = 10;
+
 macro_rules! select_user {
     ($tail:literal) => {
-        concat!("SELECT u.id, u.email, u.display_name, u.role, u.password_hash, u.blocked_at FROM users u ", $tail)
+        concat!("SELECT ", user_columns!(), " FROM users u ", $tail)
     };
 }
 
@@ -26,12 +38,17 @@ pub(super) fn user_record(row: &Row) -> Result<UserRecord, StoreError> {
             display_name: codec::display_name(row.try_get(2)?)?,
             role: codec::role(row.try_get(3)?)?,
         },
-        password_hash: row.try_get(4)?,
+        // Who came in another way, or is gone, has none.
+        password_hash: row.try_get::<Option<String>, _>(4)?.filter(|hash| !hash.is_empty()),
         blocked: row.try_get::<Option<i64>, _>(5)?.is_some(),
+        pending: row.try_get::<Option<i64>, _>(6)?.is_some(),
+        credentials_rev: row.try_get(7)?,
+        email_verified: row.try_get::<Option<i64>, _>(8)?.is_some(),
+        second_factor: row.try_get(9)?,
     })
 }
 
-async fn user_by_id(
+pub(super) async fn user_by_id(
     executor: impl Executor<'_, Database = Db>,
     user_id: UserId,
 ) -> Result<Option<UserRecord>, StoreError> {
@@ -40,7 +57,7 @@ async fn user_by_id(
 }
 
 impl SqlStore {
-    async fn insert_account(
+    pub(super) async fn insert_account(
         &self,
         tx: &mut Tx,
         account: &NewAccount,
@@ -49,8 +66,8 @@ impl SqlStore {
     ) -> Result<UserRecord, StoreError> {
         let user_id = UserId::generate();
         sqlx::query(
-            "INSERT INTO users (id, workspace_id, kind, email, password_hash, display_name, role, created_at)
-             VALUES ($1, $2, 'local', $3, $4, $5, $6, $7)",
+            "INSERT INTO users (id, workspace_id, kind, email, password_hash, display_name, role, created_at, pending_since)
+             VALUES ($1, $2, 'local', $3, $4, $5, $6, $7, $8)",
         )
         .bind(user_id.0)
         .bind(self.home_id.0)
@@ -59,8 +76,12 @@ impl SqlStore {
         .bind(account.display_name.as_str())
         .bind(codec::role_text(role))
         .bind(now_ms)
+        .bind(account.pending.then_some(now_ms))
         .execute(&mut **tx)
         .await?;
+        if let Some(kind) = account.mail {
+            self.put_mail(tx, user_id, kind, now_ms).await?;
+        }
         user_by_id(&mut **tx, user_id).await?.ok_or(StoreError::Corrupt("users.id"))
     }
 
@@ -70,18 +91,21 @@ impl SqlStore {
         user_id: UserId,
         account: &NewAccount,
     ) -> Result<UserRecord, StoreError> {
-        sqlx::query("UPDATE users SET password_hash = $1, display_name = $2, role = 'super_admin' WHERE id = $3")
-            .bind(&account.password_hash)
-            .bind(account.display_name.as_str())
-            .bind(user_id.0)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(
+            "UPDATE users SET password_hash = $1, display_name = $2, role = 'super_admin', blocked_at = NULL,
+             pending_since = NULL, credentials_rev = credentials_rev + 1 WHERE id = $3",
+        )
+        .bind(&account.password_hash)
+        .bind(account.display_name.as_str())
+        .bind(user_id.0)
+        .execute(&mut **tx)
+        .await?;
         sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(user_id.0).execute(&mut **tx).await?;
         sqlx::query("DELETE FROM tickets WHERE user_id = $1").bind(user_id.0).execute(&mut **tx).await?;
         user_by_id(&mut **tx, user_id).await?.ok_or(StoreError::Corrupt("users.id"))
     }
 
-    async fn user_id_by_email(&self, tx: &mut Tx, email: &str) -> Result<Option<UserId>, StoreError> {
+    pub(super) async fn user_id_by_email(&self, tx: &mut Tx, email: &str) -> Result<Option<UserId>, StoreError> {
         let id = sqlx::query_scalar("SELECT id FROM users WHERE workspace_id = $1 AND email = $2")
             .bind(self.home_id.0)
             .bind(email)
@@ -177,7 +201,7 @@ impl AccountStore for SqlStore {
 
     async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<UserRecord>, StoreError> {
         let rows = sqlx::query(select_user!(
-            "WHERE u.workspace_id = $1 AND u.kind = 'local' AND ($2 IS NULL OR u.id > $2) ORDER BY u.id LIMIT $3"
+            "WHERE u.workspace_id = $1 AND u.kind = 'local' AND u.erased_at IS NULL AND ($2 IS NULL OR u.id > $2) ORDER BY u.id LIMIT $3"
         ))
         .bind(self.home_id.0)
         .bind(after.map(|id| id.0))
@@ -190,44 +214,27 @@ impl AccountStore for SqlStore {
     async fn set_role(&self, user_id: UserId, role: Role, audit: &Audit) -> Result<Option<UserRecord>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            let changed =
-                sqlx::query("UPDATE users SET role = $1 WHERE id = $2 AND workspace_id = $3 AND kind = 'local'")
-                    .bind(codec::role_text(role))
-                    .bind(user_id.0)
-                    .bind(self.home_id.0)
-                    .execute(&mut *tx)
-                    .await?;
+            let changed = sqlx::query(
+                "UPDATE users SET role = $1
+                 WHERE id = $2 AND workspace_id = $3 AND kind = 'local' AND erased_at IS NULL",
+            )
+            .bind(codec::role_text(role))
+            .bind(user_id.0)
+            .bind(self.home_id.0)
+            .execute(&mut *tx)
+            .await?;
             if changed.rows_affected() == 0 {
                 return Ok(None);
             }
             let target = format!("{user_id} {}", codec::role_text(role));
             self.put_audit(&mut tx, audit, "admin.user.promote", &target).await?;
             participants::tell_permissions(self, &mut tx, user_id, None, audit.now_ms).await?;
+            sessions::renew_tokens(&mut tx, user_id).await?;
             let user = user_by_id(&mut *tx, user_id).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(user)
         })
         .await
-    }
-
-    async fn create_api_key(&self, hash: TokenHash, name: &str, now_ms: i64) -> Result<ApiKeyRecord, StoreError> {
-        let id = Uuid::now_v7();
-        sqlx::query("INSERT INTO api_keys (id, workspace_id, name, key_hash, created_at) VALUES ($1, $2, $3, $4, $5)")
-            .bind(id)
-            .bind(self.workspace_id.0)
-            .bind(name)
-            .bind(hash.as_slice())
-            .bind(now_ms)
-            .execute(&self.writer)
-            .await?;
-        Ok(ApiKeyRecord { id, workspace_id: self.workspace_id })
-    }
-
-    async fn api_key(&self, hash: TokenHash) -> Result<Option<ApiKeyRecord>, StoreError> {
-        let query = "SELECT id, workspace_id FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL";
-        let row: Option<(Uuid, Uuid)> =
-            sqlx::query_as(query).bind(hash.as_slice()).fetch_optional(&self.readers).await?;
-        Ok(row.map(|(id, workspace_id)| ApiKeyRecord { id, workspace_id: WorkspaceId(workspace_id) }))
     }
 
     async fn external_user(

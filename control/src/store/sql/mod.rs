@@ -4,15 +4,21 @@
 //! The module around it is the database: [`Db`], [`Row`], [`Tx`], how a write begins ([`BEGIN`]) and what it
 //! [locks](lock), and how many messages share a transaction ([`SENDS_TOGETHER_MAX`]).
 
+mod access;
 mod accounts;
+mod api_keys;
 mod changes;
 mod chat;
 mod chat_sync;
+mod erasure;
+mod invites;
+mod links;
 mod message_rows;
 mod moderation;
 mod outbox;
 mod participants;
 mod rooms;
+mod second_factors;
 mod sends;
 mod sessions;
 mod webhooks;

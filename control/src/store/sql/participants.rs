@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::rooms::{standing, standing_of};
-use super::{Row, SqlStore, Tx, lock};
+use super::{Row, SqlStore, Tx, access, lock};
 use crate::calls::{MediaOrder, PermissionBits, media_permissions};
 use crate::store::write::{Lock, retried};
 use crate::store::{
@@ -302,6 +302,9 @@ impl ParticipantStore for SqlStore {
                 None => return Ok(Join::NoRoom),
                 Some(standing) if standing.banned => return Ok(Join::Banned),
                 Some(_) => {}
+            }
+            if access::is_shut(&mut tx, request.user_id).await? {
+                return Ok(Join::Blocked);
             }
             let before = facts(&mut tx, self.workspace_id, room_id, request.user_id).await?;
             let is_new = before.is_none();

@@ -183,7 +183,7 @@ impl TestServer {
     /// An API key of a workspace.
     pub async fn api_key_of(&self, workspace: &str) -> Client {
         let workspace = boltorezka_proto::WorkspaceSlug::new(workspace).unwrap();
-        let key = self.control.create_api_key("test", &workspace).await.unwrap();
+        let key = self.control.create_api_key("test", &workspace, None).await.unwrap();
         self.anybody().with_bearer(&key.expect("there is such a workspace"))
     }
 

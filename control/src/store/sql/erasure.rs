@@ -1,0 +1,160 @@
+use async_trait::async_trait;
+use boltorezka_proto::rest::{Role, RoomRole};
+use boltorezka_proto::{MessageId, ParticipantId, RoomId, RoomSlug, UserId};
+use uuid::Uuid;
+
+use super::access::{end_stays, held};
+use super::accounts::user_by_id;
+use super::{SqlStore, Tx, sessions};
+use crate::store::erasure::ERASED_NAME;
+use crate::store::write::retried;
+use crate::store::{
+    ActRecord, Actor, Audit, ErasureStore, Planned, StoreError, Topic, UserRecord, WrittenRecord, codec,
+};
+
+/// Roles that an export shows: more rooms than there may be.
+const ROLES_MAX: i64 = 20_000;
+
+async fn forget(tx: &mut Tx, user_id: UserId) -> Result<(), StoreError> {
+    for statement in [
+        "DELETE FROM sessions WHERE user_id = $1",
+        "DELETE FROM tickets WHERE user_id = $1",
+        "DELETE FROM second_factors WHERE user_id = $1",
+        "DELETE FROM account_links WHERE user_id = $1",
+        "DELETE FROM mails WHERE user_id = $1",
+        "DELETE FROM workspace_members WHERE user_id = $1",
+        "DELETE FROM room_members WHERE user_id = $1",
+        "DELETE FROM room_mutes WHERE user_id = $1",
+        "DELETE FROM room_bans WHERE user_id = $1",
+        "DELETE FROM room_reads WHERE user_id = $1",
+        "DELETE FROM chat_keys WHERE sender_id = $1",
+        "UPDATE audit SET address = '' WHERE actor_kind = 'user' AND actor_id = $1",
+    ] {
+        sqlx::query(statement).bind(user_id.0).execute(&mut **tx).await?;
+    }
+    sqlx::query("UPDATE messages SET sender_name = $1 WHERE sender_id = $2")
+        .bind(ERASED_NAME)
+        .bind(user_id.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+#[async_trait]
+impl ErasureStore for SqlStore {
+    async fn plan_erasure(&self, user_id: UserId, erase_at_ms: i64, now_ms: i64) -> Result<Planned, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            // All of them are held: of two who go at once, one is the last.
+            sqlx::query("UPDATE users SET role = role WHERE role = 'super_admin'").execute(&mut *tx).await?;
+            let Some(user) = held(self, &mut tx, user_id).await? else { return Ok(Planned::NoAccount) };
+            let others: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM users WHERE role = 'super_admin' AND id <> $1 AND blocked_at IS NULL
+                     AND erase_at IS NULL",
+            )
+            .bind(user_id.0)
+            .fetch_one(&mut *tx)
+            .await?;
+            if user.user.role == Role::SuperAdmin && others == 0 {
+                return Ok(Planned::LastSuperAdmin);
+            }
+            sqlx::query("UPDATE users SET erase_at = $1 WHERE id = $2")
+                .bind(erase_at_ms)
+                .bind(user_id.0)
+                .execute(&mut *tx)
+                .await?;
+            sessions::end_sessions(&mut tx, user_id, None).await?;
+            let removed = end_stays(self, &mut tx, user_id, now_ms).await?;
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(Planned::Done { removed })
+        })
+        .await
+    }
+
+    async fn erase_one(&self, now_ms: i64) -> Result<Option<Vec<(RoomId, ParticipantId)>>, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            let user_id: Option<Uuid> =
+                sqlx::query_scalar("SELECT id FROM users WHERE erase_at <= $1 ORDER BY erase_at, id LIMIT 1")
+                    .bind(now_ms)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            let Some(user_id) = user_id.map(UserId) else { return Ok(None) };
+            // Whoever signs in at this moment comes before, and takes it back, or after.
+            let erased = sqlx::query(
+                "UPDATE users SET erased_at = $1, erase_at = NULL, blocked_at = $1, email = $2, password_hash = '',
+                     display_name = $3, role = 'user', pending_since = NULL, email_verified_at = NULL,
+                     credentials_rev = credentials_rev + 1
+                 WHERE id = $4 AND erase_at <= $1",
+            )
+            .bind(now_ms)
+            .bind(format!("{user_id}@deleted.invalid"))
+            .bind(ERASED_NAME)
+            .bind(user_id.0)
+            .execute(&mut *tx)
+            .await?;
+            if erased.rows_affected() == 0 {
+                return Ok(Some(Vec::new()));
+            }
+            let removed = end_stays(self, &mut tx, user_id, now_ms).await?;
+            let audit = Audit { actor: Actor::User(user_id), address: String::new(), now_ms };
+            self.put_audit(&mut tx, &audit, "accounts.user.delete", &user_id.to_string()).await?;
+            forget(&mut tx, user_id).await?;
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(Some(removed))
+        })
+        .await
+    }
+
+    async fn account(&self, user_id: UserId) -> Result<Option<(UserRecord, i64)>, StoreError> {
+        let Some(user) = user_by_id(&self.readers, user_id).await? else { return Ok(None) };
+        let query = sqlx::query_scalar("SELECT created_at FROM users WHERE id = $1").bind(user_id.0);
+        Ok(Some((user, query.fetch_one(&self.readers).await?)))
+    }
+
+    async fn roles_of(&self, user_id: UserId) -> Result<Vec<(RoomSlug, RoomRole)>, StoreError> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT r.slug, m.role FROM room_members m JOIN rooms r ON r.id = m.room_id
+             WHERE m.user_id = $1 ORDER BY r.slug LIMIT $2",
+        )
+        .bind(user_id.0)
+        .bind(ROLES_MAX)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|(slug, role)| Ok((codec::slug(slug)?, codec::room_role(role)?))).collect()
+    }
+
+    async fn acts_of(&self, user_id: UserId, limit: u32) -> Result<Vec<ActRecord>, StoreError> {
+        let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
+            "SELECT action, target, address, created_at FROM audit WHERE actor_kind = 'user' AND actor_id = $1
+             ORDER BY id DESC LIMIT $2",
+        )
+        .bind(user_id.0)
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        let act = |(action, target, address, created_at_ms)| ActRecord { action, target, address, created_at_ms };
+        Ok(rows.into_iter().map(act).collect())
+    }
+
+    async fn written_by(
+        &self,
+        user_id: UserId,
+        after: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Vec<WrittenRecord>, StoreError> {
+        let rows: Vec<(Uuid, String, String, i64)> = sqlx::query_as(
+            "SELECT m.id, r.slug, m.text, m.created_at FROM messages m JOIN rooms r ON r.id = m.room_id
+             WHERE m.sender_id = $1 AND ($2 IS NULL OR m.id > $2) ORDER BY m.id LIMIT $3",
+        )
+        .bind(user_id.0)
+        .bind(after.map(|id| id.0))
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        let written = |(id, slug, text, created_at_ms): (Uuid, String, String, i64)| {
+            Ok(WrittenRecord { id: MessageId(id), room: codec::slug(&slug)?, text, created_at_ms })
+        };
+        rows.into_iter().map(written).collect()
+    }
+}
