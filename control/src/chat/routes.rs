@@ -48,11 +48,7 @@ async fn messages(
 #[utoipa::path(get, path = "/rooms/{slug}/pins", operation_id = "listPins",
     security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path)),
     responses((status = 200, description = "All of them.", body = Page<Message>)))]
-async fn pins(
-    app: App,
-    caller: WorkspaceCaller,
-    Path(slug): Path<String>,
-) -> Result<Json<Page<Message>>, ApiError> {
+async fn pins(app: App, caller: WorkspaceCaller, Path(slug): Path<String>) -> Result<Json<Page<Message>>, ApiError> {
     let (room, _) = authorize(&app, &caller, &slug, Action::ListPins).await?;
     let limit = app.config.limits.pins_per_room.unwrap_or(PINS_SHOWN_MAX).min(PINS_SHOWN_MAX);
     Ok(Json(Page { items: app.store.pins(room.id, limit).await?, next_cursor: None }))

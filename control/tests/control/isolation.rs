@@ -237,7 +237,10 @@ async fn a_socket_sees_one_workspace() {
     let mut acme = Tenant::new(&server, &admin, "acme").await;
     let mut beta = Tenant::new(&server, &admin, "beta").await;
     for kind in ClientMessage::TYPES.iter().filter(|kind| !["ping", "pong"].contains(kind)) {
-        let payload = json!({ "room": beta.room, "text": "x", "sdp": "v=0", "candidate": "" });
+        let payload = json!({
+            "room": beta.room, "text": "x", "sdp": "v=0", "candidate": "", "messageId": beta.message_id, "emoji": "👍",
+            "on": true, "seq": 0,
+        });
         let id = acme.socket.request_with_key(kind, payload, Some(kind)).await;
         let answer = acme.socket.answer(&id).await;
         let expected = if *kind == "room.join" { "not_found" } else { "not_joined" };

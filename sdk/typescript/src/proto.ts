@@ -27,6 +27,16 @@ export type WorkspaceId = string;
 export type MessageId = string;
 
 /**
+ * Somebody who is told of events over HTTP.
+ */
+export type WebhookId = string;
+
+/**
+ * Something that happened: the same for all who are told of it, and each time that it is told.
+ */
+export type EventId = string;
+
+/**
  * One open socket of the realtime gateway.
  */
 export type SessionId = string;
@@ -461,6 +471,229 @@ export type ResumeResponse = {
 sdp: string, };
 
 /**
+ * Something that happened: the body of a webhook's request, with the time.
+ */
+export type WebhookEvent = { "type": "room.created", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Its name for people.
+ */
+title: RoomTitle, 
+/**
+ * What it is for.
+ */
+kind: RoomKind, } } | { "type": "room.updated", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Its name for people, as of now.
+ */
+title: RoomTitle, } } | { "type": "room.deleted", "data": { 
+/**
+ * Which it was.
+ */
+room: RoomSlug, } } | { "type": "participant.joined", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Who, for this stay: who leaves a call and stays gets another id, of which nothing is said here.
+ */
+participantId: ParticipantId, 
+/**
+ * Whose stay it is.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, } } | { "type": "participant.left", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Who, as it was known at its end.
+ */
+participantId: ParticipantId, 
+/**
+ * Whose stay it was.
+ */
+userId: UserId, 
+/**
+ * How it ended.
+ */
+reason: EndReason, } } | { "type": "message.new", "data": { 
+/**
+ * What.
+ */
+message: Message, } };
+
+/**
+ * What there is to be told of.
+ */
+export type WebhookEventType = "room.created" | "room.updated" | "room.deleted" | "participant.joined" | "participant.left" | "message.new";
+
+/**
+ * The body of a webhook's request: `{type, timestamp, data}`.
+ */
+export type WebhookBody = { 
+/**
+ * When it happened.
+ */
+timestamp: Timestamp, } & ({ "type": "room.created", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Its name for people.
+ */
+title: RoomTitle, 
+/**
+ * What it is for.
+ */
+kind: RoomKind, } } | { "type": "room.updated", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Its name for people, as of now.
+ */
+title: RoomTitle, } } | { "type": "room.deleted", "data": { 
+/**
+ * Which it was.
+ */
+room: RoomSlug, } } | { "type": "participant.joined", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Who, for this stay: who leaves a call and stays gets another id, of which nothing is said here.
+ */
+participantId: ParticipantId, 
+/**
+ * Whose stay it is.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, } } | { "type": "participant.left", "data": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Who, as it was known at its end.
+ */
+participantId: ParticipantId, 
+/**
+ * Whose stay it was.
+ */
+userId: UserId, 
+/**
+ * How it ended.
+ */
+reason: EndReason, } } | { "type": "message.new", "data": { 
+/**
+ * What.
+ */
+message: Message, } });
+
+/**
+ * `POST /v1/webhooks`.
+ */
+export type CreateWebhookRequest = { 
+/**
+ * Where the requests go: `https:`, or `http:` where the host is this machine.
+ */
+url: string, 
+/**
+ * What to tell of, each once.
+ */
+events: Array<WebhookEventType>, };
+
+/**
+ * Somebody who is told.
+ */
+export type Webhook = { 
+/**
+ * Stable id.
+ */
+id: WebhookId, 
+/**
+ * Where the requests go.
+ */
+url: string, 
+/**
+ * What it is told of.
+ */
+events: Array<WebhookEventType>, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, 
+/**
+ * Since when nothing got through to it, while that is so.
+ */
+failingSince?: Timestamp, 
+/**
+ * When it was switched off, because nothing had got through for long or it said 410: nothing is kept for it since.
+ */
+disabledAt?: Timestamp, };
+
+/**
+ * The answer to `POST /v1/webhooks`.
+ */
+export type CreatedWebhook = { 
+/**
+ * As it is listed.
+ */
+webhook: Webhook, 
+/**
+ * What requests are signed with: `whsec_` and the key in base64. It is shown once.
+ */
+secret: string, };
+
+/**
+ * An event that has not got through.
+ */
+export type WebhookDelivery = { 
+/**
+ * The event's id, as in the header `webhook-id`.
+ */
+eventId: EventId, 
+/**
+ * What it tells of.
+ */
+type: WebhookEventType, 
+/**
+ * When it happened.
+ */
+createdAt: Timestamp, 
+/**
+ * How often it was tried.
+ */
+attempts: number, 
+/**
+ * When it is tried next; none for a dead letter, which is tried no more unless it is replayed.
+ */
+nextAttemptAt?: Timestamp, 
+/**
+ * What became of the last try, in words.
+ */
+lastError?: string, };
+
+/**
  * What a member may do in one workspace. Ordered: each includes the ones before it.
  */
 export type WorkspaceRole = "guest" | "member" | "admin" | "owner";
@@ -890,7 +1123,11 @@ participants: Array<Participant>,
 /**
  * The presence update that the list includes.
  */
-seq: number, };
+seq: number, 
+/**
+ * The last number of the room's chat before the client came in: what follows is told. Absent after `call.leave`.
+ */
+chatSeq?: number, };
 
 /**
  * Payload of the `ack` to `message.send` and to what changes a message.
