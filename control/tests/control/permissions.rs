@@ -256,7 +256,11 @@ impl World {
         let path = request.replace("{workspace}", &place.workspace).replace("{feature}", "telemetry");
         let path = path.replace("{slug}", &place.room).replace("{participantId}", participant_id);
         let path = path.replace("{userId}", user_id);
-        let path = if path.contains("{webhookId}") { path.replace("{webhookId}", &self.webhook().await) } else { path };
+        let path = if path.contains("{webhookId}") {
+            path.replace("{webhookId}", &self.webhook(&place.workspace).await)
+        } else {
+            path
+        };
         let (method, path) = path.split_once(' ').unwrap();
         let room = &place.room;
         let (status, body) = match name {
@@ -289,8 +293,9 @@ impl World {
     }
 
     /// One that is told of nothing that happens here.
-    async fn webhook(&self) -> String {
-        let made = self.super_admin.post("/v1/webhooks", webhook_of("http://127.0.0.1:9/")).await.expect(201);
+    async fn webhook(&self, workspace: &str) -> String {
+        let admin = self.super_admin.within(workspace);
+        let made = admin.post("/v1/webhooks", webhook_of("http://127.0.0.1:9/")).await.expect(201);
         made["webhook"]["id"].as_str().unwrap().to_owned()
     }
 
