@@ -22,6 +22,13 @@ use tempfile::TempDir;
 
 const PASSWORD: &str = "correct horse battery";
 
+/// One speaks as fast as it can.
+const LIMITS_OFF: [&str; 3] = [
+    "--limits-messages-per-user-per-s=off",
+    "--limits-requests-per-socket-per-s=off",
+    "--limits-requests-per-user-per-s=off",
+];
+
 /// A place with a database of its own.
 struct Site {
     place: Place,
@@ -46,7 +53,7 @@ impl Site {
     }
 
     fn serve(&self) -> common::Server {
-        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).chain(LIMITS_OFF).collect();
         self.place.serve(&flags)
     }
 }

@@ -168,11 +168,11 @@ impl Munger {
 
     /// Leaves out the next packet of the running source, which is no part of `selection`: the numbers of what follows close up.
     pub fn leave_out(&mut self, packet: &Packet, selection: Selection) {
-        self.left_out.note(packet.timestamp, selection);
         let lost_from = self.highest.saturating_add(1);
         if self.left_out.is_interrupted && lost_from < packet.sequence {
             self.resume(lost_from);
         }
+        self.left_out.note(packet.timestamp, selection);
         if !self.left_out.is_interrupted {
             if let Some(stretch) = &mut self.stretch {
                 stretch.end = packet.sequence;
@@ -247,7 +247,11 @@ impl Munger {
         let Some(ended) = &self.stretch else { return };
         let next = ended.end.wrapping_add(ended.sequence);
         let pictures = std::mem::take(&mut self.left_out.pictures);
+        // What was lost meanwhile and comes late builds on what was left out, unless it is of what was sent then (seed 680).
+        let newest = self.left_out.of_pictures.iter().flatten().next();
+        let selection = newest.map_or(ended.selection, |(_, selection)| *selection);
         let stretch = Stretch {
+            selection,
             from,
             end: u64::MAX,
             sequence: next.wrapping_sub(from),

@@ -11,6 +11,7 @@ use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::telemetry::*;
+use boltorezka_proto::webhooks::*;
 use boltorezka_proto::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -92,6 +93,9 @@ pub fn check_example(kind: &str, value: &Value) {
         "MediaState" => check::<MediaState>(value),
         "DrainRequest" => check::<DrainRequest>(value),
         "ResumeRequest" => check::<ResumeRequest>(value),
+        "CreateWebhookRequest" => check::<CreateWebhookRequest>(value),
+        "CreatedWebhook" => check::<CreatedWebhook>(value),
+        "WebhookBody" => check::<WebhookBody>(value),
         "TelemetryRequest" => check::<TelemetryRequest>(value),
         "ResumeResponse" => check::<ResumeResponse>(value),
         "ClientFrame" => check_client_frame(value),

@@ -245,3 +245,17 @@ fn what_comes_late_of_a_picture_that_is_left_out_is_left_out_too() {
     assert!(munger.take(&of(17, 4, 2), WHOLE).is_none());
     assert!(munger.numbers_again(4, &of(17, 4, 2)).is_none());
 }
+
+/// A number is free for it, since it could have been of the base layer.
+#[test]
+fn what_was_lost_behind_what_was_left_out_does_not_come_back_with_more() {
+    let mut munger = Munger::new(0, 0);
+    munger.start(&picture(10, 0, 50), WHOLE);
+    assert_eq!(munger.take(&picture(10, 0, 50), WHOLE).unwrap().sequence, 1);
+    assert!(munger.take(&picture(11, 2, 51), BASE).is_none() && munger.take(&picture(12, 1, 52), BASE).is_none());
+    // 13 is lost, and builds on 12.
+    assert_eq!(munger.take(&picture(14, 0, 54), WHOLE).unwrap().sequence, 3);
+    assert_eq!(munger.take(&picture(13, 2, 53), WHOLE), None);
+    assert_eq!(munger.numbers_again(2, &picture(13, 2, 53)), None);
+    assert_eq!(munger.take(&picture(13, 0, 53), WHOLE).unwrap().sequence, 2, "if it is of the base layer, it is sent");
+}
