@@ -52,8 +52,10 @@ impl ChatSyncStore for SqlStore {
             let mut records = self.messages(room_id, None, limit.saturating_add(1)).await?;
             let more = cut(&mut records, limit);
             let next_cursor = records.last().filter(|_| more).map(|oldest| oldest.seq.to_string());
-            let messages = records.into_iter().rev().map(|record| record.message).collect();
-            let (snapshot, seq, has_more) = (true, last_seq, false);
+            let messages: Vec<Message> = records.into_iter().rev().map(|record| record.message).collect();
+            // What came between the two reads is in the page, and not told again.
+            let reached = messages.iter().map(Message::number).max().unwrap_or(0);
+            let (snapshot, seq, has_more) = (true, reached.max(last_seq), false);
             return Ok(Some(ChatDelta { room, snapshot, messages, seq, has_more, first_seq, next_cursor }));
         };
         let mut messages = self.changed_after(room_id, after, limit.saturating_add(1)).await?;
