@@ -73,6 +73,13 @@ async fn one_key_is_one_message(database: Database) {
     assert_eq!((stored, ids.len()), (1, 1));
     assert_eq!(database.count("SELECT count(*) FROM messages").await, 1);
     assert_eq!(stores[0].events(10).await.unwrap().len(), 1);
+    // And once more behind a restart.
+    drop(stores);
+    let stores = instances(&database).await;
+    let again = at_once((0..50).map(|n| send(stores[n % 2].clone(), talk, ann, "k".to_owned()))).await;
+    let is_it = |outcome: &SendOutcome| matches!(outcome, SendOutcome::Duplicate(message) if message.id == ids[0]);
+    assert!(again.iter().all(is_it), "{again:?}");
+    assert_eq!(database.count("SELECT count(*) FROM messages").await, 1);
 }
 
 /// No room's lock helps here: the unique key does, and whoever loses is told what the winner stored.
