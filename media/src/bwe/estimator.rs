@@ -273,9 +273,8 @@ impl Estimator {
         } else {
             self.prober.reported(sequence, &sent, arrival_us);
             if sent.probe.is_none() {
-                let queued_us =
-                    self.delay.last_us().zip(self.delay.base_us()).map_or(0, |(last_us, base_us)| last_us - base_us);
-                self.loss.packet(sent.sent_us, sent.bytes, arrival_us.is_some(), queued_us);
+                let lost_behind_us = arrival_us.is_none().then(|| self.queued_us());
+                self.loss.packet(sent.sent_us, sent.bytes, lost_behind_us);
             }
         }
         let Some(arrival_us) = arrival_us else { return };
@@ -371,6 +370,11 @@ impl Estimator {
         self.estimate_bps = bps.min(self.estimate_bps).max(ESTIMATE_BPS_MIN);
         self.fell_us = Some(now_us);
         self.prober.hold(now_us);
+    }
+
+    /// How long the last packet that arrived stood in a queue.
+    fn queued_us(&self) -> i64 {
+        self.delay.last_us().zip(self.delay.base_us()).map_or(0, |(last_us, base_us)| last_us - base_us)
     }
 
     /// Whether the queue has had its time to empty; if it did, the estimate is what the full link carried.

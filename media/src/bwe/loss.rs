@@ -101,13 +101,14 @@ impl Default for Loss {
 }
 
 impl Loss {
-    /// A packet that is reported for the first time, and how long the last that arrived before it stood in a queue.
-    pub fn packet(&mut self, sent_us: i64, bytes: u16, received: bool, queued_us: i64) {
+    /// A packet that is reported for the first time; of one that was lost, how long the last that arrived before it stood in a
+    /// queue.
+    pub fn packet(&mut self, sent_us: i64, bytes: u16, lost_behind_us: Option<i64>) {
         let [filling, _] = &mut self.halves;
         for count in [&mut self.window, filling] {
             count.packets += 1;
-            count.lost += u32::from(!received);
-            count.lost_by_itself += u32::from(!received && queued_us <= QUEUED_US);
+            count.lost += u32::from(lost_behind_us.is_some());
+            count.lost_by_itself += u32::from(lost_behind_us.is_some_and(|queued_us| queued_us <= QUEUED_US));
             count.bytes += u64::from(bytes);
         }
         let (first_us, last_us) = self.window_sent_us.get_or_insert((sent_us, sent_us));
@@ -222,7 +223,7 @@ mod tests {
         let (mut packet, mut sent_us) = (0, tenths.start as f64 * 1e5);
         for tenth in tenths {
             while sent_us < tenth as f64 * 1e5 {
-                loss.packet(sent_us as i64, 1200, !lost(packet, *bps), queued_us);
+                loss.packet(sent_us as i64, 1200, lost(packet, *bps).then_some(queued_us));
                 packet += 1;
                 sent_us += 9_600e6 / *bps;
             }
@@ -272,7 +273,7 @@ mod tests {
     fn a_little_loss_holds_and_what_was_late_is_not_lost() {
         let mut loss = Loss::default();
         for packet in 0..100 {
-            loss.packet(packet * 5000, 1200, packet % 20 != 0, 0);
+            loss.packet(packet * 5000, 1200, (packet % 20 == 0).then_some(0));
         }
         assert_eq!(loss.ratio(), 0.05);
         assert_eq!(loss.evaluate(0), Verdict::Rise, "too short to say");
