@@ -1,6 +1,7 @@
 //! Rooms to try a new server out with.
 
 use boltorezka_proto::rest::RoomKind;
+use boltorezka_proto::rooms::RoomSettingsChange;
 use boltorezka_proto::{RoomSlug, RoomTitle};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -17,7 +18,8 @@ pub async fn seed(app: &App) -> Result<u32, StoreError> {
     let mut made = 0;
     for (slug, title, kind) in ROOMS {
         let (Ok(slug), Ok(title)) = (RoomSlug::new(slug), RoomTitle::new(title)) else { continue };
-        let room = NewRoom { slug, title, kind, capacity: None, owner: None };
+        let settings = RoomSettingsChange::default();
+        let room = NewRoom { slug, title, kind, capacity: None, settings, owner: None };
         made += u32::from(app.store.create_room(&room, &audit).await?.is_some());
     }
     Ok(made)

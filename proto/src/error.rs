@@ -53,6 +53,8 @@ error_codes! {
     RegistrationClosed = 403, "Registration is closed";
     /// The caller is banned from the room.
     Banned = 403, "Banned from this room";
+    /// Only moderators say something in this room.
+    ReadOnly = 403, "The room is read-only";
     /// The cross-site check failed.
     ForeignOrigin = 403, "The request came from a foreign origin";
     /// There is no such thing, or the caller may not know of it.
@@ -81,6 +83,8 @@ error_codes! {
     PreconditionRequired = 428, "The request must name the state that it changes";
     /// Too many requests; try again later.
     RateLimited = 429, "Too many requests";
+    /// The room wants a pause between two messages of one sender.
+    SlowMode = 429, "Wait before the next message";
     /// The room has no free seat.
     RoomFull = 429, "The room is full";
     /// Something failed that is not the caller's fault.

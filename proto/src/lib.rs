@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`rest`] | clients and control | HTTP, JSON |
 //! | [`accounts`] | clients and control | HTTP, JSON |
+//! | [`rooms`] | clients and control | HTTP, JSON |
 //! | [`telemetry`] | clients and control | HTTP, JSON |
 //! | [`webhooks`] | servers of the operator and control | HTTP, JSON |
 //! | [`socket`] | clients and control | the WebSocket at `/v1/realtime/ws` |
@@ -26,6 +27,7 @@ mod ids;
 pub mod inspection;
 mod permissions;
 pub mod rest;
+pub mod rooms;
 mod schema;
 pub mod socket;
 pub mod telemetry;
@@ -40,6 +42,7 @@ pub use ids::{
     WorkspaceId,
 };
 pub use text::{
-    DisplayName, InvalidText, MessageText, ReactionEmoji, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle,
+    DisplayName, InvalidText, MessageText, ReactionEmoji, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug,
+    WorkspaceTitle,
 };
 pub use time::Timestamp;

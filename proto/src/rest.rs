@@ -5,6 +5,7 @@ use ts_rs::TS;
 use utoipa::ToSchema;
 
 use crate::call::{MediaPermissions, TrackSource};
+use crate::rooms::{RoomSettings, RoomSettingsChange};
 use crate::schema::{Capacity, DrainSeconds, Email, GivenRole, Identity, JoinTokenSeconds, Password};
 use crate::{DisplayName, ParticipantId, RoomId, RoomSlug, RoomTitle, Timestamp, UserId};
 
@@ -193,6 +194,9 @@ pub struct Room {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Capacity>, nullable = false)]
     pub capacity: Option<u32>,
+    /// How it is.
+    #[serde(flatten)]
+    pub settings: RoomSettings,
     /// The caller's role in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -234,6 +238,9 @@ pub struct CreateRoomRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Capacity>, nullable = false)]
     pub capacity: Option<u32>,
+    /// How it is to be.
+    #[serde(flatten)]
+    pub settings: RoomSettingsChange,
 }
 
 /// `PATCH /v1/rooms/{slug}`: absent fields stay as they are.
@@ -249,6 +256,9 @@ pub struct UpdateRoomRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Capacity>, nullable = false)]
     pub capacity: Option<u32>,
+    /// How it is to be.
+    #[serde(flatten)]
+    pub settings: RoomSettingsChange,
 }
 
 /// A page of a list: ask again with `cursor=nextCursor` until it is absent.

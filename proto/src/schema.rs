@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{accounts, rest, webhooks};
+use crate::{accounts, rest, rooms, webhooks};
 
 /// A text of `min` to `max` Unicode scalar values.
 pub fn text(description: &str, min: usize, max: usize, pattern: Option<&str>) -> RefOr<Schema> {
@@ -55,6 +55,11 @@ schemas! {
     Identity = text("An identity of the caller's.", 1, rest::IDENTITY_CHARACTERS_MAX, None);
     JoinTokenSeconds = whole_number("Seconds.", 1, rest::JOIN_TOKEN_S_MAX);
     Capacity = whole_number("Seats.", 1, rest::CAPACITY_MAX);
+    Position = whole_number("A place in a list.", 0, rooms::POSITION_MAX);
+    SlowModeSeconds = whole_number("Seconds.", 1, rooms::SLOW_MODE_S_MAX);
+    SlowModeSecondsChange = whole_number("Seconds; 0 is none.", 0, rooms::SLOW_MODE_S_MAX);
+    RetentionDays = whole_number("Days.", 1, rooms::RETENTION_DAYS_MAX);
+    RetentionDaysChange = whole_number("Days; 0 is for ever.", 0, rooms::RETENTION_DAYS_MAX);
     // The only role that the API gives.
     GivenRole = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([json!(rest::Role::Admin)])).into();
     WebhookUrl = text("An address, 2,000 bytes at most.", 8, webhooks::WEBHOOK_URL_BYTES_MAX, Some("^https?://"));

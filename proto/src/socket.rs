@@ -292,6 +292,15 @@ pub enum ServerMessage<P = Participant> {
         /// As it is now.
         message: Message,
     },
+    /// Old messages of a joined room were erased. Drop those of smaller places.
+    #[serde(rename = "history.trimmed")]
+    #[serde(rename_all = "camelCase")]
+    HistoryTrimmed {
+        /// Where.
+        room: RoomSlug,
+        /// The smallest place that may still be there.
+        first_seq: u64,
+    },
     /// Somebody is writing in a joined room. Show it for some seconds.
     #[serde(rename = "typing")]
     #[serde(rename_all = "camelCase")]

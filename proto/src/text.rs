@@ -123,6 +123,10 @@ text! {
     RoomTitle, "title", 1..=120, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
 }
 text! {
+    /// What rooms are listed under. The empty text is no category.
+    RoomCategory, "category", 0..=60, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
+}
+text! {
     /// What people call a person.
     DisplayName, "displayName", 1..=64, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
 }

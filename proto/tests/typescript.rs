@@ -7,6 +7,7 @@ use boltorezka_proto::accounts::*;
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::rest::*;
+use boltorezka_proto::rooms::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::telemetry::*;
 use boltorezka_proto::webhooks::*;
@@ -45,6 +46,7 @@ fn typescript_is_up_to_date() {
         Timestamp,
         RoomSlug,
         RoomTitle,
+        RoomCategory,
         WorkspaceSlug,
         WorkspaceTitle,
         DisplayName,
@@ -65,11 +67,14 @@ fn typescript_is_up_to_date() {
         JoinTokenRequest,
         JoinTokenResponse,
         Room,
+        RoomSettings,
+        RoomSettingsChange,
         CreateRoomRequest,
         UpdateRoomRequest,
         Page<Room>,
         Member,
         SetMemberRequest,
+        Ban,
         Participant,
         CallState,
         MuteRequest,

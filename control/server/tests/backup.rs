@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use boltorezka_proto::rest::{CreateRoomRequest, Page, RoomKind, SetupRequest};
+use boltorezka_proto::rooms::RoomSettingsChange;
 use boltorezka_proto::socket::Message;
 use boltorezka_proto::{DisplayName, MessageText, RoomSlug, RoomTitle};
 use boltorezka_sdk::Client;
@@ -71,7 +72,9 @@ async fn set_up(origin: &str, owner_link: &str) -> Client {
     };
     let (owner, _) = Client::set_up(origin, &setup).await.unwrap();
     let (slug, title) = (RoomSlug::new("talk").unwrap(), RoomTitle::new("Talk").unwrap());
-    owner.create_room(&CreateRoomRequest { slug, title, kind: RoomKind::Text, capacity: None }).await.unwrap();
+    let settings = RoomSettingsChange::default();
+    let request = CreateRoomRequest { slug, title, kind: RoomKind::Text, capacity: None, settings };
+    owner.create_room(&request).await.unwrap();
     owner
 }
 

@@ -66,6 +66,7 @@ fn refused(app: &App, action: Action, refusal: ChangeRefusal) -> ApiError {
         }
         ChangeRefusal::NotJoined => ErrorCode::NotJoined.into(),
         ChangeRefusal::Forbidden => action.refusal(),
+        ChangeRefusal::ReadOnly => because(ErrorCode::ReadOnly, "only moderators say something in this room"),
         ChangeRefusal::NotSender => because(ErrorCode::Forbidden, "it is somebody else's message"),
         ChangeRefusal::NotOutranked => {
             because(ErrorCode::Forbidden, "only messages of somebody with a lower role can be moderated")

@@ -53,7 +53,7 @@ impl Feature for Chat {
                 "typing",
                 "sync.resume",
             ],
-            told: &["message.new", "message.changed", "typing"],
+            told: &["message.new", "message.changed", "history.trimmed", "typing"],
         }
     }
 

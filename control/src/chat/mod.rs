@@ -38,7 +38,8 @@ pub struct Outgoing<'a> {
 /// Stores a message once for each key.
 ///
 /// # Errors
-/// `malformed` without a usable key, `rate_limited`, `not_joined`, `forbidden`, `conflict`, `not_found`.
+/// `malformed` without a usable key, `rate_limited`, `not_joined`, `forbidden`, `read_only`, `slow_mode`, `conflict`,
+/// `not_found`.
 pub async fn send(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Result<MessageSent, ApiError> {
     let sent = store(app, socket, message).await;
     match &sent {
@@ -74,6 +75,13 @@ async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Resul
         SendOutcome::NotJoined => Err(ErrorCode::NotJoined.into()),
         // The role counts in the transaction, after a repeated message has got its answer.
         SendOutcome::Forbidden => Err(Action::SendMessage.refusal()),
+        SendOutcome::ReadOnly => {
+            Err(ApiError::because(ErrorCode::ReadOnly, "only moderators say something in this room"))
+        }
+        SendOutcome::SlowMode { retry_after_ms } => {
+            let detail = "you said something in this room a moment ago; send it again after retryAfterMs";
+            Err(ApiError { retry_after_ms: Some(retry_after_ms), ..ApiError::because(ErrorCode::SlowMode, detail) })
+        }
         SendOutcome::NoReplyTarget => {
             Err(ApiError::because(ErrorCode::NotFound, "the message in replyTo is not in this room"))
         }

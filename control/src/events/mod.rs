@@ -39,6 +39,13 @@ pub enum GatewayEvent {
         /// As it was right after the change.
         message: Message,
     },
+    /// Old messages were erased.
+    HistoryTrimmed {
+        /// Where.
+        room_id: RoomId,
+        /// The smallest place that may still be there.
+        first_seq: u64,
+    },
 }
 
 /// Tells the sockets, each room in the order of commits, until `shutdown`. After a crash a row may be told again:
@@ -126,6 +133,12 @@ fn tell(app: &App, row: &OutboxRow) {
         Ok(GatewayEvent::MessageChanged { room_id, message }) => {
             if let Some(room) = app.hub.find(room_id) {
                 room.state().tell(&ServerMessage::MessageChanged { message });
+            }
+        }
+        Ok(GatewayEvent::HistoryTrimmed { room_id, first_seq }) => {
+            if let Some(room) = app.hub.find(room_id) {
+                let state = room.state();
+                state.tell(&ServerMessage::HistoryTrimmed { room: state.slug().clone(), first_seq });
             }
         }
         Err(error) => tracing::error!(id = row.id, %error, "an outbox row is not understood and is left out"),

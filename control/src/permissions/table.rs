@@ -135,6 +135,11 @@ actions! {
     /// Send somebody out for good.
     Ban = "rooms.participant.ban", ["POST /v1/rooms/{slug}/participants/{participantId}/ban"],
         Room(RoomRole::Moderator), [Account, ApiKey];
+    /// List those who were sent out for good.
+    ListBans = "rooms.ban.list", ["GET /v1/rooms/{slug}/bans"], Room(RoomRole::Moderator), [Account, ApiKey];
+    /// Let somebody with a lower role come back.
+    LiftBan = "rooms.ban.lift", ["DELETE /v1/rooms/{slug}/bans/{userId}"],
+        Room(RoomRole::Moderator), [Account, ApiKey];
     /// Take somebody's right to publish a source.
     Mute = "rooms.participant.mute", ["POST /v1/rooms/{slug}/participants/{participantId}/mute"],
         Room(RoomRole::Moderator), [Account, ApiKey];
@@ -155,6 +160,9 @@ actions! {
     TellTyping = "chat.typing.tell", ["socket typing"], Room(RoomRole::Member), [Account, JoinToken];
     /// Say something.
     SendMessage = "chat.message.send", ["socket message.send"], Room(RoomRole::Member), [Account, JoinToken];
+    /// Say something, or change it, where only moderators do, and without the pause of slow mode.
+    SendUnrestrained = "chat.message.send_unrestrained", ["socket message.send"],
+        Room(RoomRole::Moderator), [Account, JoinToken];
     /// Change the text of one's own message.
     EditMessage = "chat.message.edit", ["socket message.edit"], Room(RoomRole::Member), [Account, JoinToken];
     /// Delete one's own message.

@@ -1,9 +1,12 @@
 //! Rooms, their members and their moderation.
 
 mod access;
+mod ban_routes;
+mod hiding;
 mod member_routes;
 mod moderation;
 mod participant_routes;
+mod retention;
 mod room_routes;
 
 use std::time::Duration;
@@ -39,7 +42,7 @@ impl Feature for Rooms {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial"]
+        &["initial", "rooms"]
     }
 
     fn routes(&self) -> Routes {
@@ -54,12 +57,15 @@ impl Feature for Rooms {
         presence::load(app).await.map_err(|error| error.to_string())?;
         app.tasks.spawn(presence::flush_loop(app.clone(), app.shutdown.child_token()));
         every(app, SWEEP_EVERY, "taking out those whose sockets vanished", async |app: App| {
-            presence::sweep(&app).await
+            presence::sweep(&app).await?;
+            hiding::take_out_strangers(&app, None).await
         });
+        every(app, retention::ERASE_EVERY, "erasing what rooms do not keep", retention::erase_expired);
         Ok(())
     }
 }
 
 fn routes() -> OpenApiRouter<App> {
-    room_routes::routes().merge(member_routes::routes()).merge(participant_routes::routes())
+    let of_rooms = room_routes::routes().merge(member_routes::routes()).merge(participant_routes::routes());
+    of_rooms.merge(ban_routes::routes())
 }

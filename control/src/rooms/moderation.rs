@@ -7,6 +7,7 @@ use boltorezka_proto::socket::ServerMessage;
 use boltorezka_proto::{ErrorCode, ParticipantId, UserId};
 
 use super::access::check_outranks;
+use super::hiding::take_out_strangers;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
@@ -87,10 +88,17 @@ pub async fn delete_member(
     room: &RoomRecord,
     user_id: UserId,
 ) -> Result<bool, ApiError> {
-    let live = app.live_room(room.id, &room.slug);
-    let _gate = live.gate.lock().await;
-    let deleted = app.store.delete_member(room.id, user_id, &caller.audit(app.clock.now_ms())).await?;
-    refresh_role(app, &live, user_id).await?;
+    let audit = caller.audit(app.clock.now_ms());
+    let deleted = {
+        let live = app.live_room(room.id, &room.slug);
+        let _gate = live.gate.lock().await;
+        let deleted = app.store.delete_member(room.id, user_id, &audit).await?;
+        refresh_role(app, &live, user_id).await?;
+        deleted
+    };
+    if room.settings.hidden {
+        take_out_strangers(app, Some(&audit)).await?;
+    }
     Ok(deleted)
 }
 
@@ -123,7 +131,7 @@ pub async fn refresh_roles(app: &App, user_id: UserId) -> Result<(), StoreError>
         let _gate = live.gate.lock().await;
         refresh_role(&app.of(live.workspace_id), &live, user_id).await?;
     }
-    Ok(())
+    take_out_strangers(app, None).await
 }
 
 async fn refresh_role(app: &App, live: &LiveRoom, user_id: UserId) -> Result<(), StoreError> {

@@ -3,32 +3,33 @@
 use axum::Json as Body;
 use axum::http::StatusCode;
 use boltorezka_proto::rest::{CAPACITY_MAX, CreateRoomRequest, Page, Room, RoomRole, UpdateRoomRequest};
+use boltorezka_proto::rooms::{POSITION_MAX, RETENTION_DAYS_MAX, RoomSettingsChange, SLOW_MODE_S_MAX};
 use boltorezka_proto::{ErrorCode, RoomSlug};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::authorize;
-use super::moderation;
+use super::{hiding, moderation};
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
 use crate::http::{Json, PageQuery, Path};
 use crate::permissions::Action;
-use crate::store::{NewRoom, Standing};
+use crate::store::{NewRoom, RoomPlace, Standing};
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default().routes(routes!(list, create)).routes(routes!(read, update, delete))
 }
 
-/// Lists the rooms by slug.
+/// Lists the rooms by category, position and title.
 #[utoipa::path(get, path = "/rooms", operation_id = "listRooms", security(("session" = []), ("apiKey" = [])),
     params(PageQuery),
     responses((status = 200, description = "A page of them.", body = Page<Room>)))]
 async fn list(app: App, caller: WorkspaceCaller, page: PageQuery) -> Result<Body<Page<Room>>, ApiError> {
     caller.may(Action::ListRooms)?;
-    let after = page.cursor_as::<RoomSlug>()?;
-    let mut rooms = app.store.rooms(caller.user_id(), after.as_ref().map(RoomSlug::as_str), page.limit + 1).await?;
-    let next_cursor = page.cut(&mut rooms).map(|(last, _)| last.slug.to_string());
+    let after = page.cursor_as::<RoomPlace>()?;
+    let mut rooms = app.store.rooms(caller.user_id(), after.as_ref(), page.limit + 1).await?;
+    let next_cursor = page.cut(&mut rooms).map(|(last, _)| RoomPlace::from(last).to_string());
     let of_key = caller.who().standing();
     let mut items: Vec<Room> =
         rooms.into_iter().map(|(room, standing)| room.into_room(role_in(standing.unwrap_or(of_key)))).collect();
@@ -50,14 +51,15 @@ async fn create(
 ) -> Result<(StatusCode, Body<Room>), ApiError> {
     caller.may(Action::CreateRoom)?;
     check_capacity(request.capacity)?;
+    check_settings(&request.settings)?;
     if let Some(max) = app.config.limits.rooms_total
         && app.store.room_count().await? >= max
     {
         let detail = format!("there are {max} rooms, as many as limits.rooms_total allows; delete one first");
         return Err(ApiError::because(ErrorCode::Forbidden, detail));
     }
-    let CreateRoomRequest { slug, title, kind, capacity } = request;
-    let room = NewRoom { slug, title, kind, capacity, owner: caller.user_id() };
+    let CreateRoomRequest { slug, title, kind, capacity, settings } = request;
+    let room = NewRoom { slug, title, kind, capacity, settings, owner: caller.user_id() };
     let created = app.store.create_room(&room, &caller.audit(app.clock.now_ms())).await?;
     let created = created.ok_or_else(|| ApiError::because(ErrorCode::Conflict, "slug is taken; choose another"))?;
     Ok((StatusCode::CREATED, Body(with_unread(&app, &caller, created.into_room(Some(RoomRole::Owner))).await?)))
@@ -84,8 +86,12 @@ async fn update(
 ) -> Result<Body<Room>, ApiError> {
     let (room, standing) = authorize(&app, &caller, &slug, Action::UpdateRoom).await?;
     check_capacity(request.capacity)?;
+    check_settings(&request.settings)?;
     let audit = caller.audit(app.clock.now_ms());
-    let updated = app.store.update_room(room.id, request.title.as_ref(), request.capacity, &audit).await?;
+    let updated = app.store.update_room(room.id, &request, &audit).await?;
+    if request.settings.hidden == Some(true) {
+        hiding::take_out_strangers(&app, Some(&audit)).await?;
+    }
     let updated = updated.ok_or(ErrorCode::NotFound)?.into_room(role_in(standing));
     Ok(Body(with_unread(&app, &caller, updated).await?))
 }
@@ -134,4 +140,17 @@ fn check_capacity(capacity: Option<u32>) -> Result<(), ApiError> {
         }
         _ => Ok(()),
     }
+}
+
+fn check_settings(settings: &RoomSettingsChange) -> Result<(), ApiError> {
+    for (name, value, max) in [
+        ("position", settings.position, POSITION_MAX),
+        ("slowModeS", settings.slow_mode_s, SLOW_MODE_S_MAX),
+        ("retentionDays", settings.retention_days, RETENTION_DAYS_MAX),
+    ] {
+        if value.is_some_and(|value| value > max) {
+            return Err(ApiError::because(ErrorCode::Malformed, format!("{name} must be 0 to {max}, or left out")));
+        }
+    }
+    Ok(())
 }

@@ -49,6 +49,13 @@ pub enum SendOutcome {
     NotJoined,
     /// A listener says nothing.
     Forbidden,
+    /// Only moderators say something in this room.
+    ReadOnly,
+    /// The sender said something in this room a moment ago.
+    SlowMode {
+        /// Until it may say something again.
+        retry_after_ms: u64,
+    },
     /// The message that it answers is not in the room.
     NoReplyTarget,
     /// Somebody whom it mentions is not there, or is banned from the room.
@@ -123,6 +130,8 @@ pub enum ChangeRefusal {
     NotJoined,
     /// The actor's role does not take the action.
     Forbidden,
+    /// Only moderators say something in this room.
+    ReadOnly,
     /// Only its sender may.
     NotSender,
     /// The actor may not moderate the sender.

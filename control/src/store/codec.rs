@@ -4,7 +4,7 @@ use boltorezka_proto::accounts::LinkKind;
 use boltorezka_proto::rest::{Role, RoomKind, RoomRole};
 use boltorezka_proto::webhooks::WebhookEventType;
 use boltorezka_proto::workspaces::WorkspaceRole;
-use boltorezka_proto::{DisplayName, MessageText, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle};
+use boltorezka_proto::{DisplayName, MessageText, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle};
 
 use crate::store::StoreError;
 use crate::whip::Kind;
@@ -118,6 +118,12 @@ pub fn slug(text: &str) -> Result<RoomSlug, StoreError> {
 
 pub fn title(text: &str) -> Result<RoomTitle, StoreError> {
     RoomTitle::new(text).map_err(|_| StoreError::Corrupt("rooms.title"))
+}
+
+/// Nothing for a room without one.
+pub fn category(text: &str) -> Result<Option<RoomCategory>, StoreError> {
+    let category = RoomCategory::new(text).map_err(|_| StoreError::Corrupt("rooms.category"))?;
+    Ok(Some(category).filter(|category| !category.as_str().is_empty()))
 }
 
 pub fn display_name(text: &str) -> Result<DisplayName, StoreError> {

@@ -9,6 +9,7 @@ mod access;
 mod accounts;
 mod api_keys;
 mod backup;
+mod bans;
 mod chat;
 mod codec;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod moderation;
 mod outbox;
 mod participants;
 mod postgres;
+mod retention;
 mod rooms;
 mod second_factors;
 mod sessions;
@@ -41,6 +43,7 @@ pub use access::{AccessStore, Blocked};
 pub use accounts::{AccountStore, NewAccount, SetupOutcome, UserRecord};
 pub use api_keys::{ApiKeyRecord, ApiKeyStore, NewApiKey};
 pub use backup::{BackupError, backup, restore};
+pub use bans::{BanRecord, BanStore};
 pub use chat::{
     Change, ChangeOutcome, ChangeRefusal, ChangeStore, ChatStore, ChatSyncStore, DeltaRequest, MessageChange,
     MessageRecord, NewMessage, SendOutcome, UNREAD_MAX, Unread,
@@ -53,7 +56,8 @@ pub use migrations::names as migration_names;
 pub use moderation::{ModerationStore, Removed};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
-pub use rooms::{MemberRecord, NewRoom, RoomRecord, RoomStore, Standing};
+pub use retention::{RetentionStore, StrangerRecord};
+pub use rooms::{MemberRecord, NewRoom, RoomPlace, RoomRecord, RoomStore, Standing};
 pub use second_factors::{Attempt, SecondFactorRecord, SecondFactorStore};
 pub use sessions::{Grant, NewSession, SessionRecord, SessionStore};
 pub use webhooks::{
@@ -76,6 +80,7 @@ store!(
     AccountStore,
     AccessStore,
     ApiKeyStore,
+    BanStore,
     ChangeStore,
     ChatStore,
     ChatSyncStore,
@@ -85,6 +90,7 @@ store!(
     ModerationStore,
     OutboxStore,
     ParticipantStore,
+    RetentionStore,
     RoomStore,
     SecondFactorStore,
     SessionStore,

@@ -1,7 +1,13 @@
 //! Rooms, and who is what in them.
 
+use std::fmt;
+use std::str::FromStr;
+
 use async_trait::async_trait;
-use boltorezka_proto::rest::{Role, Room, RoomKind, RoomRole};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boltorezka_proto::rest::{Role, Room, RoomKind, RoomRole, UpdateRoomRequest};
+use boltorezka_proto::rooms::{RoomSettings, RoomSettingsChange};
 use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{DisplayName, RoomId, RoomSlug, RoomTitle, Timestamp, UserId};
 
@@ -20,6 +26,8 @@ pub struct RoomRecord {
     pub kind: RoomKind,
     /// Seats, when limited.
     pub capacity: Option<u32>,
+    /// How it is.
+    pub settings: RoomSettings,
     /// How many are in it.
     pub participant_count: u32,
     /// When it was made.
@@ -35,6 +43,7 @@ impl RoomRecord {
             title: self.title,
             kind: self.kind,
             capacity: self.capacity,
+            settings: self.settings,
             my_role,
             participant_count: self.participant_count,
             last_seq: None,
@@ -43,6 +52,52 @@ impl RoomRecord {
             mention_count: None,
             created_at: Timestamp::from_unix_ms(self.created_at_ms),
         }
+    }
+}
+
+/// A place in the list of rooms, which is in the order of these fields. Written, it is a cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomPlace {
+    /// The empty text for rooms without one.
+    pub category: String,
+    /// Its place in the category.
+    pub position: u32,
+    /// Its name for people.
+    pub title: String,
+    /// Its name in addresses.
+    pub slug: String,
+}
+
+impl From<&RoomRecord> for RoomPlace {
+    fn from(room: &RoomRecord) -> Self {
+        Self {
+            category: room.settings.category.as_ref().map(ToString::to_string).unwrap_or_default(),
+            position: room.settings.position,
+            title: room.title.to_string(),
+            slug: room.slug.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for RoomPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { category, position, title, slug } = self;
+        let text = serde_json::to_vec(&(category, position, title, slug)).map_err(|_| fmt::Error)?;
+        f.write_str(&URL_SAFE_NO_PAD.encode(text))
+    }
+}
+
+/// It is no place in the list of rooms.
+#[derive(Clone, Copy, Debug)]
+pub struct NoPlace;
+
+impl FromStr for RoomPlace {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let text = URL_SAFE_NO_PAD.decode(text).map_err(|_| NoPlace)?;
+        let (category, position, title, slug) = serde_json::from_slice(&text).map_err(|_| NoPlace)?;
+        Ok(Self { category, position, title, slug })
     }
 }
 
@@ -57,6 +112,8 @@ pub struct NewRoom {
     pub kind: RoomKind,
     /// Seats, when limited.
     pub capacity: Option<u32>,
+    /// How it is to be.
+    pub settings: RoomSettingsChange,
     /// Who becomes its owner; none when an API key makes it.
     pub owner: Option<UserId>,
 }
@@ -117,11 +174,12 @@ pub trait RoomStore: Send + Sync {
     /// The room with this name.
     async fn room(&self, slug: &RoomSlug) -> Result<Option<RoomRecord>, StoreError>;
 
-    /// Rooms by name, after `after`, at most `limit`, each with what `user` is there.
+    /// Rooms by their places, after `after`, at most `limit`, each with what `user` is there. Those that are hidden from it are
+    /// left out.
     async fn rooms(
         &self,
         user: Option<UserId>,
-        after: Option<&str>,
+        after: Option<&RoomPlace>,
         limit: u32,
     ) -> Result<Vec<(RoomRecord, Option<Standing>)>, StoreError>;
 
@@ -129,12 +187,12 @@ pub trait RoomStore: Send + Sync {
     async fn update_room(
         &self,
         room_id: RoomId,
-        title: Option<&RoomTitle>,
-        capacity: Option<u32>,
+        change: &UpdateRoomRequest,
         audit: &Audit,
     ) -> Result<Option<RoomRecord>, StoreError>;
 
-    /// What somebody is in a room. `None` when there is no such room, or the user is not in the workspace.
+    /// What somebody is in a room. `None` when there is no such room, the user is not in the workspace, or the room is hidden from
+    /// it: there only for admins of the workspace, those with a role of their own in it, and those whom a join token sends there.
     async fn standing(&self, room_id: RoomId, user_id: UserId) -> Result<Option<Standing>, StoreError>;
 
     /// Members by id, after `after`, at most `limit`.

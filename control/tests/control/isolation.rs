@@ -33,6 +33,8 @@ fn about(operation: &str) -> About {
         | "kickParticipant"
         | "banParticipant"
         | "muteParticipant"
+        | "listBans"
+        | "liftBan"
         | "listMessages"
         | "listPins"
         | "createTicket"

@@ -278,6 +278,8 @@ impl World {
             "accounts.join_token.create" => (201, json!({ "room": room, "identity": "i", "displayName": "I" })),
             "rooms.room.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N", "kind": "text" })),
             "rooms.room.update" => (200, json!({ "title": "T" })),
+            // Nobody was banned, so that it is looked at by those who may.
+            "rooms.ban.lift" => (404, Value::Null),
             "rooms.member.set" => (200, json!({ "role": "moderator" })),
             "rooms.participant.unmute" => (204, json!({ "muted": false })),
             "workspaces.workspace.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N" })),
@@ -345,6 +347,13 @@ impl World {
         if message == "room.join" {
             return if refused { Outcome::Refused } else { Outcome::Allowed };
         }
+        if name == "chat.message.send_unrestrained" {
+            let admin = self.super_admin.within(&place.workspace);
+            admin
+                .send(Method::PATCH, &format!("/v1/rooms/{room}"), Some(json!({ "readOnly": true })))
+                .await
+                .expect(200);
+        }
         let payload = match message {
             "message.send" => json!({ "room": room, "text": "hello" }),
             "message.edit" | "message.delete" | "message.react" | "message.pin" => {
@@ -368,7 +377,7 @@ impl World {
                 }
             }
             None => Outcome::Allowed,
-            Some("forbidden") => Outcome::Refused,
+            Some("forbidden" | "read_only") => Outcome::Refused,
             Some("not_joined") if refused => Outcome::Refused,
             Some(code) => Outcome::Wrong(code.to_owned()),
         }

@@ -80,6 +80,11 @@ export type RoomSlug = string;
 export type RoomTitle = string;
 
 /**
+ * What rooms are listed under. The empty text is no category.
+ */
+export type RoomCategory = string;
+
+/**
  * The name of a workspace in addresses.
  */
 export type WorkspaceSlug = string;
@@ -107,7 +112,7 @@ export type ReactionEmoji = string;
 /**
  * A stable reason that programs may act on. In JSON it is written in snake_case.
  */
-export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "second_factor_required" | "invalid_token" | "forbidden" | "account_blocked" | "account_pending" | "registration_closed" | "banned" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "room_full" | "internal" | "media_unavailable" | "overloaded" | "unavailable";
+export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "second_factor_required" | "invalid_token" | "forbidden" | "account_blocked" | "account_pending" | "registration_closed" | "banned" | "read_only" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "slow_mode" | "room_full" | "internal" | "media_unavailable" | "overloaded" | "unavailable";
 
 /**
  * The body of an HTTP error, `application/problem+json` (RFC 9457).
@@ -336,7 +341,89 @@ mentionCount?: number,
 /**
  * When it was made.
  */
-createdAt: Timestamp, };
+createdAt: Timestamp, 
+/**
+ * Under which it is listed. Rooms without one come first.
+ */
+category?: RoomCategory, 
+/**
+ * Its place in the category. Of the same place, the title decides.
+ */
+position: number, 
+/**
+ * Whether it is there only for those with a role of their own in it, and for admins of the workspace.
+ */
+hidden: boolean, 
+/**
+ * Whether only moderators say something.
+ */
+readOnly: boolean, 
+/**
+ * Seconds between two messages of one sender, unless it moderates. No pause when absent.
+ */
+slowModeS?: number, 
+/**
+ * Days after which messages are erased. They are kept for ever when absent.
+ */
+retentionDays?: number, };
+
+/**
+ * How a room is.
+ */
+export type RoomSettings = { 
+/**
+ * Under which it is listed. Rooms without one come first.
+ */
+category?: RoomCategory, 
+/**
+ * Its place in the category. Of the same place, the title decides.
+ */
+position: number, 
+/**
+ * Whether it is there only for those with a role of their own in it, and for admins of the workspace.
+ */
+hidden: boolean, 
+/**
+ * Whether only moderators say something.
+ */
+readOnly: boolean, 
+/**
+ * Seconds between two messages of one sender, unless it moderates. No pause when absent.
+ */
+slowModeS?: number, 
+/**
+ * Days after which messages are erased. They are kept for ever when absent.
+ */
+retentionDays?: number, };
+
+/**
+ * A change of how a room is: absent fields stay as they are, or as they are at first.
+ */
+export type RoomSettingsChange = { 
+/**
+ * Under which it is listed; the empty text takes it out of its category.
+ */
+category?: RoomCategory, 
+/**
+ * Its place in the category, 0 to 1,000,000.
+ */
+position?: number, 
+/**
+ * Whether it is there only for those with a role of their own in it. Others leave it at once.
+ */
+hidden?: boolean, 
+/**
+ * Whether only moderators say something.
+ */
+readOnly?: boolean, 
+/**
+ * Seconds between two messages of one sender, 21,600 at most; 0 for no pause.
+ */
+slowModeS?: number, 
+/**
+ * Days after which messages are erased, 3,650 at most; 0 to keep them for ever.
+ */
+retentionDays?: number, };
 
 /**
  * `POST /v1/rooms`.
@@ -357,7 +444,31 @@ kind: RoomKind,
 /**
  * Seats, 1 to 10,000; unlimited when absent.
  */
-capacity?: number, };
+capacity?: number, 
+/**
+ * Under which it is listed; the empty text takes it out of its category.
+ */
+category?: RoomCategory, 
+/**
+ * Its place in the category, 0 to 1,000,000.
+ */
+position?: number, 
+/**
+ * Whether it is there only for those with a role of their own in it. Others leave it at once.
+ */
+hidden?: boolean, 
+/**
+ * Whether only moderators say something.
+ */
+readOnly?: boolean, 
+/**
+ * Seconds between two messages of one sender, 21,600 at most; 0 for no pause.
+ */
+slowModeS?: number, 
+/**
+ * Days after which messages are erased, 3,650 at most; 0 to keep them for ever.
+ */
+retentionDays?: number, };
 
 /**
  * `PATCH /v1/rooms/{slug}`: absent fields stay as they are.
@@ -370,7 +481,31 @@ title?: RoomTitle,
 /**
  * New number of seats; those inside stay.
  */
-capacity?: number, };
+capacity?: number, 
+/**
+ * Under which it is listed; the empty text takes it out of its category.
+ */
+category?: RoomCategory, 
+/**
+ * Its place in the category, 0 to 1,000,000.
+ */
+position?: number, 
+/**
+ * Whether it is there only for those with a role of their own in it. Others leave it at once.
+ */
+hidden?: boolean, 
+/**
+ * Whether only moderators say something.
+ */
+readOnly?: boolean, 
+/**
+ * Seconds between two messages of one sender, 21,600 at most; 0 for no pause.
+ */
+slowModeS?: number, 
+/**
+ * Days after which messages are erased, 3,650 at most; 0 to keep them for ever.
+ */
+retentionDays?: number, };
 
 /**
  * A page of a list: ask again with `cursor=nextCursor` until it is absent.
@@ -410,6 +545,23 @@ export type SetMemberRequest = {
  * Role in the room.
  */
 role: RoomRole, };
+
+/**
+ * Somebody to whom a room is closed.
+ */
+export type Ban = { 
+/**
+ * Who.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * Since when.
+ */
+bannedAt: Timestamp, };
 
 /**
  * Someone who is in a room now.
@@ -1550,7 +1702,15 @@ message: Message, } } | { "type": "message.changed", "payload": {
 /**
  * As it is now.
  */
-message: Message, } } | { "type": "typing", "payload": { 
+message: Message, } } | { "type": "history.trimmed", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * The smallest place that may still be there.
+ */
+firstSeq: number, } } | { "type": "typing", "payload": { 
 /**
  * Where.
  */

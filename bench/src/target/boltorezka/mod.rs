@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use boltorezka_proto::rest::{CreateRoomRequest, JoinTokenRequest, Page, RoomKind, TicketResponse};
+use boltorezka_proto::rooms::RoomSettingsChange;
 use boltorezka_proto::socket::Message;
 use boltorezka_proto::{DisplayName, RoomSlug, RoomTitle};
 use boltorezka_sdk::Client;
@@ -62,7 +63,8 @@ impl Access {
         let refused = |error: &dyn std::fmt::Display| TargetError::refused("making a room", error);
         let slug = RoomSlug::new(&format!("bench-{}-{number}", unix_ms())).map_err(|error| refused(&error))?;
         let title = RoomTitle::new("Load test").map_err(|error| refused(&error))?;
-        let request = CreateRoomRequest { slug, title, kind: RoomKind::Video, capacity: None };
+        let settings = RoomSettingsChange::default();
+        let request = CreateRoomRequest { slug, title, kind: RoomKind::Video, capacity: None, settings };
         self.api.create_room(&request).await.map(|room| room.slug).map_err(|error| refused(&error))
     }
 

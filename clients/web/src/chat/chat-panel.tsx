@@ -3,20 +3,18 @@ import { useObservable } from '../app/hooks.ts';
 import styles from './chat-panel.module.css';
 import { Composer } from './composer.tsx';
 import { MessageList } from './message-list.tsx';
+import { writingRules } from './writing-rules.ts';
 
 /** Chat of a room; `isPage` when it is all there is. */
 export function ChatPanel({ room, isPage = false }: { room: Room; isPage?: boolean }) {
   useObservable(room.chat);
   const role = room.self?.role;
-  const isListener = role === 'listener';
+  const { mayWrite, notice } = writingRules(room.info, role);
   return (
     <div className={isPage ? styles.page : styles.panel}>
       <MessageList chat={room.chat} role={role} />
-      {isListener ? (
-        <p className={styles.readOnly}>You can read along here, but not write.</p>
-      ) : (
-        <Composer chat={room.chat} />
-      )}
+      {notice !== undefined && <p className={mayWrite ? styles.notice : styles.readOnly}>{notice}</p>}
+      {mayWrite && <Composer chat={room.chat} />}
     </div>
   );
 }

@@ -9,6 +9,7 @@ import { Button } from '../ui/button.tsx';
 import { Skeleton } from '../ui/loading.tsx';
 import { CreateRoomDialog } from './create-room-dialog.tsx';
 import { PageFrame } from './page-frame.tsx';
+import { roomGroups } from './room-groups.ts';
 import styles from './rooms-page.module.css';
 
 /** How often the number of people in each room is asked for. */
@@ -38,7 +39,7 @@ async function allRooms(): Promise<RoomInfo[]> {
   return rooms;
 }
 
-/** All rooms, busy ones first. */
+/** All rooms, by category and in the order that their owners gave them. */
 export function RoomsPage() {
   useTitle('Rooms');
   const user = useUser();
@@ -101,14 +102,16 @@ function RoomList({ rooms, mayCreate }: { rooms: RoomInfo[]; mayCreate: boolean 
       </div>
     );
   }
-  const sorted = [...rooms].sort((a, b) => b.participantCount - a.participantCount || a.title.localeCompare(b.title));
-  return (
-    <ul className={styles.list}>
-      {sorted.map((room) => (
-        <RoomRow key={room.id} room={room} />
-      ))}
-    </ul>
-  );
+  return roomGroups(rooms).map(({ category, rooms }) => (
+    <section key={category ?? ''} className={styles.group} aria-label={category ?? 'Rooms'}>
+      {category !== undefined && <h2 className={styles.category}>{category}</h2>}
+      <ul className={styles.list}>
+        {rooms.map((room) => (
+          <RoomRow key={room.id} room={room} />
+        ))}
+      </ul>
+    </section>
+  ));
 }
 
 function RoomRow({ room }: { room: RoomInfo }) {

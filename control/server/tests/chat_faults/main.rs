@@ -181,7 +181,7 @@ async fn enter(origin: &str, owner_link: &str, sizes: Sizes) -> Vec<Member> {
     };
     let (owner, _) = Client::set_up(origin, &setup).await.unwrap();
     let (slug, title) = (RoomSlug::new("faults").unwrap(), RoomTitle::new("Faults").unwrap());
-    let room = CreateRoomRequest { slug, title, kind: RoomKind::Text, capacity: None };
+    let room = CreateRoomRequest { slug, title, kind: RoomKind::Text, capacity: None, settings: Default::default() };
     let room = owner.create_room(&room).await.unwrap().slug;
     let mut members = Vec::new();
     for number in 0..sizes.members {

@@ -12,8 +12,15 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 6] =
-    [(1, "initial"), (2, "whip sessions"), (3, "workspaces"), (4, "accounts"), (5, "chat"), (6, "webhooks")];
+const RELEASED: [(i64, &str); 7] = [
+    (1, "initial"),
+    (2, "whip sessions"),
+    (3, "workspaces"),
+    (4, "accounts"),
+    (5, "chat"),
+    (6, "webhooks"),
+    (7, "rooms"),
+];
 
 impl Database {
     /// Columns, keys and indexes as one text.

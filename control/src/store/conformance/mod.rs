@@ -22,6 +22,7 @@ macro_rules! on_every_database {
 mod access;
 mod accounts;
 mod api_keys;
+mod bans;
 mod chat;
 mod chat_changes;
 mod chat_sync;
@@ -39,6 +40,8 @@ mod people;
 #[path = "../../../tests/support/postgres.rs"]
 mod postgres_server;
 mod races;
+mod retention;
+mod room_settings;
 mod rooms;
 mod second_factors;
 mod sessions;

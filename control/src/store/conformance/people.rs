@@ -1,6 +1,7 @@
 //! Who and what the cases need.
 
 use boltorezka_proto::rest::RoomKind;
+use boltorezka_proto::rooms::RoomSettingsChange;
 use boltorezka_proto::{DisplayName, MessageText, RoomId, RoomSlug, RoomTitle, UserId};
 
 use uuid::Uuid;
@@ -57,7 +58,8 @@ pub async fn api_key(store: &dyn Store, key: &str) -> ApiKeyRecord {
 
 pub fn new_room(name: &str, capacity: Option<u32>, owner: Option<UserId>) -> NewRoom {
     let title = RoomTitle::new(name).unwrap();
-    NewRoom { slug: slug(name), title, kind: RoomKind::Video, capacity, owner }
+    let settings = RoomSettingsChange::default();
+    NewRoom { slug: slug(name), title, kind: RoomKind::Video, capacity, settings, owner }
 }
 
 pub async fn room(store: &dyn Store, name: &str, capacity: Option<u32>) -> RoomRecord {

@@ -1,11 +1,11 @@
-use boltorezka_proto::rest::{Role, RoomRole};
+use boltorezka_proto::rest::{Role, RoomRole, UpdateRoomRequest};
 use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{RoomId, RoomTitle, UserId};
 
 use super::database::Database;
 use super::people::{ALL, audit, enter, entry, new_room, room, slug, user};
 use crate::calls::PermissionBits;
-use crate::store::{JoinRequest, Standing};
+use crate::store::{JoinRequest, RoomPlace, Standing};
 
 on_every_database!(
     a_name_is_taken_once,
@@ -36,10 +36,10 @@ async fn rooms_are_listed_by_the_bytes_of_their_names(database: Database) {
     for name in ["talk", "taa", "ta-c", "ta2"] {
         room(&*store, name, None).await;
     }
-    let mut seen = Vec::new();
-    while let Some((record, standing)) = store.rooms(Some(ann), seen.last().map(String::as_str), 1).await.unwrap().pop()
-    {
+    let (mut seen, mut after) = (Vec::new(), None);
+    while let Some((record, standing)) = store.rooms(Some(ann), after.as_ref(), 1).await.unwrap().pop() {
         assert_eq!(standing.unwrap().role, RoomRole::Member);
+        after = Some(RoomPlace::from(&record));
         seen.push(record.slug.to_string());
     }
     assert_eq!(seen, ["ta-c", "ta2", "taa", "talk"]);
@@ -61,11 +61,13 @@ async fn a_change_leaves_what_it_does_not_name(database: Database) {
     let store = database.open().await;
     let talk = room(&*store, "talk", Some(5)).await;
     let title = RoomTitle::new("New title").unwrap();
-    let changed = store.update_room(talk.id, Some(&title), None, &audit()).await.unwrap().unwrap();
+    let titled = UpdateRoomRequest { title: Some(title.clone()), ..UpdateRoomRequest::default() };
+    let changed = store.update_room(talk.id, &titled, &audit()).await.unwrap().unwrap();
     assert_eq!((changed.title, changed.capacity), (title.clone(), Some(5)));
-    let changed = store.update_room(talk.id, None, Some(6), &audit()).await.unwrap().unwrap();
+    let six = UpdateRoomRequest { capacity: Some(6), ..UpdateRoomRequest::default() };
+    let changed = store.update_room(talk.id, &six, &audit()).await.unwrap().unwrap();
     assert_eq!((changed.title, changed.capacity), (title, Some(6)));
-    assert!(store.update_room(RoomId::generate(), None, Some(6), &audit()).await.unwrap().is_none());
+    assert!(store.update_room(RoomId::generate(), &six, &audit()).await.unwrap().is_none());
     assert_eq!(database.count("SELECT count(*) FROM audit WHERE action = 'rooms.room.update'").await, 2);
 }
 

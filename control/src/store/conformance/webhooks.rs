@@ -46,7 +46,7 @@ async fn events_wait_for_those_who_are_told_of_them(database: Database) {
     assert!(!store.leave(first, NOW_MS).await.unwrap());
     let second = enter(&*store, talk.id, ann).await.participant_id;
     store.expel(talk.id, second, EndReason::Kicked, &audit()).await.unwrap().unwrap();
-    store.update_room(talk.id, None, Some(5), &audit()).await.unwrap().unwrap();
+    store.update_room(talk.id, &Default::default(), &audit()).await.unwrap().unwrap();
     store.delete_room(talk.id, &audit()).await.unwrap();
 
     let due = take(&*store, NOW_MS).await;

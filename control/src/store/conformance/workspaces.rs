@@ -117,7 +117,7 @@ async fn nothing_of_another_workspace_is_there(database: Database) {
     assert!(acme.standing(talk.id, ann).await.unwrap().is_none());
     assert!(acme.members(talk.id, None, 10).await.unwrap().is_empty());
     assert!(acme.messages(talk.id, None, 10).await.unwrap().is_empty());
-    assert!(acme.update_room(talk.id, None, Some(1), &audit()).await.unwrap().is_none());
+    assert!(acme.update_room(talk.id, &Default::default(), &audit()).await.unwrap().is_none());
     assert!(!acme.delete_room(talk.id, &audit()).await.unwrap());
     assert!(acme.set_member(talk.id, ann, RoomRole::Listener, &audit()).await.unwrap().is_none());
     assert!(!acme.delete_member(talk.id, ann, &audit()).await.unwrap());

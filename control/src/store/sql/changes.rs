@@ -6,6 +6,7 @@ use boltorezka_proto::{MessageId, MessageText, ReactionEmoji, RoomId, UserId};
 
 use super::chat::{may_be_mentioned, standing_inside, take_seq};
 use super::message_rows::{content_digest, digest_of, message_record, reactions_text, select_message};
+use super::restraints::is_read_only;
 use super::{SqlStore, Tx, lock, rooms};
 use crate::events::GatewayEvent;
 use crate::permissions::Action;
@@ -73,6 +74,10 @@ impl SqlStore {
         };
         if !least.takes(standing.role) {
             return Ok(Err(ChangeRefusal::Forbidden));
+        }
+        let is_edit = matches!(change.change, Change::Edit { .. });
+        if is_edit && !Action::SendUnrestrained.takes(standing.role) && is_read_only(tx, change.room_id).await? {
+            return Ok(Err(ChangeRefusal::ReadOnly));
         }
         let Some(message) = message else { return Ok(Err(ChangeRefusal::NoMessage)) };
         let is_deletion = matches!(change.change, Change::Delete { .. });

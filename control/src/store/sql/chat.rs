@@ -3,6 +3,7 @@ use boltorezka_proto::socket::Message;
 use boltorezka_proto::{MessageId, RoomId, UserId, WorkspaceId};
 
 use super::message_rows::{content_digest, list_text, message_record, room_id, select_message, sent_digest};
+use super::restraints::restraint;
 use super::{SENDS_TOGETHER_MAX, SqlStore, Tx, lock, rooms};
 use crate::events::GatewayEvent;
 use crate::permissions::Action;
@@ -61,11 +62,8 @@ pub(super) async fn may_be_mentioned(
 }
 
 /// Why the sender may not say this here, if it may not.
-async fn refusal(
-    tx: &mut Tx,
-    workspace_id: WorkspaceId,
-    new: &NewMessage<'_>,
-) -> Result<Option<SendOutcome>, StoreError> {
+async fn refusal(store: &SqlStore, tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
+    let workspace_id = store.workspace_id;
     let Some(standing) = standing_inside(tx, workspace_id, new.room_id, new.sender_id).await? else {
         return Ok(Some(SendOutcome::NotJoined));
     };
@@ -75,13 +73,18 @@ async fn refusal(
     if !may_be_mentioned(tx, workspace_id, new.room_id, new.mentions).await? {
         return Ok(Some(SendOutcome::NoMentioned));
     }
-    let Some(reply_to) = new.reply_to else { return Ok(None) };
-    let answered: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM messages WHERE id = $1 AND room_id = $2)")
-        .bind(reply_to.0)
-        .bind(new.room_id.0)
-        .fetch_one(&mut **tx)
-        .await?;
-    Ok((!answered).then_some(SendOutcome::NoReplyTarget))
+    if let Some(reply_to) = new.reply_to {
+        let answered: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM messages WHERE id = $1 AND room_id = $2)")
+                .bind(reply_to.0)
+                .bind(new.room_id.0)
+                .fetch_one(&mut **tx)
+                .await?;
+        if !answered {
+            return Ok(Some(SendOutcome::NoReplyTarget));
+        }
+    }
+    if Action::SendUnrestrained.takes(standing.role) { Ok(None) } else { restraint(store, tx, new).await }
 }
 
 impl SqlStore {
@@ -105,7 +108,7 @@ impl SqlStore {
         if let Some(outcome) = earlier(tx, new).await? {
             return Ok(outcome);
         }
-        if let Some(refusal) = refusal(tx, self.workspace_id, new).await? {
+        if let Some(refusal) = refusal(self, tx, new).await? {
             return Ok(refusal);
         }
         let Some(seq) = take_seq(tx, new.room_id).await? else { return Ok(SendOutcome::NotJoined) };

@@ -7,6 +7,7 @@
 mod access;
 mod accounts;
 mod api_keys;
+mod bans;
 mod changes;
 mod chat;
 mod chat_sync;
@@ -17,6 +18,8 @@ mod message_rows;
 mod moderation;
 mod outbox;
 mod participants;
+mod restraints;
+mod retention;
 mod rooms;
 mod second_factors;
 mod sends;

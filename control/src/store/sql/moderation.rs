@@ -5,7 +5,7 @@ use boltorezka_proto::webhooks::WebhookEvent;
 use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId, WorkspaceId};
 use uuid::Uuid;
 
-use super::rooms::{member_record, standing_of};
+use super::rooms::{member_record, standing_and_sight};
 use super::{SqlStore, Tx, lock, participants};
 use crate::calls::{MediaOrder, PermissionBits};
 use crate::store::write::{Lock, retried};
@@ -122,7 +122,8 @@ impl ModerationStore for SqlStore {
             let mut tx = self.begin().await?;
             lock(&mut tx, Lock::User(user_id)).await?;
             lock(&mut tx, Lock::Room(room_id)).await?;
-            if standing_of(&mut *tx, self.workspace_id, room_id, user_id).await?.is_none() {
+            // A role of its own is what shows a hidden room.
+            if standing_and_sight(&mut *tx, self.workspace_id, room_id, user_id).await?.is_none() {
                 return Ok(None);
             }
             self.put_member(&mut tx, room_id, user_id, role, audit.now_ms).await?;

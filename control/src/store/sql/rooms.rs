@@ -1,24 +1,44 @@
 use async_trait::async_trait;
-use boltorezka_proto::rest::RoomRole;
+use boltorezka_proto::rest::{RoomRole, UpdateRoomRequest};
+use boltorezka_proto::rooms::RoomSettings;
 use boltorezka_proto::webhooks::WebhookEvent;
-use boltorezka_proto::{EventId, RoomId, RoomSlug, RoomTitle, UserId, WorkspaceId};
+use boltorezka_proto::{EventId, RoomCategory, RoomId, RoomSlug, RoomTitle, UserId, WorkspaceId};
 use sqlx::{Executor, Row as _};
 
 use super::{Db, Row, SqlStore};
 use crate::calls::PermissionBits;
 use crate::store::write::retried;
-use crate::store::{Audit, MemberRecord, NewRoom, RoomRecord, RoomStore, Standing, StoreError, codec, workspace_role};
+use crate::store::{
+    Audit, MemberRecord, NewRoom, RoomPlace, RoomRecord, RoomStore, Standing, StoreError, codec, workspace_role,
+};
 
-/// A room with the number of those in it who are shown. Its first argument is [`PermissionBits::HIDDEN`].
-macro_rules! select_room {
-    ($tail:literal) => {
-        concat!(
-            "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
-            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND (p.token_permissions & $1) = 0) FROM rooms r ",
-            $tail
-        )
+/// What [`room_record`] reads: the room, with the number of those in it who are shown. Further columns may follow. The first
+/// argument of the query is [`PermissionBits::HIDDEN`].
+macro_rules! room_columns {
+    () => {
+        "r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, \
+         (SELECT count(*) FROM participants p WHERE p.room_id = r.id AND (p.token_permissions & $1) = 0), \
+         r.category, r.position, r.hidden, r.read_only, r.slow_mode_s, r.retention_days"
     };
 }
+
+/// How many they are.
+const ROOM_COLUMNS: usize = 13;
+
+macro_rules! select_room {
+    ($tail:literal) => {
+        concat!("SELECT ", room_columns!(), " FROM rooms r ", $tail)
+    };
+}
+
+/// Whether the room `r` is there for the user `u`, who may be `wm` in the workspace and `m` in the room. External identities
+/// come by a join token, which names the room.
+macro_rules! is_seen {
+    () => {
+        "r.hidden = FALSE OR u.kind = 'external' OR u.role <> 'user' OR wm.role IN ('admin', 'owner') OR m.role IS NOT NULL"
+    };
+}
+pub(super) use is_seen;
 
 fn room_record(row: &Row) -> Result<RoomRecord, StoreError> {
     Ok(RoomRecord {
@@ -29,7 +49,20 @@ fn room_record(row: &Row) -> Result<RoomRecord, StoreError> {
         capacity: row.try_get::<Option<i64>, _>(4)?.map(codec::count),
         created_at_ms: row.try_get(5)?,
         participant_count: codec::count(row.try_get(6)?),
+        settings: RoomSettings {
+            category: codec::category(row.try_get(7)?)?,
+            position: codec::count(row.try_get(8)?),
+            hidden: row.try_get(9)?,
+            read_only: row.try_get(10)?,
+            slow_mode_s: limit(row.try_get(11)?),
+            retention_days: limit(row.try_get(12)?),
+        },
     })
+}
+
+/// 0 stands for none.
+fn limit(stored: i64) -> Option<u32> {
+    Some(codec::count(stored)).filter(|&limit| limit > 0)
 }
 
 async fn room_by_id(
@@ -59,28 +92,41 @@ pub(super) fn standing(row: &Row, first: usize, banned: bool) -> Result<Option<S
 }
 
 /// What somebody is in a room of a workspace, as of the transaction or connection that is given. `None` when one of both is
-/// not there.
+/// not there, or the room is hidden from the user.
 pub(super) async fn standing_of(
     executor: impl Executor<'_, Database = Db>,
     workspace_id: WorkspaceId,
     room_id: RoomId,
     user_id: UserId,
 ) -> Result<Option<Standing>, StoreError> {
-    let row = sqlx::query(
-        "SELECT u.role, u.workspace_id = r.workspace_id, wm.role, m.role,
-                EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = $1 AND b.user_id = $2)
-         FROM rooms r JOIN users u ON u.id = $2
-         LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = u.id
-         LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = u.id
-         WHERE r.id = $1 AND r.workspace_id = $3",
-    )
+    let sight = standing_and_sight(executor, workspace_id, room_id, user_id).await?;
+    Ok(sight.and_then(|(standing, is_seen)| is_seen.then_some(standing)))
+}
+
+/// The same also where the room is hidden from the user, and whether it is not.
+pub(super) async fn standing_and_sight(
+    executor: impl Executor<'_, Database = Db>,
+    workspace_id: WorkspaceId,
+    room_id: RoomId,
+    user_id: UserId,
+) -> Result<Option<(Standing, bool)>, StoreError> {
+    let row = sqlx::query(concat!(
+        "SELECT u.role, u.workspace_id = r.workspace_id, wm.role, m.role, ",
+        "EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = $1 AND b.user_id = $2), (",
+        is_seen!(),
+        ") IS TRUE FROM rooms r JOIN users u ON u.id = $2 ",
+        "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = u.id ",
+        "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = u.id ",
+        "WHERE r.id = $1 AND r.workspace_id = $3"
+    ))
     .bind(room_id.0)
     .bind(user_id.0)
     .bind(workspace_id.0)
     .fetch_optional(executor)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    standing(&row, 0, row.try_get(4)?)
+    let is_seen = row.try_get(5)?;
+    Ok(standing(&row, 0, row.try_get(4)?)?.map(|standing| (standing, is_seen)))
 }
 
 impl SqlStore {
@@ -114,7 +160,9 @@ impl RoomStore for SqlStore {
             let mut tx = self.begin().await?;
             let room_id = RoomId::generate();
             let inserted = sqlx::query(
-                "INSERT INTO rooms (id, workspace_id, slug, title, kind, capacity, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+                "INSERT INTO rooms (id, workspace_id, slug, title, kind, capacity, created_at, category, position, hidden,
+                                    read_only, slow_mode_s, retention_days)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
                  ON CONFLICT (workspace_id, slug) DO NOTHING",
             )
             .bind(room_id.0)
@@ -124,6 +172,12 @@ impl RoomStore for SqlStore {
             .bind(codec::kind_text(room.kind))
             .bind(room.capacity.map(i64::from))
             .bind(audit.now_ms)
+            .bind(room.settings.category.as_ref().map_or("", RoomCategory::as_str))
+            .bind(i64::from(room.settings.position.unwrap_or_default()))
+            .bind(room.settings.hidden.unwrap_or_default())
+            .bind(room.settings.read_only.unwrap_or_default())
+            .bind(i64::from(room.settings.slow_mode_s.unwrap_or_default()))
+            .bind(i64::from(room.settings.retention_days.unwrap_or_default()))
             .execute(&mut *tx)
             .await?;
             if inserted.rows_affected() == 0 {
@@ -163,43 +217,60 @@ impl RoomStore for SqlStore {
     async fn rooms(
         &self,
         user: Option<UserId>,
-        after: Option<&str>,
+        after: Option<&RoomPlace>,
         limit: u32,
     ) -> Result<Vec<(RoomRecord, Option<Standing>)>, StoreError> {
         let rows = sqlx::query(concat!(
-            "SELECT r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, ",
-            "(SELECT count(*) FROM participants p WHERE p.room_id = r.id AND (p.token_permissions & $5) = 0), u.role, u.workspace_id = r.workspace_id, wm.role, m.role, b.user_id IS NOT NULL ",
-            "FROM rooms r LEFT JOIN users u ON u.id = $1 ",
-            "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = $1 ",
-            "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = $1 ",
-            "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = $1 ",
-            "WHERE r.workspace_id = $2 AND ($3 IS NULL OR r.slug > $3) ORDER BY r.slug LIMIT $4"
+            "SELECT ",
+            room_columns!(),
+            ", u.role, u.workspace_id = r.workspace_id, wm.role, m.role, b.user_id IS NOT NULL ",
+            "FROM rooms r LEFT JOIN users u ON u.id = $2 ",
+            "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = $2 ",
+            "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = $2 ",
+            "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = $2 ",
+            "WHERE r.workspace_id = $3 AND ($2 IS NULL OR ",
+            is_seen!(),
+            ") AND ($4 IS NULL OR (r.category, r.position, r.title, r.slug) > ($4, $5, $6, $7)) ",
+            "ORDER BY r.category, r.position, r.title, r.slug LIMIT $8"
         ))
+        .bind(PermissionBits::HIDDEN.0)
         .bind(user.map(|id| id.0))
         .bind(self.workspace_id.0)
-        .bind(after)
+        .bind(after.map(|place| place.category.as_str()))
+        .bind(after.map(|place| i64::from(place.position)))
+        .bind(after.map(|place| place.title.as_str()))
+        .bind(after.map(|place| place.slug.as_str()))
         .bind(i64::from(limit))
-        .bind(PermissionBits::HIDDEN.0)
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(|row| Ok((room_record(row)?, standing(row, 7, row.try_get(11)?)?))).collect()
+        let banned = |row: &Row| row.try_get(ROOM_COLUMNS + 4);
+        rows.iter().map(|row| Ok((room_record(row)?, standing(row, ROOM_COLUMNS, banned(row)?)?))).collect()
     }
 
     async fn update_room(
         &self,
         room_id: RoomId,
-        title: Option<&RoomTitle>,
-        capacity: Option<u32>,
+        change: &UpdateRoomRequest,
         audit: &Audit,
     ) -> Result<Option<RoomRecord>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
+            let UpdateRoomRequest { title, capacity, settings } = change;
             sqlx::query(
-                "UPDATE rooms SET title = coalesce($1, title), capacity = coalesce($2, capacity)
-                 WHERE id = $3 AND workspace_id = $4",
+                "UPDATE rooms SET title = coalesce($1, title), capacity = coalesce($2, capacity),
+                     category = coalesce($3, category), position = coalesce($4, position), hidden = coalesce($5, hidden),
+                     read_only = coalesce($6, read_only), slow_mode_s = coalesce($7, slow_mode_s),
+                     retention_days = coalesce($8, retention_days)
+                 WHERE id = $9 AND workspace_id = $10",
             )
-            .bind(title.map(RoomTitle::as_str))
+            .bind(title.as_ref().map(RoomTitle::as_str))
             .bind(capacity.map(i64::from))
+            .bind(settings.category.as_ref().map(RoomCategory::as_str))
+            .bind(settings.position.map(i64::from))
+            .bind(settings.hidden)
+            .bind(settings.read_only)
+            .bind(settings.slow_mode_s.map(i64::from))
+            .bind(settings.retention_days.map(i64::from))
             .bind(room_id.0)
             .bind(self.workspace_id.0)
             .execute(&mut *tx)

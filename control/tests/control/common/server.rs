@@ -121,6 +121,15 @@ impl TestServer {
         Self::open(config, data, clock).await
     }
 
+    /// Starts again on the data of a server that was stopped, after a statement straight to the database.
+    pub async fn resume((config, data, clock): (Config, Arc<Data>, Arc<TestClock>), statement: &'static str) -> Self {
+        match &data.postgres {
+            Some(database) => drop(sqlx::query(statement).execute(&mut database.connect().await).await.unwrap()),
+            None => drop(sqlx::query(statement).execute(&mut data.sqlite().await).await.unwrap()),
+        }
+        Self::open(config, data, clock).await
+    }
+
     pub fn media_socket(&self) -> PathBuf {
         self.config.media_socket.clone()
     }

@@ -41,6 +41,7 @@ async fn switching_video_off_stops_a_camera_and_nothing_else() {
         title: RoomTitle::new("Stand-up").unwrap(),
         kind: RoomKind::Video,
         capacity: None,
+        settings: Default::default(),
     };
     server.admin.in_workspace(&acme).create_room(&request).await.unwrap();
     assert_eq!(listed(&ada, &room).await, Some(0));

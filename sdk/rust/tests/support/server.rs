@@ -17,6 +17,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use boltorezka_proto::rest::{CreateRoomRequest, JoinTokenRequest, RoomKind, SetupRequest};
+use boltorezka_proto::rooms::RoomSettingsChange;
 use boltorezka_proto::{DisplayName, RoomSlug, RoomTitle};
 use boltorezka_sdk::call::{Call, CallOptions};
 use boltorezka_sdk::{Client, Gateway, ParticipantId};
@@ -106,7 +107,8 @@ impl Server {
     pub async fn create_room(&self, slug: &str) -> RoomSlug {
         let slug = RoomSlug::new(slug).unwrap();
         let title = RoomTitle::new("Room").unwrap();
-        let request = CreateRoomRequest { slug: slug.clone(), title, kind: RoomKind::Video, capacity: None };
+        let settings = RoomSettingsChange::default();
+        let request = CreateRoomRequest { slug: slug.clone(), title, kind: RoomKind::Video, capacity: None, settings };
         self.admin.create_room(&request).await.unwrap();
         slug
     }

@@ -132,3 +132,14 @@ test('a busy room is said to be read once in a while', async () => {
   expect(read).toEqual([1, 4]);
   vi.useRealTimers();
 });
+
+test('what the room does not keep any more goes', async () => {
+  const { chat, asked, texts } = chatOf(newest(3, [message(1), message(2), message(3)]));
+  await chat.catchUp();
+  chat.trim(3);
+  expect(texts()).toEqual(['text 3']);
+  chat.trim(2);
+  chat.receive(message(4));
+  expect(texts()).toEqual(['text 3', 'text 4']);
+  expect(asked).toEqual([undefined]);
+});

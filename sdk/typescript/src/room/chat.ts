@@ -12,7 +12,7 @@ const PAGE_SIZE = 50;
 /** A busy room is said to be read at most this often: each time is a write for the server. */
 const READ_EVERY_MS = 3_000;
 
-/** Wait after `rate_limited` when the server names none. */
+/** Wait after `rate_limited` or `slow_mode` when the server names none. */
 const RATE_LIMITED_WAIT_MS = 2_000;
 
 export interface ChatOptions {
@@ -181,6 +181,12 @@ export class Chat extends Observable<ChatEvents> {
     this.#follow(message);
   }
 
+  /** Takes `history.trimmed`. */
+  trim(firstSeq: number): void {
+    this.#log.dropBefore(firstSeq);
+    this.changed();
+  }
+
   /** Takes `message.new`. */
   receive(message: Message): void {
     const isNew = this.#log.add([message]) > 0;
@@ -226,7 +232,7 @@ export class Chat extends Observable<ChatEvents> {
       const code = codeOf(error);
       // It waits for the next connection: `catchUp` sends it again.
       if (code === 'connection_lost' || code === 'not_joined') return false;
-      if (code === 'rate_limited') {
+      if (code === 'rate_limited' || code === 'slow_mode') {
         const waitMs = (error instanceof BoltorezkaError && error.retryAfterMs) || RATE_LIMITED_WAIT_MS;
         setTimeout(() => void this.flush(), waitMs);
         return false;

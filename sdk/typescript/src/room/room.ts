@@ -202,6 +202,9 @@ export class Room extends Observable<RoomEvents> {
       case 'message.changed':
         if (message.payload.message.room === this.slug) this.chat.receiveChange(message.payload.message);
         break;
+      case 'history.trimmed':
+        if (message.payload.room === this.slug) this.chat.trim(message.payload.firstSeq);
+        break;
       case 'call.answer':
         if (message.payload.room === this.slug) this.call.answered(message.payload.sdp);
         break;

@@ -1,0 +1,22 @@
+-- How a room is. Nothing of it is NULL: '' is no category, and 0 no pause between messages, or keeping them for ever.
+ALTER TABLE rooms ADD COLUMN category TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE rooms ADD COLUMN position BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE rooms ADD COLUMN hidden BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE rooms ADD COLUMN read_only BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE rooms ADD COLUMN slow_mode_s BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE rooms ADD COLUMN retention_days BIGINT NOT NULL DEFAULT 0;
+-- In the order of bytes, as slugs are: pages of a list begin where the one before ended.
+ALTER TABLE rooms ALTER COLUMN title TYPE TEXT COLLATE "C";
+CREATE INDEX rooms_order ON rooms (workspace_id, category, position, title, slug);
+CREATE INDEX rooms_hidden ON rooms (id) WHERE hidden = TRUE;
+CREATE INDEX rooms_retention ON rooms (id) WHERE retention_days > 0;
+
+-- When somebody last said something in a room with slow mode.
+CREATE TABLE room_sends (
+    workspace_id UUID NOT NULL REFERENCES workspaces (id),
+    room_id      UUID NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+    user_id      UUID NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    sent_at      BIGINT NOT NULL,
+    PRIMARY KEY (room_id, user_id)
+);
+CREATE INDEX room_sends_age ON room_sends (sent_at);

@@ -1,0 +1,27 @@
+//! Bans: who may not come back, and until when.
+
+use async_trait::async_trait;
+use boltorezka_proto::{DisplayName, RoomId, UserId};
+
+use super::{Audit, StoreError};
+
+/// Somebody to whom a room is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BanRecord {
+    /// Who.
+    pub user_id: UserId,
+    /// Name for people.
+    pub display_name: DisplayName,
+    /// Since when.
+    pub banned_at_ms: i64,
+}
+
+/// Bans. [`super::ModerationStore::expel`] makes them.
+#[async_trait]
+pub trait BanStore: Send + Sync {
+    /// Those banned from a room by id, after `after`, at most `limit`.
+    async fn bans(&self, room_id: RoomId, after: Option<UserId>, limit: u32) -> Result<Vec<BanRecord>, StoreError>;
+
+    /// Opens a room to somebody again. False when it was not closed.
+    async fn lift_ban(&self, room_id: RoomId, user_id: UserId, audit: &Audit) -> Result<bool, StoreError>;
+}
