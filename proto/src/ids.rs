@@ -102,7 +102,7 @@ uuid_id! {
     SessionId
 }
 uuid_id! {
-    /// An invite to make an account.
+    /// An invite to make an account, or into a room.
     InviteId
 }
 uuid_id! {

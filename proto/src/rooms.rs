@@ -1,11 +1,15 @@
-//! How a room is, and who may come in: settings, bans.
+//! How a room is, and who may come in: settings, bans, invites.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-use crate::schema::{Position, RetentionDays, RetentionDaysChange, SlowModeSeconds, SlowModeSecondsChange};
-use crate::{DisplayName, RoomCategory, Timestamp, UserId};
+use crate::rest::{Room, RoomRole};
+use crate::schema::{
+    Position, RetentionDays, RetentionDaysChange, RoomInviteSeconds, RoomInviteUses, SlowModeSeconds,
+    SlowModeSecondsChange,
+};
+use crate::{DisplayName, InviteId, RoomCategory, Timestamp, UserId, WorkspaceSlug};
 
 /// Highest place in a list of rooms: nobody has so many, and there is room between them.
 pub const POSITION_MAX: u32 = 1_000_000;
@@ -13,6 +17,10 @@ pub const POSITION_MAX: u32 = 1_000_000;
 pub const SLOW_MODE_S_MAX: u32 = 6 * 3600;
 /// Longest time that messages are kept, when it is limited: ten years. The shortest is a day, as long as keys of messages are known.
 pub const RETENTION_DAYS_MAX: u32 = 3_650;
+/// Most people that one invite lets in.
+pub const ROOM_INVITE_USES_MAX: u32 = 10_000;
+/// Longest life of an invite: 90 days.
+pub const ROOM_INVITE_S_MAX: u32 = 90 * 24 * 3600;
 
 /// How a room is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
@@ -84,4 +92,96 @@ pub struct Ban {
     pub display_name: DisplayName,
     /// Since when.
     pub banned_at: Timestamp,
+}
+
+/// `POST /v1/rooms/{slug}/invites`. An empty body makes one for a member, for one use and a day.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct CreateRoomInviteRequest {
+    /// The role that it gives in the room, never above the maker's.
+    #[serde(default = "member")]
+    #[ts(as = "Option<RoomRole>")]
+    pub role: RoomRole,
+    /// How many may come in by it, 1 to 10,000.
+    #[serde(default = "once")]
+    #[schema(value_type = RoomInviteUses)]
+    #[ts(as = "Option<u32>")]
+    pub uses: u32,
+    /// Seconds that it is good for, 7,776,000 at most.
+    #[serde(default = "a_day_s")]
+    #[schema(value_type = RoomInviteSeconds)]
+    #[ts(as = "Option<u32>")]
+    pub ttl_s: u32,
+}
+
+impl Default for CreateRoomInviteRequest {
+    fn default() -> Self {
+        Self { role: member(), uses: once(), ttl_s: a_day_s() }
+    }
+}
+
+/// An invite into a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[ts(optional_fields)]
+pub struct RoomInvite {
+    /// Stable id.
+    pub id: InviteId,
+    /// The role that it gives.
+    pub role: RoomRole,
+    /// How many came in by it.
+    pub uses: u32,
+    /// How many may.
+    pub uses_max: u32,
+    /// Whose it is; absent when an API key made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub created_by: Option<UserId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whether it was taken back.
+    pub revoked: bool,
+}
+
+/// The answer to `POST /v1/rooms/{slug}/invites`. The token is shown once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomInviteCreated {
+    /// The invite.
+    pub invite: RoomInvite,
+    /// What is redeemed.
+    pub token: String,
+}
+
+/// `POST /v1/room-invites/redeem`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RedeemRoomInviteRequest {
+    /// Of the invite.
+    pub token: String,
+}
+
+/// The answer to `POST /v1/room-invites/redeem`: where one may go now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomInviteRedeemed {
+    /// The room's workspace.
+    pub workspace: WorkspaceSlug,
+    /// The room.
+    pub room: Room,
+}
+
+fn member() -> RoomRole {
+    RoomRole::Member
+}
+
+fn once() -> u32 {
+    1
+}
+
+fn a_day_s() -> u32 {
+    24 * 3600
 }

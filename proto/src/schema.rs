@@ -60,6 +60,8 @@ schemas! {
     SlowModeSecondsChange = whole_number("Seconds; 0 is none.", 0, rooms::SLOW_MODE_S_MAX);
     RetentionDays = whole_number("Days.", 1, rooms::RETENTION_DAYS_MAX);
     RetentionDaysChange = whole_number("Days; 0 is for ever.", 0, rooms::RETENTION_DAYS_MAX);
+    RoomInviteUses = whole_number("People.", 1, rooms::ROOM_INVITE_USES_MAX);
+    RoomInviteSeconds = whole_number("Seconds.", 1, rooms::ROOM_INVITE_S_MAX);
     // The only role that the API gives.
     GivenRole = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([json!(rest::Role::Admin)])).into();
     WebhookUrl = text("An address, 2,000 bytes at most.", 8, webhooks::WEBHOOK_URL_BYTES_MAX, Some("^https?://"));

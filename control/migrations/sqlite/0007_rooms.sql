@@ -18,3 +18,22 @@ CREATE TABLE room_sends (
     PRIMARY KEY (room_id, user_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX room_sends_age ON room_sends (sent_at);
+
+-- An invite lets `uses_max` people into a room, with a role there. It is worth as much as its maker still is: an account, or
+-- an API key. Only the hash of its token is kept.
+CREATE TABLE room_invites (
+    id           BLOB PRIMARY KEY,
+    workspace_id BLOB NOT NULL REFERENCES workspaces (id),
+    room_id      BLOB NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+    token_hash   BLOB NOT NULL UNIQUE,
+    role         TEXT NOT NULL CHECK (role IN ('listener', 'member', 'moderator', 'owner')),
+    uses_max     INTEGER NOT NULL,
+    uses         INTEGER NOT NULL DEFAULT 0 CHECK (uses <= uses_max),
+    created_by   BLOB REFERENCES users (id) ON DELETE CASCADE,
+    api_key_id   BLOB REFERENCES api_keys (id) ON DELETE CASCADE,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    revoked_at   INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX room_invites_room ON room_invites (room_id, id);
+CREATE INDEX room_invites_expiry ON room_invites (expires_at);

@@ -140,6 +140,16 @@ actions! {
     /// Let somebody with a lower role come back.
     LiftBan = "rooms.ban.lift", ["DELETE /v1/rooms/{slug}/bans/{userId}"],
         Room(RoomRole::Moderator), [Account, ApiKey];
+    /// List the invites.
+    ListRoomInvites = "rooms.invite.list", ["GET /v1/rooms/{slug}/invites"], Room(RoomRole::Moderator), [Account, ApiKey];
+    /// Invite somebody, with a role that is not above one's own.
+    CreateRoomInvite = "rooms.invite.create", ["POST /v1/rooms/{slug}/invites"],
+        Room(RoomRole::Moderator), [Account, ApiKey];
+    /// Take an invite back.
+    RevokeRoomInvite = "rooms.invite.revoke", ["DELETE /v1/rooms/{slug}/invites/{inviteId}"],
+        Room(RoomRole::Moderator), [Account, ApiKey];
+    /// Come in by an invite.
+    RedeemRoomInvite = "rooms.invite.redeem", ["POST /v1/room-invites/redeem"], Server(Role::User), [Account];
     /// Take somebody's right to publish a source.
     Mute = "rooms.participant.mute", ["POST /v1/rooms/{slug}/participants/{participantId}/mute"],
         Room(RoomRole::Moderator), [Account, ApiKey];

@@ -3,6 +3,7 @@
 mod access;
 mod ban_routes;
 mod hiding;
+mod invite_routes;
 mod member_routes;
 mod moderation;
 mod participant_routes;
@@ -67,5 +68,5 @@ impl Feature for Rooms {
 
 fn routes() -> OpenApiRouter<App> {
     let of_rooms = room_routes::routes().merge(member_routes::routes()).merge(participant_routes::routes());
-    of_rooms.merge(ban_routes::routes())
+    of_rooms.merge(ban_routes::routes()).merge(invite_routes::routes())
 }

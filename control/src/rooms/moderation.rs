@@ -134,7 +134,11 @@ pub async fn refresh_roles(app: &App, user_id: UserId) -> Result<(), StoreError>
     take_out_strangers(app, None).await
 }
 
-async fn refresh_role(app: &App, live: &LiveRoom, user_id: UserId) -> Result<(), StoreError> {
+/// The same in one room, under its gate.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn refresh_role(app: &App, live: &LiveRoom, user_id: UserId) -> Result<(), StoreError> {
     let Some(participant_id) = live.state().participant_of_user(user_id) else { return Ok(()) };
     if let Some(standing) = app.store.standing(live.id, user_id).await? {
         live.state().set_role(participant_id, standing.role);

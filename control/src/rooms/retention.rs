@@ -11,6 +11,8 @@ use crate::store::StoreError;
 pub const ERASE_EVERY: Duration = Duration::from_secs(5);
 /// Messages that are erased in one transaction: some 10 ms of the one writer of SQLite.
 const ERASED_AT_ONCE: u32 = 500;
+/// How long an invite that has expired is still listed.
+const INVITES_KEPT_MS: i64 = 30 * 24 * 3_600_000;
 /// Between two transactions, so that others write meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -27,5 +29,7 @@ pub async fn erase_expired(app: App) -> Result<(), StoreError> {
             }
         }
     }
-    app.store.forget_sends(app.clock.now_ms() - i64::from(SLOW_MODE_S_MAX) * 1000).await
+    let now_ms = app.clock.now_ms();
+    app.store.forget_sends(now_ms - i64::from(SLOW_MODE_S_MAX) * 1000).await?;
+    app.store.forget_room_invites(now_ms - INVITES_KEPT_MS).await
 }

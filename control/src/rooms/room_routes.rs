@@ -106,7 +106,11 @@ async fn delete(app: App, caller: WorkspaceCaller, Path(slug): Path<String>) -> 
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn with_unread(app: &App, caller: &WorkspaceCaller, room: Room) -> Result<Room, ApiError> {
+/// With what the caller has not read.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn with_unread(app: &App, caller: &WorkspaceCaller, room: Room) -> Result<Room, ApiError> {
     let mut room = [room];
     add_unread(app, caller, &mut room).await?;
     let [room] = room;
@@ -129,7 +133,7 @@ async fn add_unread(app: &App, caller: &WorkspaceCaller, rooms: &mut [Room]) -> 
 }
 
 /// The banned have no role.
-fn role_in(standing: Standing) -> Option<RoomRole> {
+pub(super) fn role_in(standing: Standing) -> Option<RoomRole> {
     (!standing.banned).then_some(standing.role)
 }
 

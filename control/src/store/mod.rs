@@ -23,6 +23,7 @@ mod outbox;
 mod participants;
 mod postgres;
 mod retention;
+mod room_invites;
 mod rooms;
 mod second_factors;
 mod sessions;
@@ -57,6 +58,7 @@ pub use moderation::{ModerationStore, Removed};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use retention::{RetentionStore, StrangerRecord};
+pub use room_invites::{InvitedTo, NewRoomInvite, Redeemed, RoomInviteRecord, RoomInviteStore, RoomInvited};
 pub use rooms::{MemberRecord, NewRoom, RoomPlace, RoomRecord, RoomStore, Standing};
 pub use second_factors::{Attempt, SecondFactorRecord, SecondFactorStore};
 pub use sessions::{Grant, NewSession, SessionRecord, SessionStore};
@@ -91,6 +93,7 @@ store!(
     OutboxStore,
     ParticipantStore,
     RetentionStore,
+    RoomInviteStore,
     RoomStore,
     SecondFactorStore,
     SessionStore,

@@ -35,6 +35,9 @@ fn about(operation: &str) -> About {
         | "muteParticipant"
         | "listBans"
         | "liftBan"
+        | "listRoomInvites"
+        | "createRoomInvite"
+        | "revokeRoomInvite"
         | "listMessages"
         | "listPins"
         | "createTicket"
@@ -90,6 +93,7 @@ fn about(operation: &str) -> About {
         | "deleteSecondFactor"
         | "listInvites"
         | "createInvite"
+        | "redeemRoomInvite"
         | "revokeInvite"
         | "promoteUser"
         | "listServerFeatures"
@@ -130,6 +134,7 @@ fn body(operation: &str, room: &str) -> Option<Value> {
         "setFeature" => Some(json!({ "enabled": false })),
         "createJoinToken" => Some(json!({ "room": room, "identity": "i", "displayName": "I" })),
         "sendTelemetry" => Some(json!({ "events": [{ "type": "sessionBegan" }] })),
+        "redeemRoomInvite" => Some(json!({ "token": "a guess" })),
         "muteParticipant" => Some(json!({ "source": "camera" })),
         _ => None,
     }
@@ -147,6 +152,8 @@ struct Tenant {
     /// Of the room that only it has.
     room: String,
     webhook_id: String,
+    /// Into the room "talk".
+    invite_id: String,
 }
 
 impl Tenant {
@@ -164,7 +171,9 @@ impl Tenant {
         let webhook = json!({ "url": format!("https://{slug}.example/"), "events": ["room.deleted"] });
         let webhook = owner.post("/v1/webhooks", webhook).await.expect(201);
         let webhook_id = webhook["webhook"]["id"].as_str().unwrap().to_owned();
-        Self { slug, owner, key, socket, participant_id, message_id, room, webhook_id }
+        let invite = owner.act("/v1/rooms/talk/invites").await.expect(201);
+        let invite_id = invite["invite"]["id"].as_str().unwrap().to_owned();
+        Self { slug, owner, key, socket, participant_id, message_id, room, webhook_id, invite_id }
     }
 
     /// Everything that its owner sees, but for the answers' times.
@@ -172,8 +181,10 @@ impl Tenant {
         let mut seen = Vec::new();
         let own = format!("/v1/workspaces/{}", self.slug);
         let paths = ["", "/members", "/features"].map(|path| format!("{own}{path}"));
-        let in_rooms = ["talk", &self.room]
-            .map(|room| ["", "/members", "/messages", "/participants"].map(|path| format!("/v1/rooms/{room}{path}")));
+        let in_rooms = ["talk", &self.room].map(|room| {
+            ["", "/members", "/messages", "/participants", "/bans", "/invites"]
+                .map(|path| format!("/v1/rooms/{room}{path}"))
+        });
         let lists = ["/v1/rooms", "/v1/webhooks"].map(str::to_owned);
         for path in paths.into_iter().chain(lists).chain(in_rooms.into_iter().flatten()) {
             seen.push(self.owner.get(&path).await.expect(200));
@@ -182,8 +193,16 @@ impl Tenant {
     }
 
     /// What must never be told to the other.
-    fn secrets(&self) -> [&str; 6] {
-        ["a secret of", &self.participant_id, &self.message_id, &self.room, &self.owner.id, &self.webhook_id]
+    fn secrets(&self) -> [&str; 7] {
+        [
+            "a secret of",
+            &self.participant_id,
+            &self.message_id,
+            &self.room,
+            &self.owner.id,
+            &self.webhook_id,
+            &self.invite_id,
+        ]
     }
 }
 
@@ -225,7 +244,7 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
         let fill = |workspace: &str, room: &str| {
             let path = template.replace("{workspace}", workspace).replace("{slug}", room).replace("{room}", room);
             let path = path.replace("{participantId}", &beta.participant_id).replace("{userId}", &beta.owner.id);
-            let path = path.replace("{webhookId}", &beta.webhook_id);
+            let path = path.replace("{webhookId}", &beta.webhook_id).replace("{inviteId}", &beta.invite_id);
             path.replace("{feature}", "video").replace("{session}", "secret")
         };
         // By path: the other workspace answers as one that is not there, to whatever credential of this one.
@@ -254,6 +273,7 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
                 assert!(!told.contains("a secret of beta"), "{operation}: {told}");
                 let names_another = path.contains(&beta.participant_id)
                     || path.contains(&beta.webhook_id)
+                    || path.contains(&beta.invite_id)
                     || path.contains(&beta.room)
                     || (path.contains(&beta.owner.id) && operation != "setWorkspaceMember");
                 assert!(!names_another || answer.status >= 400, "{operation} {path}: {}", answer.status);

@@ -25,6 +25,7 @@ mod presence;
 mod problems;
 mod revocation;
 mod rights;
+mod room_invites;
 mod room_settings;
 mod rooms;
 mod second_factor;

@@ -280,6 +280,9 @@ impl World {
             "rooms.room.update" => (200, json!({ "title": "T" })),
             // Nobody was banned, so that it is looked at by those who may.
             "rooms.ban.lift" => (404, Value::Null),
+            "rooms.invite.create" => (201, Value::Null),
+            "rooms.invite.revoke" => (404, Value::Null),
+            "rooms.invite.redeem" => (401, json!({ "token": "a guess" })),
             "rooms.member.set" => (200, json!({ "role": "moderator" })),
             "rooms.participant.unmute" => (204, json!({ "muted": false })),
             "workspaces.workspace.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N" })),

@@ -9,6 +9,7 @@ use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::rest::*;
+use boltorezka_proto::rooms::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::telemetry::*;
 use boltorezka_proto::webhooks::*;
@@ -85,6 +86,8 @@ pub fn check_example(kind: &str, value: &Value) {
         "UpdateRoomRequest" => check::<UpdateRoomRequest>(value),
         "Room" => check::<Room>(value),
         "Page<Message>" => check::<Page<Message>>(value),
+        "CreateRoomInviteRequest" => check::<CreateRoomInviteRequest>(value),
+        "RoomInviteCreated" => check::<RoomInviteCreated>(value),
         "SetMemberRequest" => check::<SetMemberRequest>(value),
         "Member" => check::<Member>(value),
         "Participant" => check::<Participant>(value),

@@ -47,7 +47,7 @@ export type SessionId = string;
 export type LoginId = string;
 
 /**
- * An invite to make an account.
+ * An invite to make an account, or into a room.
  */
 export type InviteId = string;
 
@@ -562,6 +562,95 @@ displayName: DisplayName,
  * Since when.
  */
 bannedAt: Timestamp, };
+
+/**
+ * `POST /v1/rooms/{slug}/invites`. An empty body makes one for a member, for one use and a day.
+ */
+export type CreateRoomInviteRequest = { 
+/**
+ * The role that it gives in the room, never above the maker's.
+ */
+role?: RoomRole, 
+/**
+ * How many may come in by it, 1 to 10,000.
+ */
+uses?: number, 
+/**
+ * Seconds that it is good for, 7,776,000 at most.
+ */
+ttlS?: number, };
+
+/**
+ * An invite into a room.
+ */
+export type RoomInvite = { 
+/**
+ * Stable id.
+ */
+id: InviteId, 
+/**
+ * The role that it gives.
+ */
+role: RoomRole, 
+/**
+ * How many came in by it.
+ */
+uses: number, 
+/**
+ * How many may.
+ */
+usesMax: number, 
+/**
+ * Whose it is; absent when an API key made it.
+ */
+createdBy?: UserId, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, 
+/**
+ * When it ends.
+ */
+expiresAt: Timestamp, 
+/**
+ * Whether it was taken back.
+ */
+revoked: boolean, };
+
+/**
+ * The answer to `POST /v1/rooms/{slug}/invites`. The token is shown once.
+ */
+export type RoomInviteCreated = { 
+/**
+ * The invite.
+ */
+invite: RoomInvite, 
+/**
+ * What is redeemed.
+ */
+token: string, };
+
+/**
+ * `POST /v1/room-invites/redeem`.
+ */
+export type RedeemRoomInviteRequest = { 
+/**
+ * Of the invite.
+ */
+token: string, };
+
+/**
+ * The answer to `POST /v1/room-invites/redeem`: where one may go now.
+ */
+export type RoomInviteRedeemed = { 
+/**
+ * The room's workspace.
+ */
+workspace: WorkspaceSlug, 
+/**
+ * The room.
+ */
+room: Room, };
 
 /**
  * Someone who is in a room now.

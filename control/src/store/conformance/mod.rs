@@ -41,6 +41,7 @@ mod people;
 mod postgres_server;
 mod races;
 mod retention;
+mod room_invites;
 mod room_settings;
 mod rooms;
 mod second_factors;

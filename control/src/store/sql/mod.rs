@@ -20,6 +20,7 @@ mod outbox;
 mod participants;
 mod restraints;
 mod retention;
+mod room_invites;
 mod rooms;
 mod second_factors;
 mod sends;

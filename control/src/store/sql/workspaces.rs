@@ -77,7 +77,7 @@ fn reaches(by: WorkspaceRole, whom: Option<WorkspaceRole>) -> bool {
 }
 
 impl SqlStore {
-    async fn put_workspace_member(
+    pub(super) async fn put_workspace_member(
         &self,
         tx: &mut Tx,
         workspace_id: WorkspaceId,
