@@ -1,4 +1,4 @@
-//! How a room is, and who may come in: settings, bans, invites.
+//! How a room is, and who may come in: settings, bans, invites, moves.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -9,7 +9,7 @@ use crate::schema::{
     Position, RetentionDays, RetentionDaysChange, RoomInviteSeconds, RoomInviteUses, SlowModeSeconds,
     SlowModeSecondsChange,
 };
-use crate::{DisplayName, InviteId, RoomCategory, Timestamp, UserId, WorkspaceSlug};
+use crate::{DisplayName, InviteId, RoomCategory, RoomSlug, Timestamp, UserId, WorkspaceSlug};
 
 /// Highest place in a list of rooms: nobody has so many, and there is room between them.
 pub const POSITION_MAX: u32 = 1_000_000;
@@ -172,6 +172,14 @@ pub struct RoomInviteRedeemed {
     pub workspace: WorkspaceSlug,
     /// The room.
     pub room: Room,
+}
+
+/// `POST /v1/rooms/{slug}/participants/{participantId}/move`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MoveRequest {
+    /// Where to.
+    pub room: RoomSlug,
 }
 
 fn member() -> RoomRole {

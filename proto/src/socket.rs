@@ -292,6 +292,15 @@ pub enum ServerMessage<P = Participant> {
         /// As it is now.
         message: Message,
     },
+    /// A moderator moved the client to another room, where its seat is kept for a while: join it. The first one is left, and its
+    /// call has ended.
+    #[serde(rename = "room.moved")]
+    RoomMoved {
+        /// Where it was.
+        from: RoomSlug,
+        /// Where it is to go.
+        to: RoomSlug,
+    },
     /// Old messages of a joined room were erased. Drop those of smaller places.
     #[serde(rename = "history.trimmed")]
     #[serde(rename_all = "camelCase")]

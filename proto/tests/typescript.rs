@@ -83,6 +83,7 @@ fn typescript_is_up_to_date() {
         Participant,
         CallState,
         MuteRequest,
+        MoveRequest,
         PromoteRequest,
         ResumeRequest,
         ResumeResponse,

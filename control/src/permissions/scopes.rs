@@ -79,7 +79,8 @@ mod tests {
     fn a_name_stands_for_what_begins_with_its_words() {
         let scopes = Scopes::parse(&names(&["rooms.participant", "accounts.join_token.create"])).unwrap();
         let has: Vec<Action> = Action::ALL.iter().copied().filter(|action| scopes.has(*action)).collect();
-        let participant = [Action::ListParticipants, Action::Kick, Action::Ban, Action::Mute, Action::Unmute];
+        let participant =
+            [Action::ListParticipants, Action::Kick, Action::Ban, Action::Move, Action::Mute, Action::Unmute];
         assert_eq!(has, [&[Action::CreateJoinToken][..], &participant].concat());
         assert_eq!(Scopes::parse(&[]).unwrap(), Scopes::NONE);
     }

@@ -135,6 +135,9 @@ actions! {
     /// Send somebody out for good.
     Ban = "rooms.participant.ban", ["POST /v1/rooms/{slug}/participants/{participantId}/ban"],
         Room(RoomRole::Moderator), [Account, ApiKey];
+    /// Move somebody to another room, which it takes there too.
+    Move = "rooms.participant.move", ["POST /v1/rooms/{slug}/participants/{participantId}/move"],
+        Room(RoomRole::Moderator), [Account, ApiKey];
     /// List those who were sent out for good.
     ListBans = "rooms.ban.list", ["GET /v1/rooms/{slug}/bans"], Room(RoomRole::Moderator), [Account, ApiKey];
     /// Let somebody with a lower role come back.

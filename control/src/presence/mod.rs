@@ -11,4 +11,6 @@ mod service;
 pub use hub::{Hub, LiveRoom, LiveWorkspace};
 pub use removal::take_out;
 pub use room::{CallOwner, Seat};
-pub use service::{flush_loop, join, join_without_socket, leave, leave_call, load, remove, socket_gone, sweep};
+pub use service::{
+    flush_loop, join, join_without_socket, keep_seat, leave, leave_call, load, remove, socket_gone, sweep,
+};

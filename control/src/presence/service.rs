@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use boltorezka_proto::rest::{CallState, Participant};
+use boltorezka_proto::rest::{CallState, Participant, Role};
+use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomSlug, Timestamp};
 use serde_json::value::RawValue;
 use tokio::time::MissedTickBehavior;
@@ -88,6 +89,18 @@ pub async fn join_without_socket(app: &App, room: &LiveRoom, request: JoinReques
         return Err(ApiError::because(ErrorCode::Conflict, detail));
     }
     enter(app, room, Who::JoinToken, request).await
+}
+
+/// Takes a seat for an account that is to come by a socket: it is kept as one whose sockets vanished. Returns the participant.
+///
+/// # Errors
+/// As [`join`].
+pub async fn keep_seat(app: &App, room: &LiveRoom, request: JoinRequest) -> Result<ParticipantId, ApiError> {
+    let workspace = app.live_workspace();
+    let _door = workspace.door.read().await;
+    let _gate = room.gate.lock().await;
+    // What the account may do is looked up there; here it only must not be more than a guest's request.
+    enter(app, room, Who::Account(Role::User, WorkspaceRole::Guest), request).await
 }
 
 /// Takes a seat, under the room's gate.

@@ -6,6 +6,7 @@ mod hiding;
 mod invite_routes;
 mod member_routes;
 mod moderation;
+mod moving;
 mod participant_routes;
 mod retention;
 mod room_routes;
@@ -51,7 +52,7 @@ impl Feature for Rooms {
     }
 
     fn events(&self) -> Events {
-        Events { requests: &["room.join", "room.leave"], told: &["presence.update"] }
+        Events { requests: &["room.join", "room.leave"], told: &["presence.update", "room.moved"] }
     }
 
     async fn start(&self, app: &App) -> Result<(), String> {

@@ -4,20 +4,26 @@ use axum::Json as Body;
 use axum::http::StatusCode;
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::rest::{MuteRequest, Page, Participant};
+use boltorezka_proto::rooms::MoveRequest;
 use boltorezka_proto::{ParticipantId, RoomSlug};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::authorize;
-use super::moderation;
+use super::{moderation, moving};
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
-use crate::http::{OptionalJson, PageQuery, Path, id_in_path};
+use crate::http::{Json, OptionalJson, PageQuery, Path, id_in_path};
 use crate::permissions::Action;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(list)).routes(routes!(kick)).routes(routes!(ban)).routes(routes!(mute))
+    OpenApiRouter::default()
+        .routes(routes!(list))
+        .routes(routes!(kick))
+        .routes(routes!(ban))
+        .routes(routes!(mute))
+        .routes(routes!(move_to))
 }
 
 /// Lists who is in a room now.
@@ -92,5 +98,25 @@ async fn mute(
     let (room, standing) = authorize(&app, &caller, &slug, action).await?;
     let participant_id = id_in_path(&participant_id)?;
     moderation::mute(&app, &caller, standing, &room, participant_id, request).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Moves somebody to another room, where the caller moderates too.
+///
+/// It has a seat there, leaves this room with its call, and is told by `room.moved`.
+#[utoipa::path(post, path = "/rooms/{slug}/participants/{participantId}/move", operation_id = "moveParticipant",
+    security(("session" = []), ("apiKey" = [])),
+    params(("slug" = RoomSlug, Path), ("participantId" = ParticipantId, Path)), request_body = MoveRequest,
+    responses((status = 204, description = "It is on its way.")))]
+async fn move_to(
+    app: App,
+    caller: WorkspaceCaller,
+    Path((slug, participant_id)): Path<(String, String)>,
+    Json(request): Json<MoveRequest>,
+) -> Result<StatusCode, ApiError> {
+    let (from, standing) = authorize(&app, &caller, &slug, Action::Move).await?;
+    let (to, _) = authorize(&app, &caller, request.room.as_str(), Action::Move).await?;
+    let participant_id = id_in_path(&participant_id)?;
+    moving::move_participant(&app, &caller, standing, (&from, &to), participant_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

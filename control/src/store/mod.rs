@@ -19,6 +19,7 @@ mod invites;
 mod links;
 mod migrations;
 mod moderation;
+mod moves;
 mod outbox;
 mod participants;
 mod postgres;
@@ -55,6 +56,7 @@ pub use links::{LinkStore, MailRecord, NewLink, Verified};
 #[cfg(test)]
 pub use migrations::names as migration_names;
 pub use moderation::{ModerationStore, Removed};
+pub use moves::MoveStore;
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use retention::{RetentionStore, StrangerRecord};
@@ -90,6 +92,7 @@ store!(
     InviteStore,
     LinkStore,
     ModerationStore,
+    MoveStore,
     OutboxStore,
     ParticipantStore,
     RetentionStore,

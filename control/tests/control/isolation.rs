@@ -33,6 +33,7 @@ fn about(operation: &str) -> About {
         | "kickParticipant"
         | "banParticipant"
         | "muteParticipant"
+        | "moveParticipant"
         | "listBans"
         | "liftBan"
         | "listRoomInvites"
@@ -134,6 +135,7 @@ fn body(operation: &str, room: &str) -> Option<Value> {
         "setFeature" => Some(json!({ "enabled": false })),
         "createJoinToken" => Some(json!({ "room": room, "identity": "i", "displayName": "I" })),
         "sendTelemetry" => Some(json!({ "events": [{ "type": "sessionBegan" }] })),
+        "moveParticipant" => Some(json!({ "room": room })),
         "redeemRoomInvite" => Some(json!({ "token": "a guess" })),
         "muteParticipant" => Some(json!({ "source": "camera" })),
         _ => None,

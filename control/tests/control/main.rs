@@ -19,6 +19,7 @@ mod inspection;
 mod invites;
 mod isolation;
 mod links;
+mod moving;
 mod openapi;
 mod permissions;
 mod presence;

@@ -280,6 +280,8 @@ impl World {
             "rooms.room.update" => (200, json!({ "title": "T" })),
             // Nobody was banned, so that it is looked at by those who may.
             "rooms.ban.lift" => (404, Value::Null),
+            // Where it is: looked at by those who may.
+            "rooms.participant.move" => (400, json!({ "room": room })),
             "rooms.invite.create" => (201, Value::Null),
             "rooms.invite.revoke" => (404, Value::Null),
             "rooms.invite.redeem" => (401, json!({ "token": "a guess" })),

@@ -91,6 +91,7 @@ pub fn check_example(kind: &str, value: &Value) {
         "SetMemberRequest" => check::<SetMemberRequest>(value),
         "Member" => check::<Member>(value),
         "Participant" => check::<Participant>(value),
+        "MoveRequest" => check::<MoveRequest>(value),
         "MuteRequest" => check::<MuteRequest>(value),
         "PromoteRequest" => check::<PromoteRequest>(value),
         "MediaState" => check::<MediaState>(value),

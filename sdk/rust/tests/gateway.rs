@@ -194,3 +194,26 @@ async fn a_server_that_is_not_there_is_told_without_the_ticket() {
     assert!(matches!(error, GatewayError::Network(_)), "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
 }
+
+#[tokio::test]
+async fn who_is_moved_joins_the_other_room() {
+    let (mut server, gateway, mut peer) = connect().await;
+    let (from, to) = (room(), RoomSlug::new("other").unwrap());
+    tokio::join!(async { gateway.join_room(&from).await.unwrap() }, async {
+        let request = peer.next().await;
+        peer.ack(&request, joined("stand-up")).await;
+    });
+    let mut events = gateway.events();
+    peer.send(json!({"type": "room.moved", "payload": {"from": "stand-up", "to": "other"}})).await;
+    assert!(matches!(&*next(&mut events).await, GatewayEvent::Moved { from: left, .. } if *left == from));
+    assert!(!gateway.has_joined(&from));
+    let request = peer.next().await;
+    assert_eq!((&request["type"], &request["payload"]["room"]), (&json!("room.join"), &json!("other")));
+    peer.ack(&request, joined("other")).await;
+    assert!(matches!(&*next(&mut events).await, GatewayEvent::Rejoined(joined) if joined.room == to));
+    assert!(gateway.has_joined(&to));
+    // After a break it comes back to where it is now.
+    drop(peer);
+    let mut peer = server.next_socket().await;
+    assert_eq!(peer.next().await["payload"]["room"], "other");
+}

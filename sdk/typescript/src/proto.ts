@@ -704,6 +704,15 @@ source: TrackSource,
 muted: boolean, };
 
 /**
+ * `POST /v1/rooms/{slug}/participants/{participantId}/move`.
+ */
+export type MoveRequest = { 
+/**
+ * Where to.
+ */
+room: RoomSlug, };
+
+/**
  * `POST /v1/admin/users/{userId}/promote`.
  */
 export type PromoteRequest = { 
@@ -1791,7 +1800,15 @@ message: Message, } } | { "type": "message.changed", "payload": {
 /**
  * As it is now.
  */
-message: Message, } } | { "type": "history.trimmed", "payload": { 
+message: Message, } } | { "type": "room.moved", "payload": { 
+/**
+ * Where it was.
+ */
+from: RoomSlug, 
+/**
+ * Where it is to go.
+ */
+to: RoomSlug, } } | { "type": "history.trimmed", "payload": { 
 /**
  * Where.
  */

@@ -1,12 +1,16 @@
 import { codeOf, LocalMedia, Room, type RoomInfo } from '@boltorezka/client';
 import { useCallback, useEffect, useState } from 'react';
 import { preferences } from '../app/preferences.ts';
+import { navigate, roomPath } from '../app/router.ts';
 import { client, messageOf, useSession, useUser } from '../app/session.tsx';
 
 export type RoomStatus =
   | { status: 'loading' }
   | { status: 'failed'; title: string; message: string }
   | { status: 'ready'; room: Room; media: LocalMedia };
+
+/** The stay that a moderator moved us to, on its way from one room's page to the other's. */
+let movedTo: Room | undefined;
 
 /** Enters a room for as long as the component is shown. `again` enters anew, after the stay has ended. */
 export function useRoom(slug: string): RoomStatus & { again(): void } {
@@ -19,15 +23,25 @@ export function useRoom(slug: string): RoomStatus & { again(): void } {
   useEffect(() => {
     let isGone = false;
     let leave: (() => void) | undefined;
-    const enter = (info: RoomInfo) => {
-      const room = new Room(gateway(), info, { storage: localStorage, userId });
+    const enter = (info: RoomInfo) => show(new Room(gateway(), info, { storage: localStorage, userId }));
+    const show = (room: Room) => {
       const media = new LocalMedia(preferences().devices);
       leave = () => {
         room.leave();
         media.stop();
       };
+      room.on('moved', (next) => {
+        movedTo = next;
+        navigate(roomPath(next.slug));
+      });
       setStatus({ status: 'ready', room, media });
     };
+    const arrived = movedTo?.slug === slug ? movedTo : undefined;
+    movedTo = undefined;
+    if (arrived) {
+      show(arrived);
+      return () => leave?.();
+    }
     setStatus({ status: 'loading' });
     client.room(slug).then(
       (info) => {

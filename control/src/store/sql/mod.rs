@@ -16,6 +16,7 @@ mod invites;
 mod links;
 mod message_rows;
 mod moderation;
+mod moves;
 mod outbox;
 mod participants;
 mod restraints;

@@ -86,14 +86,22 @@ pub enum GatewayEvent {
     },
     /// The socket broke; it is being mended.
     Disconnected,
-    /// A room was joined again after a break.
+    /// A room was joined again after a break, or joined after a move.
     Rejoined(RoomJoined),
-    /// A room could not be joined again after a break: the client is no longer in it.
+    /// A room could not be joined again after a break, or not joined after a move: the client is not in it.
     RejoinFailed {
         /// Which.
         room: RoomSlug,
         /// Why.
         code: ErrorCode,
+    },
+    /// A moderator moved the client. The gateway joins the other room by itself, which [`GatewayEvent::Rejoined`] or
+    /// [`GatewayEvent::RejoinFailed`] tells; a call there is for the program to begin.
+    Moved {
+        /// Where it was, and is no longer.
+        from: RoomSlug,
+        /// Where it goes.
+        to: RoomSlug,
     },
     /// Who is in a room.
     Presence(PresenceUpdate),

@@ -220,6 +220,7 @@ impl SocketTask {
             Ok(ServerMessage::PresenceUpdate(update)) => self.tell(GatewayEvent::Presence(update)),
             Ok(ServerMessage::MessageNew { message }) => return self.message_told(message, true).await,
             Ok(ServerMessage::MessageChanged { message }) => return self.message_told(message, false).await,
+            Ok(ServerMessage::RoomMoved { from, to }) => return self.moved(from, to).await,
             Ok(ServerMessage::CallAnswer { room, sdp }) => self.tell(GatewayEvent::CallAnswer { room, sdp }),
             Ok(ServerMessage::CallEnded { room, reason }) => self.tell(GatewayEvent::CallEnded { room, reason }),
             Ok(
@@ -231,6 +232,14 @@ impl SocketTask {
             Err(error) => tracing::debug!(%error, "a frame of the gateway was not understood"),
         }
         Ok(())
+    }
+
+    /// Follows a move, as a break is followed by joining again.
+    async fn moved(&mut self, from: RoomSlug, to: RoomSlug) -> Result<(), Unsent> {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner).remove(&from);
+        self.chats.remove(&from);
+        self.tell(GatewayEvent::Moved { from, to: to.clone() });
+        self.send(ClientMessage::RoomJoin { room: to.clone() }, None, Some(Pending::Rejoin(to))).await
     }
 
     async fn message_told(&mut self, message: Message, is_new: bool) -> Result<(), Unsent> {

@@ -20,13 +20,15 @@ export type RoomState = 'joining' | 'joined' | 'reconnecting' | 'ended';
 
 /** Why we are no longer in a room: the call ended us, or the door was closed. */
 export interface RoomEnd {
-  reason: EndReason | FailureCode;
+  reason: EndReason | FailureCode | 'moved';
   message?: string;
 }
 
 export interface RoomEvents extends ChangeEvents {
   participantJoined: PresenceEntry;
   participantLeft: PresenceEntry;
+  /** A moderator moved us: this is the stay in the other room. The one here has ended with `moved`. */
+  moved: Room;
   ended: RoomEnd;
 }
 
@@ -50,6 +52,7 @@ export class Room extends Observable<RoomEvents> {
   readonly chat: Chat;
   readonly call: Call;
   readonly gateway: Gateway;
+  readonly #options: ChatOptions;
   readonly #presence = new Presence();
   readonly #backoff = new Backoff();
   readonly #stopListening: (() => void)[];
@@ -65,6 +68,7 @@ export class Room extends Observable<RoomEvents> {
     super();
     this.gateway = gateway;
     this.info = info;
+    this.#options = options;
     this.chat = new Chat(gateway, info.slug, options);
     this.call = new Call(this.#signalling());
     this.#stopListening = [
@@ -202,6 +206,9 @@ export class Room extends Observable<RoomEvents> {
       case 'message.changed':
         if (message.payload.message.room === this.slug) this.chat.receiveChange(message.payload.message);
         break;
+      case 'room.moved':
+        if (message.payload.from === this.slug) void this.#follow(message.payload.to);
+        break;
       case 'history.trimmed':
         if (message.payload.room === this.slug) this.chat.trim(message.payload.firstSeq);
         break;
@@ -231,6 +238,21 @@ export class Room extends Observable<RoomEvents> {
     }
     for (const entry of before.values()) {
       if (!after.has(entry.participantId)) this.emit('participantLeft', entry);
+    }
+  }
+
+  /** Goes where a moderator moved us. */
+  async #follow(slug: string): Promise<void> {
+    // First, so that the end of the call that comes behind ends nothing more.
+    for (const stop of this.#stopListening) stop();
+    try {
+      const info = await this.gateway.client.room(slug);
+      if (this.#stateNow() === 'ended') return;
+      const next = new Room(this.gateway, info, this.#options);
+      this.#finish({ reason: 'moved' });
+      this.emit('moved', next);
+    } catch (error) {
+      this.#finish({ reason: codeOf(error) ?? 'network', message: error instanceof Error ? error.message : '' });
     }
   }
 
