@@ -67,9 +67,12 @@ async fn settings_are_made_shown_changed_and_checked() {
 async fn rooms_are_listed_by_category_position_and_title() {
     let server = TestServer::start().await;
     let owner = server.owner().await;
-    for (slug, title, category, position) in
-        [("one", "Zeta", "Teams", 0), ("two", "Beta", "Teams", 1), ("three", "Alpha", "Teams", 1), ("four", "Z", "", 9)]
-    {
+    for (slug, title, category, position) in [
+        ("delta", "Zeta", "Teams", 0),
+        ("alpha", "Beta", "Teams", 1),
+        ("beta", "Alpha", "Teams", 1),
+        ("gamma", "Z", "", 9),
+    ] {
         let body = json!({ "slug": slug, "title": title, "kind": "text", "category": category, "position": position });
         owner.post("/v1/rooms", body).await.expect(201);
     }
@@ -80,7 +83,7 @@ async fn rooms_are_listed_by_category_position_and_title() {
         let Some(next) = page["nextCursor"].as_str() else { break };
         cursor = format!("&cursor={next}");
     }
-    assert_eq!(seen, ["four", "one", "three", "two"]);
+    assert_eq!(seen, ["gamma", "delta", "beta", "alpha"]);
     owner.get("/v1/rooms?cursor=x").await.expect_problem(400, "malformed");
 }
 
