@@ -4,8 +4,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use boltorezka_proto::accounts::*;
+use boltorezka_proto::admin::*;
+use boltorezka_proto::admission::ConnectionState;
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
+use boltorezka_proto::inspection::Carrier;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::telemetry::*;
@@ -41,6 +44,7 @@ fn typescript_is_up_to_date() {
         LoginId,
         InviteId,
         ApiKeyId,
+        AuditId,
         TrackNumber,
         Timestamp,
         RoomSlug,
@@ -76,6 +80,8 @@ fn typescript_is_up_to_date() {
         PromoteRequest,
         ResumeRequest,
         ResumeResponse,
+        MediaState,
+        DrainRequest,
         // accounts
         AccountState,
         Me,
@@ -107,6 +113,20 @@ fn typescript_is_up_to_date() {
         ExportedMessage,
         DeleteMeRequest,
         DeletionPlanned,
+        // admin
+        AuditActor,
+        AuditEntry,
+        AdminRoom,
+        AdminParticipant,
+        ParticipantConnection,
+        ParticipantTrack,
+        ConnectionState,
+        Carrier,
+        OutboxTopic,
+        OutboxEvent,
+        DeadLetter,
+        SettingSource,
+        AdminSetting,
         // webhooks
         WebhookEvent,
         WebhookEventType,

@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod admin;
 mod api_keys;
 mod audit;
 mod calls;
@@ -33,4 +34,5 @@ mod telemetry;
 mod tokens;
 mod webhooks;
 mod whip;
+mod workspace_end;
 mod workspaces;
