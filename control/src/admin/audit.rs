@@ -25,7 +25,7 @@ struct AuditQuery {
     #[param(value_type = Option<String>, format = "uuid", nullable = false)]
     actor: Option<Uuid>,
     /// Only this action, or those whose names begin with these words: `admin.user` is all that was done with accounts.
-    #[param(nullable = false, min_length = 1, max_length = 100)]
+    #[param(nullable = false, min_length = 1, max_length = 100, pattern = "^[a-z_.]+$")]
     action: Option<String>,
     /// Only from then on.
     #[param(nullable = false)]
@@ -51,9 +51,10 @@ async fn list(
     page: PageQuery,
 ) -> Result<Body<Page<AuditEntry>>, ApiError> {
     caller.may(Action::ReadAuditLog)?;
-    let is_name = |action: &String| (1..=ACTION_BYTES_MAX).contains(&action.len()) && !action.contains('\0');
     if query.action.as_ref().is_some_and(|action| !is_name(action)) {
-        let detail = format!("action must be a permission's name or its first words, {ACTION_BYTES_MAX} bytes at most");
+        let detail = format!(
+            "action must be a permission's name or its first words: a to z, _ and dots, {ACTION_BYTES_MAX} of them at most"
+        );
         return Err(ApiError::because(ErrorCode::Malformed, detail));
     }
     let filter = AuditFilter {
@@ -66,4 +67,10 @@ async fn list(
     let mut items = app.store.audit_log(&filter, before, page.limit + 1).await?;
     let next_cursor = page.cut(&mut items).map(|last| Pair(last.created_at.unix_ms(), last.id).to_string());
     Ok(Body(Page { items, next_cursor }))
+}
+
+/// Whether an action, or its first words, can be called so.
+fn is_name(action: &String) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.');
+    (1..=ACTION_BYTES_MAX).contains(&action.len()) && action.bytes().all(is_allowed)
 }
