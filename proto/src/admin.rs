@@ -19,10 +19,11 @@ pub const ACTION_BYTES_MAX: usize = 100;
 
 /// Who did something. Names are those of now; none when it is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 #[ts(optional_fields)]
 pub enum AuditActor {
     /// A signed-in account.
+    #[serde(rename_all = "camelCase")]
     User {
         /// Which.
         user_id: UserId,
@@ -32,6 +33,7 @@ pub enum AuditActor {
         name: Option<DisplayName>,
     },
     /// A server of the operator.
+    #[serde(rename_all = "camelCase")]
     ApiKey {
         /// Which key.
         api_key_id: ApiKeyId,

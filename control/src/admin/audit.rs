@@ -51,7 +51,7 @@ async fn list(
     page: PageQuery,
 ) -> Result<Body<Page<AuditEntry>>, ApiError> {
     caller.may(Action::ReadAuditLog)?;
-    if query.action.as_ref().is_some_and(|action| !is_name(action)) {
+    if query.action.as_deref().is_some_and(|action| !is_name(action)) {
         let detail = format!(
             "action must be a permission's name or its first words: a to z, _ and dots, {ACTION_BYTES_MAX} of them at most"
         );
@@ -70,7 +70,7 @@ async fn list(
 }
 
 /// Whether an action, or its first words, can be called so.
-fn is_name(action: &String) -> bool {
+fn is_name(action: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.');
     (1..=ACTION_BYTES_MAX).contains(&action.len()) && action.bytes().all(is_allowed)
 }
