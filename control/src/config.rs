@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use boltorezka_proto::admin::AdminSetting;
+
 use crate::limits::Limits;
 use crate::mail::SmtpConfig;
 
@@ -33,6 +35,8 @@ pub struct Config {
     pub limits: Limits,
     /// The Unix socket on which the media node listens.
     pub media_socket: PathBuf,
+    /// All settings in force, as admins are shown them: none with a secret in it.
+    pub settings: Vec<AdminSetting>,
 }
 
 impl Config {
@@ -51,6 +55,7 @@ impl Config {
             secure_cookies: false,
             limits: Limits::default(),
             media_socket: data_dir.join("media.sock"),
+            settings: Vec::new(),
             data_dir,
         }
     }

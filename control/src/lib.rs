@@ -43,6 +43,7 @@ mod seed;
 mod store;
 mod sync;
 mod telemetry;
+mod test_data;
 mod webhooks;
 mod whip;
 mod workspaces;
@@ -59,6 +60,7 @@ pub use config::{Config, Registration, SessionDetails};
 pub use limits::{LimitError, Limits};
 pub use mail::SmtpConfig;
 pub use store::{BackupError, OpenError, StoreError, backup, restore};
+pub use test_data::{TestData, TestDataError};
 
 use app::{App, Rates, Shared};
 use features::Features;
@@ -175,6 +177,15 @@ impl Control {
     /// When the database fails.
     pub async fn seed(&self) -> Result<u32, StoreError> {
         seed::seed(&self.app).await
+    }
+
+    /// Makes what a test environment needs, where it is missing: accounts whose password everybody knows, rooms of each kind,
+    /// messages. Where there are accounts of others, only with `force`.
+    ///
+    /// # Errors
+    /// [`TestDataError`].
+    pub async fn seed_test(&self, force: bool) -> Result<TestData, TestDataError> {
+        test_data::make(&self.app, force).await
     }
 }
 

@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::app::App;
 use crate::store::{Actor, Audit, NewRoom, StoreError};
 
-const ROOMS: [(&str, &str, RoomKind); 3] =
+/// Slug, title and kind of each.
+pub const ROOMS: [(&str, &str, RoomKind); 3] =
     [("lobby", "Lobby", RoomKind::Video), ("voice", "Voice", RoomKind::Voice), ("notes", "Notes", RoomKind::Text)];
 
 /// Makes the rooms that are missing. Returns how many were.

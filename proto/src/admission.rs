@@ -8,6 +8,7 @@
 //! A participant id that was revoked stays revoked: the node remembers it and refuses an `admit` that was on its way.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 use utoipa::ToSchema;
 
 use crate::call::{EndReason, MediaPermissions, TrackSource};
@@ -189,7 +190,7 @@ pub struct ParticipantStatus {
 }
 
 /// How a participant's connection does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ConnectionState {
     /// Answered, not connected yet.

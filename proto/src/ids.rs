@@ -110,6 +110,10 @@ uuid_id! {
     ApiKeyId
 }
 uuid_id! {
+    /// An entry of the audit log.
+    AuditId
+}
+uuid_id! {
     /// A place where an account is signed in: a session of its cookie.
     LoginId
 }

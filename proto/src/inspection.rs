@@ -1,6 +1,7 @@
 //! What a media node does with each connection, and why: for operators. No addresses, no secrets, nothing of what people say.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 use utoipa::ToSchema;
 
 use crate::admission::ConnectionState;
@@ -61,7 +62,7 @@ pub struct InspectedConnection {
 }
 
 /// What carries a connection's datagrams.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Carrier {
     /// UDP.

@@ -7,6 +7,7 @@
 //! | [`rest`] | clients and control | HTTP, JSON |
 //! | [`accounts`] | clients and control | HTTP, JSON |
 //! | [`rooms`] | clients and control | HTTP, JSON |
+//! | [`admin`] | clients and control | HTTP, JSON |
 //! | [`telemetry`] | clients and control | HTTP, JSON |
 //! | [`webhooks`] | servers of the operator and control | HTTP, JSON |
 //! | [`socket`] | clients and control | the WebSocket at `/v1/realtime/ws` |
@@ -18,6 +19,7 @@
 //! types are answered with an error that names them.
 
 pub mod accounts;
+pub mod admin;
 pub mod admission;
 pub mod call;
 mod chat;
@@ -38,8 +40,8 @@ pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{
-    ApiKeyId, EventId, InviteId, LoginId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WebhookId,
-    WorkspaceId,
+    ApiKeyId, AuditId, EventId, InviteId, LoginId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId,
+    WebhookId, WorkspaceId,
 };
 pub use text::{
     DisplayName, InvalidText, MessageText, ReactionEmoji, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug,

@@ -4,8 +4,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use boltorezka_proto::accounts::*;
+use boltorezka_proto::admin::*;
+use boltorezka_proto::admission::ConnectionState;
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
+use boltorezka_proto::inspection::Carrier;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
 use boltorezka_proto::socket::*;
@@ -42,6 +45,7 @@ fn typescript_is_up_to_date() {
         LoginId,
         InviteId,
         ApiKeyId,
+        AuditId,
         TrackNumber,
         Timestamp,
         RoomSlug,
@@ -87,6 +91,8 @@ fn typescript_is_up_to_date() {
         PromoteRequest,
         ResumeRequest,
         ResumeResponse,
+        MediaState,
+        DrainRequest,
         // accounts
         AccountState,
         Me,
@@ -118,6 +124,20 @@ fn typescript_is_up_to_date() {
         ExportedMessage,
         DeleteMeRequest,
         DeletionPlanned,
+        // admin
+        AuditActor,
+        AuditEntry,
+        AdminRoom,
+        AdminParticipant,
+        ParticipantConnection,
+        ParticipantTrack,
+        ConnectionState,
+        Carrier,
+        OutboxTopic,
+        OutboxEvent,
+        DeadLetter,
+        SettingSource,
+        AdminSetting,
         // webhooks
         WebhookEvent,
         WebhookEventType,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use boltorezka_control::Control;
 use boltorezka_proto::WorkspaceSlug;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -35,7 +36,7 @@ async fn execute(name: &str, matches: &ArgMatches, settings: Settings) -> Result
         "media" => node::run(&settings).await?,
         "doctor" => return doctor::run(&settings).await,
         "migrate" => migrate(&settings).await?,
-        "seed" => seed(&settings).await?,
+        "seed" => seed(&settings, matches).await?,
         "backup" => backup(&settings, matches).await?,
         "restore" => restore(&settings, matches).await?,
         _ => api_key(&settings, matches).await?,
@@ -51,6 +52,14 @@ fn command_line() -> Command {
         .long("in-process")
         .action(ArgAction::SetTrue)
         .help("Run the media node inside this process: calls end with it. For tests and for debugging.");
+    let test = Arg::new("test").long("test").action(ArgAction::SetTrue).help(
+        "Make a test environment: also accounts, whose password everybody knows, and messages. Again, it changes nothing",
+    );
+    let force = Arg::new("force")
+        .long("force")
+        .action(ArgAction::SetTrue)
+        .requires("test")
+        .help("Also where accounts of others are");
     let key_workspace =
         Arg::new("workspace").long("workspace").default_value("default").help("The workspace that the key acts in");
     let key_name = Arg::new("name").required(true).help("What the key is for, as lists show it");
@@ -73,7 +82,9 @@ fn command_line() -> Command {
         .subcommand(with_settings("media", "Run a media node alone; the control plane connects to media_socket"))
         .subcommand(with_settings("doctor", "Check this machine and these settings, with a cure for what is wrong"))
         .subcommand(with_settings("migrate", "Bring the database to this version's form, and stop"))
-        .subcommand(with_settings("seed", "Make rooms to try the server out with, where they are missing"))
+        .subcommand(
+            with_settings("seed", "Make rooms to try the server out with, where they are missing").args([test, force]),
+        )
         .subcommand(
             with_settings("backup", "Copy the database into a new folder; the server may run")
                 .arg(folder.clone().help("A folder that is not there yet")),
@@ -94,11 +105,32 @@ async fn migrate(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn seed(settings: &Settings) -> Result<(), Failure> {
+async fn seed(settings: &Settings, matches: &ArgMatches) -> Result<(), Failure> {
     // A server that runs keeps rooms in memory: it would not see what is made behind its back.
     let _lock = files::lock(settings)?;
-    let made = serve::open_control(settings).await?.seed().await.map_err(Failure::other)?;
+    let control = serve::open_control(settings).await?;
+    if matches.get_flag("test") {
+        return seed_test(&control, matches.get_flag("force")).await;
+    }
+    let made = control.seed().await.map_err(Failure::other)?;
     say(format_args!("{made} rooms made"));
+    Ok(())
+}
+
+async fn seed_test(control: &Control, force: bool) -> Result<(), Failure> {
+    let made = control.seed_test(force).await.map_err(Failure::other)?;
+    for (email, role) in &made.accounts {
+        say(format_args!("account {email} ({role:?})"));
+    }
+    for room in &made.rooms {
+        say(format_args!("room {room}"));
+    }
+    let (accounts, rooms, messages) = (made.accounts_made, made.rooms_made, made.messages_made);
+    say(format_args!("{accounts} accounts, {rooms} rooms and {messages} messages made"));
+    say(format_args!(
+        "the password of each account is {:?}: let nobody reach this server who should not",
+        made.password
+    ));
     Ok(())
 }
 

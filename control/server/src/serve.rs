@@ -93,6 +93,7 @@ pub async fn open_control(settings: &Settings) -> Result<Control, Failure> {
         secure_cookies,
         limits: settings.limits.clone(),
         media_socket: settings.media_socket(),
+        settings: settings.in_force(),
     };
     Control::open(config).await.map_err(Failure::other)
 }

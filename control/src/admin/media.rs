@@ -96,6 +96,8 @@ async fn drain(
     }
     tracing::warn!(deadline_s, by = ?caller.user.as_ref().map(|user| user.id), "the media node is to be emptied");
     calls::tell_node(&app, ControlMessage::Drain { deadline_ms: u64::from(deadline_s) * 1000 })?;
+    let audit = caller.audit(app.clock.now_ms());
+    app.store.note_act(Action::DrainMedia.name(), &format!("{deadline_s} s"), &audit).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -105,5 +107,6 @@ async fn drain(
 async fn undrain(app: App, caller: WorkspaceCaller) -> Result<StatusCode, ApiError> {
     caller.may(Action::UndrainMedia)?;
     calls::tell_node(&app, ControlMessage::Undrain {})?;
+    app.store.note_act(Action::UndrainMedia.name(), "", &caller.audit(app.clock.now_ms())).await?;
     Ok(StatusCode::ACCEPTED)
 }

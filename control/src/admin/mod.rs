@@ -1,9 +1,15 @@
-//! `/v1/admin`: accounts and their server-wide roles; the media node.
+//! `/v1/admin`: accounts and their server-wide roles; what operators see of the whole server; the media node.
 
 mod access;
 mod api_keys;
+mod audit;
+mod cursor;
 mod invites;
 mod media;
+mod outbox;
+mod participants;
+mod rooms;
+mod settings;
 
 use axum::Json as Body;
 use boltorezka_proto::accounts::Account;
@@ -30,7 +36,11 @@ impl Feature for Admin {
     }
 
     fn title(&self) -> &'static str {
-        "Accounts, invites, API keys, features and the media node, for admins."
+        "Accounts, invites, API keys, all rooms and who is in them, the audit log, the outbox, settings, features and the media node, for admins."
+    }
+
+    fn migrations(&self) -> &'static [&'static str] {
+        &["admin"]
     }
 
     fn routes(&self) -> Routes {
@@ -45,8 +55,13 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(features))
         .merge(access::routes())
         .merge(api_keys::routes())
+        .merge(audit::routes())
         .merge(invites::routes())
         .merge(media::routes())
+        .merge(outbox::routes())
+        .merge(participants::routes())
+        .merge(rooms::routes())
+        .merge(settings::routes())
 }
 
 /// Lists the server's features with how each does, all on one page.

@@ -84,6 +84,9 @@ actions! {
     /// Change a workspace.
     UpdateWorkspace = "workspaces.workspace.update", ["PATCH /v1/workspaces/{workspace}"],
         Workspace(WorkspaceRole::Admin), [Account];
+    /// Delete a workspace with all that is in it. The default one stays.
+    DeleteWorkspace = "workspaces.workspace.delete", ["DELETE /v1/workspaces/{workspace}"],
+        Workspace(WorkspaceRole::Owner), [Account];
     /// List its members.
     ListWorkspaceMembers = "workspaces.member.list", ["GET /v1/workspaces/{workspace}/members"],
         Workspace(WorkspaceRole::Admin), [Account];
@@ -260,6 +263,18 @@ actions! {
     /// Revoke an API key.
     RevokeApiKey = "admin.api_key.revoke", ["DELETE /v1/admin/api-keys/{apiKeyId}"],
         Server(Role::SuperAdmin), [Account];
+    /// See who did what, in every workspace.
+    ReadAuditLog = "admin.audit.list", ["GET /v1/admin/audit-log"], Server(Role::Admin), [Account];
+    /// See the rooms of every workspace.
+    ListAllRooms = "admin.room.list", ["GET /v1/admin/rooms"], Server(Role::Admin), [Account];
+    /// See who is in rooms, in every workspace, and how their connections do.
+    ListAllParticipants = "admin.participant.list", ["GET /v1/admin/participants"], Server(Role::Admin), [Account];
+    /// See what was committed and is not told yet.
+    ListOutbox = "admin.outbox.list", ["GET /v1/admin/outbox"], Server(Role::Admin), [Account];
+    /// See what webhooks of every workspace could not be told.
+    ListDeadLetters = "admin.dead_letter.list", ["GET /v1/admin/outbox/dead-letters"], Server(Role::Admin), [Account];
+    /// See the settings in force, without secrets.
+    ListSettings = "admin.setting.list", ["GET /v1/admin/settings"], Server(Role::Admin), [Account];
     /// See how each feature of the server does.
     ReadFeatures = "admin.feature.read", ["GET /v1/admin/features"], Server(Role::Admin), [Account];
     /// See how the media node does.

@@ -106,6 +106,12 @@ impl Hub {
         lock(&self.rooms).remove(&id);
     }
 
+    /// Forgets a workspace that was deleted, and closes its sockets.
+    pub fn forget_workspace(&self, id: WorkspaceId) {
+        lock(&self.workspaces).remove(&id);
+        self.close_sockets_where(CloseCode::InvalidTicket, |socket| socket.workspace_id() == id);
+    }
+
     /// Has the room's changes told at the next flush.
     pub fn touch(&self, id: RoomId) {
         lock(&self.dirty).insert(id);

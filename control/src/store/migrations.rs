@@ -16,6 +16,7 @@ macro_rules! migrations {
             (5, "chat", include_str!(concat!("../../migrations/", $folder, "/0005_chat.sql"))),
             (6, "webhooks", include_str!(concat!("../../migrations/", $folder, "/0006_webhooks.sql"))),
             (7, "rooms", include_str!(concat!("../../migrations/", $folder, "/0007_rooms.sql"))),
+            (12, "admin", include_str!(concat!("../../migrations/", $folder, "/0012_admin.sql"))),
         ]
     };
 }

@@ -7,6 +7,7 @@
 
 mod access;
 mod accounts;
+mod admin;
 mod api_keys;
 mod backup;
 mod bans;
@@ -31,6 +32,7 @@ mod sessions;
 mod sqlite;
 mod webhooks;
 mod whip;
+mod workspace_end;
 mod workspaces;
 mod write;
 
@@ -43,6 +45,7 @@ use uuid::Uuid;
 
 pub use access::{AccessStore, Blocked};
 pub use accounts::{AccountStore, NewAccount, SetupOutcome, UserRecord};
+pub use admin::{AdminStore, AuditFilter, AuditPlace};
 pub use api_keys::{ApiKeyRecord, ApiKeyStore, NewApiKey};
 pub use backup::{BackupError, backup, restore};
 pub use bans::{BanRecord, BanStore};
@@ -68,6 +71,7 @@ pub use webhooks::{
     DeliveryCounts, DueDelivery, FailedDelivery, NewWebhook, WebhookRecord, WebhookSecret, WebhookStore,
 };
 pub use whip::{NewWhipSession, WhipSessionRecord, WhipStore};
+pub use workspace_end::WorkspaceEndStore;
 pub use workspaces::{
     Ended, MemberChange, WorkspaceCreated, WorkspaceMemberRecord, WorkspaceRecord, WorkspaceStore, workspace_role,
 };
@@ -83,6 +87,7 @@ macro_rules! store {
 store!(
     AccountStore,
     AccessStore,
+    AdminStore,
     ApiKeyStore,
     BanStore,
     ChangeStore,
@@ -102,6 +107,7 @@ store!(
     SessionStore,
     WebhookStore,
     WhipStore,
+    WorkspaceEndStore,
     WorkspaceStore
 );
 

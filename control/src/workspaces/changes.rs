@@ -6,7 +6,7 @@ use std::sync::Arc;
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::socket::ServerMessage;
 use boltorezka_proto::workspaces::{OptionalFeature, WorkspaceRole};
-use boltorezka_proto::{ErrorCode, UserId};
+use boltorezka_proto::{ErrorCode, ParticipantId, UserId};
 
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
@@ -15,6 +15,8 @@ use crate::presence::LiveRoom;
 use crate::rooms::refresh_roles;
 use crate::store::{Ended, MemberChange, WorkspaceMemberRecord};
 use crate::ws::frame;
+
+use super::no_workspace;
 
 /// Takes somebody in, or gives another role.
 ///
@@ -79,6 +81,35 @@ pub async fn set_feature(
         let ended = app.store.set_feature(feature, enabled, &audit).await?;
         workspace.set(feature, enabled);
         follow(&app, &rooms, &ended, EndReason::FeatureDisabled);
+        Ok(())
+    })
+    .await
+}
+
+/// Deletes the workspace, and ends everything in it.
+///
+/// # Errors
+/// `not_found`.
+pub async fn delete_workspace(app: App, caller: WorkspaceCaller) -> Result<(), ApiError> {
+    to_its_end(async move {
+        let workspace = app.live_workspace();
+        let _door = workspace.door.write().await;
+        let rooms = app.hub.rooms_of(app.workspace_id());
+        let _gates = gates(&rooms).await;
+        if !app.store.delete_workspace(&caller.audit(app.clock.now_ms())).await? {
+            return Err(no_workspace());
+        }
+        for room in &rooms {
+            app.hub.forget(room.id);
+            let mut state = room.state();
+            let ended = ServerMessage::CallEnded { room: state.slug().clone(), reason: EndReason::RoomDeleted };
+            state.tell(&ended);
+            let everybody: Vec<ParticipantId> = state.seats().map(|seat| seat.view.participant_id).collect();
+            for participant_id in everybody {
+                state.remove(participant_id);
+            }
+        }
+        app.hub.forget_workspace(app.workspace_id());
         Ok(())
     })
     .await

@@ -8,7 +8,7 @@ use boltorezka_proto::{ErrorCode, Timestamp, WorkspaceSlug};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::no_workspace;
+use super::{changes, no_workspace};
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
@@ -17,7 +17,7 @@ use crate::permissions::Action;
 use crate::store::{WorkspaceCreated, WorkspaceRecord};
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(list, create)).routes(routes!(read, update))
+    OpenApiRouter::default().routes(routes!(list, create)).routes(routes!(read, update, delete))
 }
 
 /// Lists the workspaces that one is in by slug; admins of the server see all.
@@ -81,6 +81,23 @@ async fn update(
     caller.may(Action::UpdateWorkspace)?;
     let record = app.store.update_workspace(&request.title, &caller.audit(app.clock.now_ms())).await?;
     Ok(Body(view(record, caller.who().workspace_role())))
+}
+
+/// Deletes a workspace with its rooms, messages, webhooks, API keys and their identities, and ends its calls. Accounts stay.
+#[utoipa::path(delete, path = "/workspaces/{workspace}", operation_id = "deleteWorkspace", security(("session" = [])),
+    params(("workspace" = WorkspaceSlug, Path)),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 409, description = "`conflict`: the default workspace stays."),
+    ))]
+async fn delete(app: App, caller: WorkspaceCaller) -> Result<StatusCode, ApiError> {
+    caller.may(Action::DeleteWorkspace)?;
+    if app.workspace_id() == app.store.home_id() {
+        let detail = "every account is at home in the default workspace, which stays";
+        return Err(ApiError::because(ErrorCode::Conflict, detail));
+    }
+    changes::delete_workspace(app, caller).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn view(record: WorkspaceRecord, my_role: WorkspaceRole) -> Workspace {

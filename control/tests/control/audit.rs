@@ -94,6 +94,11 @@ async fn every_act_of_power_is_kept_with_its_actor() {
     super_admin.act(&format!("/v1/admin/users/{}/approve", other.id)).await.expect(200);
     let link = format!("/v1/admin/users/{}/links", other.id);
     super_admin.post(&link, json!({ "kind": "reset_password" })).await.expect(201);
+    let _node = server.node().await;
+    server.linked().await;
+    for verb in ["drain", "undrain"] {
+        assert_eq!(super_admin.act(&format!("/v1/admin/media/{verb}")).await.status, 202);
+    }
     let by_admin = act(&admin, "of-admin", &target).await;
     let by_key = act(&key, "of-key", &target).await;
 
@@ -112,6 +117,8 @@ async fn every_act_of_power_is_kept_with_its_actor() {
     expected.push(("user", id_of(&super_admin), ("admin.user.approve", vec![other.id.clone()])));
     let link = vec![other.id.clone(), "reset_password".to_owned()];
     expected.push(("user", id_of(&super_admin), ("admin.link.create", link)));
+    expected.push(("user", id_of(&super_admin), ("admin.media.drain", vec!["600 s".to_owned()])));
+    expected.push(("user", id_of(&super_admin), ("admin.media.undrain", Vec::new())));
     expected.extend(by_admin.into_iter().map(|act| ("user", id_of(&admin), act)));
     expected.extend(by_key.into_iter().map(|act| ("api_key", Some(key_id), act)));
     let kept = audit(&server).await;

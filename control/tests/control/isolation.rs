@@ -54,6 +54,7 @@ fn about(operation: &str) -> About {
         | "listWebhookDeliveries"
         | "getWorkspace"
         | "updateWorkspace"
+        | "deleteWorkspace"
         | "listWorkspaceMembers"
         | "setWorkspaceMember"
         | "deleteWorkspaceMember"
@@ -98,6 +99,12 @@ fn about(operation: &str) -> About {
         | "revokeInvite"
         | "promoteUser"
         | "listServerFeatures"
+        | "listAuditLog"
+        | "listAllRooms"
+        | "listAllParticipants"
+        | "listOutbox"
+        | "listDeadLetters"
+        | "listSettings"
         | "getMedia"
         | "drainMedia"
         | "undrainMedia"
@@ -260,7 +267,8 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
             assert!([401, 404].contains(&there.status), "{operation}: {} {}", there.status, there.body);
             assert_eq!((there.status, &there.body), (nowhere.status, &nowhere.body), "{operation}");
         }
-        if about == About::Server {
+        // One's own workspace is needed to the end of the walk; it is deleted in workspace_end.rs.
+        if about == About::Server || operation == "deleteWorkspace" {
             continue;
         }
         // By the other's names and ids in one's own workspace: they name nothing there.

@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod admin;
 mod api_keys;
 mod audit;
 mod bans;
@@ -37,4 +38,5 @@ mod telemetry;
 mod tokens;
 mod webhooks;
 mod whip;
+mod workspace_end;
 mod workspaces;

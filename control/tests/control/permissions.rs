@@ -315,12 +315,9 @@ impl World {
             _ => (204, Value::Null),
         };
         let body = Some(body).filter(|body| !body.is_null());
-        // In the default workspace members are no matter of anybody's rights.
-        let status = if name.starts_with("workspaces.member.") && method != "GET" && place.workspace == "default" {
-            409
-        } else {
-            status
-        };
+        // The default workspace stays, and in it members are no matter of anybody's rights.
+        let is_fixed = name.starts_with("workspaces.member.") || name == "workspaces.workspace.delete";
+        let status = if is_fixed && method != "GET" && place.workspace == "default" { 409 } else { status };
         judge(&place.caller.send(method.parse().unwrap(), path, body).await, status)
     }
 

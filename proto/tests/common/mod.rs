@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use boltorezka_proto::admin::*;
 use boltorezka_proto::admission::{ControlMessage, MediaMessage};
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
@@ -108,6 +109,11 @@ pub fn check_example(kind: &str, value: &Value) {
         "ClientCallMessage" => check::<ClientCallMessage>(value),
         "ServerCallMessage" => check::<ServerCallMessage>(value),
         "DataTo" => check::<DataTo>(value),
+        "AuditEntry" => check::<AuditEntry>(value),
+        "AdminParticipant" => check::<AdminParticipant>(value),
+        "OutboxEvent" => check::<OutboxEvent>(value),
+        "DeadLetter" => check::<DeadLetter>(value),
+        "AdminSetting" => check::<AdminSetting>(value),
         "MediaInspection" => check::<MediaInspection>(value),
         "DataFrom" => check::<DataFrom>(value),
         "ControlMessage" => check::<ControlMessage>(value),

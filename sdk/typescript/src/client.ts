@@ -1,3 +1,5 @@
+import { OwnAccount } from './account.ts';
+import { Admin } from './admin.ts';
 import { BoltorezkaError, ProblemError } from './errors.ts';
 import type {
   CreateRoomRequest,
@@ -23,7 +25,9 @@ import type {
   UserEnvelope,
   VerifyEmailRequest,
 } from './proto.ts';
+import { type PageOptions, query } from './send.ts';
 import { Telemetry } from './telemetry.ts';
+import { Workspaces } from './workspaces.ts';
 
 /** How long an HTTP request may take. The slowest one, a log-in, waits for a password hash. */
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -35,13 +39,6 @@ export interface ClientOptions {
   joinToken?: string;
 }
 
-export interface PageOptions {
-  /** `nextCursor` of the page before. */
-  cursor?: string;
-  /** Most items to return; the server has a limit of its own. */
-  limit?: number;
-}
-
 /** The HTTP API of a server, as the signed-in account. Each method rejects with a `BoltorezkaError`. */
 export class Client {
   readonly baseUrl: string;
@@ -50,6 +47,12 @@ export class Client {
     const request: TelemetryRequest = { events };
     return this.#send('POST', '/telemetry', request, isLast);
   });
+  /** The account itself. */
+  readonly account = new OwnAccount((...request) => this.#send(...request));
+  /** The whole server, for its admins. */
+  readonly admin = new Admin((...request) => this.#send(...request));
+  /** Tenants. */
+  readonly workspaces = new Workspaces((...request) => this.#send(...request));
   readonly #joinToken: string | undefined;
 
   constructor(options: ClientOptions = {}) {
@@ -227,12 +230,4 @@ async function problemOf(response: Response): Promise<ProblemError> {
 
 function isProblem(body: unknown): body is Problem {
   return typeof body === 'object' && body !== null && 'code' in body && typeof body.code === 'string';
-}
-
-function query(page: PageOptions): string {
-  const params = new URLSearchParams();
-  if (page.cursor !== undefined) params.set('cursor', page.cursor);
-  if (page.limit !== undefined) params.set('limit', String(page.limit));
-  const text = params.toString();
-  return text === '' ? '' : `?${text}`;
 }

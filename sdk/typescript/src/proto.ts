@@ -57,6 +57,11 @@ export type InviteId = string;
 export type ApiKeyId = string;
 
 /**
+ * An entry of the audit log.
+ */
+export type AuditId = string;
+
+/**
  * A published track, unique on its node while the node runs.
  *
  * Each forwarded RTP packet carries it as its only CSRC, so that media which overtakes the slot map is never shown
@@ -744,6 +749,40 @@ export type ResumeResponse = {
 sdp: string, };
 
 /**
+ * `GET /v1/admin/media`: how the media node does.
+ */
+export type MediaState = { 
+/**
+ * Whether it is linked; the rest is what it said last.
+ */
+linked: boolean, 
+/**
+ * Whether it is being emptied.
+ */
+draining: boolean, 
+/**
+ * Connections that it has.
+ */
+connections: number, 
+/**
+ * Its shards.
+ */
+shards: number, 
+/**
+ * Those of them that take nobody new, because they have too much to do.
+ */
+shardsOverloaded: number, };
+
+/**
+ * `POST /v1/admin/media/drain`. An empty body gives those inside ten minutes.
+ */
+export type DrainRequest = { 
+/**
+ * Until those who are left are ended, in seconds.
+ */
+deadlineS: number, };
+
+/**
  * Whether an account may come in.
  */
 export type AccountState = "pending" | "active" | "blocked";
@@ -1225,6 +1264,332 @@ export type DeletionPlanned = {
  * When the account is erased, unless its owner logs in before.
  */
 eraseAt: Timestamp, };
+
+/**
+ * Who did something. Names are those of now; none when it is gone.
+ */
+export type AuditActor = { "kind": "user", 
+/**
+ * Which.
+ */
+userId: UserId, 
+/**
+ * Its name for people.
+ */
+name?: DisplayName, } | { "kind": "api_key", 
+/**
+ * Which key.
+ */
+apiKeyId: ApiKeyId, 
+/**
+ * What it is for.
+ */
+name?: string, } | { "kind": "owner_link", };
+
+/**
+ * An act of power that was carried out.
+ */
+export type AuditEntry = { 
+/**
+ * Stable id.
+ */
+id: AuditId, 
+/**
+ * When.
+ */
+createdAt: Timestamp, 
+/**
+ * Who.
+ */
+actor: AuditActor, 
+/**
+ * What: mostly the name of the permission that it took.
+ */
+action: string, 
+/**
+ * To whom or what: ids and names, with spaces between.
+ */
+target: string, 
+/**
+ * The network address that the request came from.
+ */
+address: string, 
+/**
+ * Where; none when the workspace is gone.
+ */
+workspace?: WorkspaceSlug, };
+
+/**
+ * A room of any workspace.
+ */
+export type AdminRoom = { 
+/**
+ * Stable id.
+ */
+id: RoomId, 
+/**
+ * Whose it is.
+ */
+workspace: WorkspaceSlug, 
+/**
+ * Its name in addresses, within its workspace.
+ */
+slug: RoomSlug, 
+/**
+ * Its name for people.
+ */
+title: RoomTitle, 
+/**
+ * What it is for.
+ */
+kind: RoomKind, 
+/**
+ * Most participants at a time; absent for no limit.
+ */
+capacity?: number, 
+/**
+ * How many are inside, those who are hidden too.
+ */
+participantCount: number, 
+/**
+ * How many of them the media node may serve.
+ */
+inCallCount: number, 
+/**
+ * How many have a role of their own in it.
+ */
+memberCount: number, 
+/**
+ * When something was said last; absent where nothing was.
+ */
+lastMessageAt?: Timestamp, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, };
+
+/**
+ * Somebody in a room of any workspace.
+ */
+export type AdminParticipant = { 
+/**
+ * Id of the stay.
+ */
+participantId: ParticipantId, 
+/**
+ * Whose stay it is.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * The room's workspace.
+ */
+workspace: WorkspaceSlug, 
+/**
+ * The room.
+ */
+room: RoomSlug, 
+/**
+ * Role in the room.
+ */
+role: RoomRole, 
+/**
+ * When it came.
+ */
+joinedAt: Timestamp, 
+/**
+ * Whether it is not told to others.
+ */
+hidden: boolean, 
+/**
+ * Whether the media node may serve it.
+ */
+inCall: boolean, 
+/**
+ * What the node tells of it; absent without a connection, and while the node does not answer.
+ */
+connection?: ParticipantConnection, };
+
+/**
+ * How somebody's connection does.
+ */
+export type ParticipantConnection = { 
+/**
+ * How far it is.
+ */
+state: ConnectionState, 
+/**
+ * Since when, in milliseconds.
+ */
+stateAgeMs: number, 
+/**
+ * What carries it; absent before it has a path.
+ */
+carrier?: Carrier, 
+/**
+ * Round-trip time, when it is known.
+ */
+rttMs?: number, 
+/**
+ * Estimated bandwidth towards it.
+ */
+estimateBps: number, 
+/**
+ * What all that it is to see would take at its best.
+ */
+desiredBps: number, 
+/**
+ * Pictures that it sees.
+ */
+pictures: number, 
+/**
+ * Those of them that are smaller, or stand still, because the bandwidth carries no more.
+ */
+picturesLimited: number, 
+/**
+ * What it publishes.
+ */
+tracks: Array<ParticipantTrack>, };
+
+/**
+ * A track of somebody's.
+ */
+export type ParticipantTrack = { 
+/**
+ * What it carries.
+ */
+source: TrackSource, 
+/**
+ * Whether nothing of it is forwarded.
+ */
+muted: boolean, 
+/**
+ * The measured rates of what is sent of it, together.
+ */
+bitrateBps: number, };
+
+/**
+ * How a participant's connection does.
+ */
+export type ConnectionState = "connecting" | "connected" | "suspended";
+
+/**
+ * What carries a connection's datagrams.
+ */
+export type Carrier = "udp" | "tcp";
+
+/**
+ * Who is to be told of something that was committed.
+ */
+export type OutboxTopic = "media" | "gateway";
+
+/**
+ * Something that was committed and is not told yet.
+ */
+export type OutboxEvent = { 
+/**
+ * Grows. Of orders to the media node it is their revision.
+ */
+id: number, 
+/**
+ * Who is to be told.
+ */
+topic: OutboxTopic, 
+/**
+ * What kind of event, such as `revoke` or `messageNew`. What it says is not shown.
+ */
+type: string, 
+/**
+ * Where it happened; none when the workspace is gone.
+ */
+workspace?: WorkspaceSlug, 
+/**
+ * When.
+ */
+createdAt: Timestamp, };
+
+/**
+ * An event that a webhook was told so often without success that it is told no more. `POST /v1/webhooks/{webhookId}/replay`,
+ * in its workspace, has all of a webhook told again.
+ */
+export type DeadLetter = { 
+/**
+ * Whose webhook.
+ */
+workspace: WorkspaceSlug, 
+/**
+ * Who was not told.
+ */
+webhookId: WebhookId, 
+/**
+ * Where it listens, without what stands behind a `?`.
+ */
+url: string, 
+/**
+ * Which event.
+ */
+eventId: EventId, 
+/**
+ * What kind.
+ */
+type: WebhookEventType, 
+/**
+ * When it happened.
+ */
+createdAt: Timestamp, 
+/**
+ * How often it was tried.
+ */
+attempts: number, 
+/**
+ * What went wrong the last time.
+ */
+lastError?: string, };
+
+/**
+ * Where the value of a setting came from.
+ */
+export type SettingSource = "default" | "file" | "environment" | "flag";
+
+/**
+ * A setting in force.
+ */
+export type AdminSetting = { 
+/**
+ * As in the TOML file.
+ */
+key: string, 
+/**
+ * What it does.
+ */
+meaning: string, 
+/**
+ * Which values there are.
+ */
+values: string, 
+/**
+ * Where the value came from.
+ */
+source: SettingSource, 
+/**
+ * Which flag, variable or file that is; absent for defaults.
+ */
+origin?: string, 
+/**
+ * Whether it may hold a secret: then its value is never shown.
+ */
+secret: boolean, 
+/**
+ * Whether a value was given.
+ */
+isSet: boolean, 
+/**
+ * The value; for a default without a fixed one, what holds instead.
+ */
+value?: string, };
 
 /**
  * Something that happened: the body of a webhook's request, with the time.

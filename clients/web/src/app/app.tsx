@@ -1,18 +1,19 @@
 import { useEffect } from 'react';
 import { RouterProvider } from 'react-aria-components';
+import { AccountPage } from '../account/account-page.tsx';
+import { AdminPage } from '../admin/admin-page.tsx';
 import { ForgotPage, ResetPage, VerifyPage } from '../pages/link-pages.tsx';
 import { LoginPage, RegisterPage } from '../pages/login-page.tsx';
 import { MessagePage } from '../pages/message-page.tsx';
 import { RoomsPage } from '../pages/rooms-page.tsx';
 import { SetupPage } from '../pages/setup-page.tsx';
-import { UsersPage } from '../pages/users-page.tsx';
 import { RoomPage } from '../room/room-page.tsx';
 import { Button } from '../ui/button.tsx';
 import { LoadingScreen } from '../ui/loading.tsx';
 import { ToastProvider } from '../ui/toasts.tsx';
 import { AnnouncerProvider } from './announcer.tsx';
 import { loginPath, navigate, RouteContext, routeOf, useLocation, useRoute } from './router.ts';
-import { isAdmin, SessionProvider, useSession } from './session.tsx';
+import { SessionProvider, useSession } from './session.tsx';
 
 export function App() {
   const location = useLocation();
@@ -58,9 +59,10 @@ function CurrentPage() {
       return <RoomPage key={route.slug} slug={route.slug} />;
     case 'verify':
       return <VerifyPage token={route.token} />;
-    case 'users':
-      if (isAdmin(session.user)) return <UsersPage />;
-      return <MessagePage title="Not for you" text="Only admins see the list of people." />;
+    case 'account':
+      return <AccountPage />;
+    case 'admin':
+      return <AdminPage section={route.section} workspace={route.workspace} />;
     default:
       return <MessagePage title="There is no such page" text="The address may have a typing mistake." />;
   }

@@ -7,7 +7,14 @@ describe('routes', () => {
     expect(routeOf('/setup', '?token=abc')).toEqual({ page: 'setup', token: 'abc' });
     expect(routeOf('/rooms/stand-up', '')).toEqual({ page: 'room', slug: 'stand-up' });
     expect(routeOf('/rooms/stand-up/', '')).toEqual({ page: 'room', slug: 'stand-up' });
-    expect(routeOf('/users', '')).toEqual({ page: 'users' });
+    expect(routeOf('/account', '')).toEqual({ page: 'account' });
+    expect(routeOf('/users', '')).toEqual({ page: 'admin', section: 'people' });
+    expect(routeOf('/admin', '')).toEqual({ page: 'admin', section: 'people' });
+    expect(routeOf('/admin/audit', '')).toEqual({ page: 'admin', section: 'audit' });
+    expect(routeOf('/admin/workspaces/a%20b', '')).toEqual({ page: 'admin', section: 'workspaces', workspace: 'a b' });
+    for (const path of ['/admin/nowhere', '/admin/audit/1', '/admin/workspaces/a/b', '/account/x']) {
+      expect(routeOf(path, '')).toEqual({ page: 'unknown' });
+    }
     expect(routeOf('/register', '?invite=abc')).toEqual({ page: 'register', invite: 'abc' });
     expect(routeOf('/forgot', '')).toEqual({ page: 'forgot' });
     expect(routeOf('/reset', '?token=abc')).toEqual({ page: 'reset', token: 'abc' });

@@ -1,4 +1,5 @@
 import { createContext, useContext, useSyncExternalStore } from 'react';
+import { SECTIONS, type Section } from '../admin/section-names.ts';
 
 export type Route =
   | { page: 'rooms' }
@@ -8,7 +9,8 @@ export type Route =
   | { page: 'forgot' }
   | { page: 'reset'; token: string }
   | { page: 'verify'; token: string }
-  | { page: 'users' }
+  | { page: 'account' }
+  | { page: 'admin'; section: Section; workspace?: string }
   | { page: 'room'; slug: string }
   | { page: 'unknown' };
 
@@ -24,12 +26,23 @@ export function routeOf(pathname: string, search: string): Route {
   if (first === 'forgot' && second === undefined) return { page: 'forgot' };
   if (first === 'reset' && second === undefined) return { page: 'reset', token: params.get('token') ?? '' };
   if (first === 'verify' && second === undefined) return { page: 'verify', token: params.get('token') ?? '' };
-  if (first === 'users' && second === undefined) return { page: 'users' };
+  if (first === 'account' && second === undefined) return { page: 'account' };
+  if (first === 'users' && second === undefined) return { page: 'admin', section: 'people' };
+  if (first === 'admin') return adminRoute(second, rest);
   if (first === 'rooms' && second === undefined) return { page: 'rooms' };
   if (first === 'rooms' && second !== undefined && rest.length === 0) {
     return { page: 'room', slug: decoded(second) };
   }
   return { page: 'unknown' };
+}
+
+function adminRoute(name: string | undefined, rest: string[]): Route {
+  const section = name === undefined ? 'people' : SECTIONS.find((each) => each === name);
+  const [workspace] = rest;
+  if (section === 'workspaces' && workspace !== undefined && rest.length === 1) {
+    return { page: 'admin', section, workspace: decoded(workspace) };
+  }
+  return section === undefined || rest.length > 0 ? { page: 'unknown' } : { page: 'admin', section };
 }
 
 export function roomPath(slug: string): string {

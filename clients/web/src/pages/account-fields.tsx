@@ -1,7 +1,7 @@
 import { TextField } from '../ui/field.tsx';
 
 /** Fewest characters of a password, as the server demands. */
-const PASSWORD_LENGTH_MIN = 10;
+export const PASSWORD_LENGTH_MIN = 10;
 
 export function EmailField() {
   return <TextField label="E-mail" name="email" type="email" autoComplete="username" isRequired />;

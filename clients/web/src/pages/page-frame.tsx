@@ -1,4 +1,4 @@
-import { LogOut, Users } from 'lucide-react';
+import { LogOut, Settings, User } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'react-aria-components';
 import { isAdmin, useSession, useUser } from '../app/session.tsx';
@@ -8,8 +8,16 @@ import { Logo } from '../ui/logo.tsx';
 import { ActionItem, ActionMenu } from '../ui/menu.tsx';
 import styles from './page-frame.module.css';
 
+interface PageFrameProps {
+  title: string;
+  actions?: ReactNode;
+  /** Links to pages beside this one. */
+  navigation?: ReactNode;
+  children: ReactNode;
+}
+
 /** The frame of the pages outside rooms: who we are, where we can go. */
-export function PageFrame({ title, actions, children }: { title: string; actions?: ReactNode; children: ReactNode }) {
+export function PageFrame({ title, actions, navigation, children }: PageFrameProps) {
   return (
     <div className={styles.frame}>
       <header className={styles.header}>
@@ -19,6 +27,7 @@ export function PageFrame({ title, actions, children }: { title: string; actions
         </Link>
         <AccountMenu />
       </header>
+      {navigation}
       <main className={styles.main}>
         <div className={styles.heading}>
           <h1>{title}</h1>
@@ -44,9 +53,12 @@ function AccountMenu() {
           </IconButton>
         }
       >
+        <ActionItem icon={<User size={16} />} href="/account">
+          Your account
+        </ActionItem>
         {isAdmin(user) ? (
-          <ActionItem icon={<Users size={16} />} href="/users">
-            People
+          <ActionItem icon={<Settings size={16} />} href="/admin">
+            Administration
           </ActionItem>
         ) : null}
         <ActionItem icon={<LogOut size={16} />} onAction={() => void signOut()}>

@@ -34,15 +34,18 @@ pub fn arguments() -> Vec<Arg> {
 
 /// Where a value came from.
 #[derive(Clone, PartialEq, Debug)]
-enum Source {
+pub enum Source {
+    /// A flag.
     Flag,
+    /// An environment variable.
     Environment,
+    /// The TOML file.
     File(PathBuf),
 }
 
 impl Source {
     /// As people find the place again.
-    fn describe(&self, key: &Key) -> String {
+    pub fn describe(&self, key: &Key) -> String {
         match self {
             Self::Flag => format!("flag --{}", key.flag()),
             Self::Environment => format!("environment variable {}", key.variable()),
@@ -146,14 +149,10 @@ fn check(given: Given) -> Result<Settings, SettingError> {
             return Err(SettingError::new(format!("setting {} ({from}) {wrong}: {}.", key.name, key.values)));
         }
         // An address may hold a password: it is never repeated.
-        let shown = if ["database_url", "smtp_url"].contains(&key.name) {
-            String::new()
-        } else {
-            format!(" = {:?}", values.join(","))
-        };
+        let shown = if key.is_secret() { String::new() } else { format!(" = {:?}", values.join(",")) };
         (key.set)(&mut settings, key.name, values)
             .map_err(|wrong| SettingError::new(format!("setting {}{shown} ({from}): {wrong}", key.name)))?;
-        settings.given.insert(key.name, values.clone());
+        settings.given.insert(key.name, (values.clone(), source.clone()));
     }
     check_together(settings)
 }

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod document;
+mod in_force;
 mod load;
 mod parse;
 mod table;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use boltorezka_control::{Limits, Registration, SessionDetails, SmtpConfig};
 
+use load::Source;
 pub use load::{arguments, load};
 pub use table::KEYS;
 
@@ -49,10 +51,18 @@ impl Key {
     pub fn variable(&self) -> String {
         format!("{VARIABLE_PREFIX}{}", self.name.replace('.', "_").to_uppercase())
     }
+
+    /// Whether a value may hold a password: then it is never repeated.
+    pub fn is_secret(&self) -> bool {
+        SECRETS.contains(&self.name)
+    }
 }
 
 /// Every environment variable that begins like this is a setting.
 pub const VARIABLE_PREFIX: &str = "BOLTOREZKA_";
+
+/// Settings whose values may hold a password.
+const SECRETS: [&str; 2] = ["database_url", "smtp_url"];
 
 /// How log lines look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,8 +116,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Limits of the control plane.
     pub limits: Limits,
-    /// What was given, by key, and not left to the default.
-    given: BTreeMap<&'static str, Vec<String>>,
+    /// What was given, by key, and not left to the default, and by what.
+    given: BTreeMap<&'static str, (Vec<String>, Source)>,
 }
 
 impl Settings {
@@ -139,7 +149,7 @@ impl Settings {
     pub fn node_flags(&self) -> Vec<String> {
         let mut flags = vec![format!("--media-socket={}", self.media_socket().display())];
         for key in KEYS.iter().filter(|key| key.node && key.name != "media_socket") {
-            let values = self.given.get(key.name).map(Vec::as_slice).unwrap_or_default();
+            let values = self.given.get(key.name).map(|(values, _)| values.as_slice()).unwrap_or_default();
             flags.extend(values.iter().map(|value| format!("--{}={value}", key.flag())));
         }
         flags

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use boltorezka_proto::WorkspaceId;
 use futures_util::future::join_all;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::Barrier;
 
@@ -77,6 +78,37 @@ impl Database {
 
     pub async fn text(&self, query: &'static str) -> String {
         scalar!(self, query).unwrap()
+    }
+
+    /// The tables that have a column of this name.
+    pub async fn tables_with(&self, column: &'static str) -> Vec<String> {
+        let (sqlite, postgres) = (
+            "SELECT m.name FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = $1 ORDER BY 1",
+            "SELECT table_name::text FROM information_schema.columns WHERE table_schema = 'public' AND column_name = $1 ORDER BY 1",
+        );
+        match self {
+            Self::Sqlite(_) => {
+                sqlx::query_scalar(sqlite).bind(column).fetch_all(&mut self.sqlite_connection().await).await
+            }
+            Self::Postgres(database) => {
+                sqlx::query_scalar(postgres).bind(column).fetch_all(&mut database.connect().await).await
+            }
+        }
+        .unwrap()
+    }
+
+    /// How many rows of a table are of a workspace.
+    pub async fn rows_of(&self, table: &str, workspace_id: WorkspaceId) -> i64 {
+        let query = AssertSqlSafe(format!("SELECT count(*) FROM {table} WHERE workspace_id = $1"));
+        match self {
+            Self::Sqlite(_) => {
+                sqlx::query_scalar(query).bind(workspace_id.0).fetch_one(&mut self.sqlite_connection().await).await
+            }
+            Self::Postgres(database) => {
+                sqlx::query_scalar(query).bind(workspace_id.0).fetch_one(&mut database.connect().await).await
+            }
+        }
+        .unwrap()
     }
 
     /// A statement that no method of the store makes.

@@ -21,6 +21,7 @@ macro_rules! on_every_database {
 
 mod access;
 mod accounts;
+mod admin;
 mod api_keys;
 mod bans;
 mod chat;
@@ -49,4 +50,5 @@ mod second_factors;
 mod sessions;
 mod webhooks;
 mod whip;
+mod workspace_end;
 mod workspaces;

@@ -6,6 +6,7 @@
 
 mod access;
 mod accounts;
+mod admin;
 mod api_keys;
 mod bans;
 mod changes;
@@ -28,6 +29,7 @@ mod sends;
 mod sessions;
 mod webhooks;
 mod whip;
+mod workspace_end;
 mod workspaces;
 
 use std::sync::Arc;

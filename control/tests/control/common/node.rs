@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use boltorezka_proto::admission::{
     Admitted, ConnectionState, ControlMessage, LINE_BYTES_MAX, MediaMessage, ParticipantStatus, VERSION,
 };
+use boltorezka_proto::inspection::{Carrier, InspectedConnection, MediaInspection};
 use boltorezka_proto::{ErrorCode, ParticipantId};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -274,8 +275,10 @@ impl Serving {
                 });
                 None
             }
-            ControlMessage::Inspect { request_id, .. } => {
-                answers.push(MediaMessage::Inspection { request_id, inspection: Default::default() });
+            ControlMessage::Inspect { request_id, room } => {
+                let asked = seen.served.values().filter(|admitted| room.is_none_or(|room| room == admitted.room));
+                let inspection = MediaInspection { connections: asked.map(inspected).collect(), ..Default::default() };
+                answers.push(MediaMessage::Inspection { request_id, inspection });
                 None
             }
             ControlMessage::Drain { .. } | ControlMessage::Undrain {} => None,
@@ -288,6 +291,24 @@ impl Serving {
         drop(seen);
         self.hearing.send_replace(count);
         answers
+    }
+}
+
+/// A connection of a kind.
+fn inspected(admitted: &Admitted) -> InspectedConnection {
+    InspectedConnection {
+        participant_id: admitted.participant_id,
+        room: admitted.room,
+        shard: 0,
+        state: ConnectionState::Connected,
+        state_age_ms: 1_500,
+        permissions: admitted.permissions,
+        carrier: Some(Carrier::Udp),
+        has_channel: true,
+        estimate_bps: 600_000,
+        desired_bps: 2_000_000,
+        rtt_ms: Some(42),
+        slots: Vec::new(),
     }
 }
 

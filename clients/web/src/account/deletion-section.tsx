@@ -1,0 +1,55 @@
+import { useState } from 'react';
+import { Form } from 'react-aria-components';
+import { timeText } from '../admin/texts.ts';
+import { client, useSession } from '../app/session.tsx';
+import { PasswordField } from '../pages/account-fields.tsx';
+import { useSubmit } from '../pages/use-submit.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog, DialogActions } from '../ui/dialog.tsx';
+import { FormError } from '../ui/field.tsx';
+import { useToast } from '../ui/toasts.tsx';
+import styles from './account.module.css';
+import { Section } from './section.tsx';
+
+/** The end of the account. */
+export function DeletionSection() {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <Section
+      title="Delete account"
+      text="You are signed out everywhere, and after some days your account is erased. Your messages stay without your name. Signing in before then takes it back."
+    >
+      <Button variant="danger" onPress={() => setOpen(true)}>
+        Delete my account
+      </Button>
+      <Dialog title="Delete your account?" role="alertdialog" isOpen={isOpen} onClose={() => setOpen(false)}>
+        <Deletion onClose={() => setOpen(false)} />
+      </Dialog>
+    </Section>
+  );
+}
+
+function Deletion({ onClose }: { onClose(): void }) {
+  const { signedOut } = useSession();
+  const toast = useToast();
+  const { error, isPending, onSubmit } = useSubmit(async (value) => {
+    const { eraseAt } = await client.account.delete(value('password'));
+    toast(`Your account is erased on ${timeText(eraseAt)}, unless you sign in before.`);
+    signedOut();
+  });
+  return (
+    <Form className={styles.form ?? ''} onSubmit={onSubmit}>
+      <p>Type your password, so that we know that it is you.</p>
+      <FormError>{error}</FormError>
+      <PasswordField isNew={false} />
+      <DialogActions>
+        <Button variant="secondary" onPress={onClose}>
+          Cancel
+        </Button>
+        <Button type="submit" variant="danger" isBusy={isPending}>
+          Delete my account
+        </Button>
+      </DialogActions>
+    </Form>
+  );
+}
