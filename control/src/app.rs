@@ -94,6 +94,8 @@ pub struct Rates {
     pub messages_user: RateLimiter<UserId>,
     /// Changes of messages by a user.
     pub message_changes_user: RateLimiter<UserId>,
+    /// Searches of an account or an API key.
+    pub searches: RateLimiter<Uuid>,
     /// A user who writes.
     pub typing_user: RateLimiter<UserId>,
     /// Pointers of a user.
@@ -115,6 +117,7 @@ impl Rates {
             requests_user: RateLimiter::per_second(limits.requests_per_user_per_s, 4),
             messages_user: RateLimiter::per_second(limits.messages_per_user_per_s, 10),
             message_changes_user: RateLimiter::per_second(limits.message_changes_per_user_per_s, 10),
+            searches: RateLimiter::per_second(limits.searches_per_user_per_s, 10),
             typing_user: RateLimiter::per_second(limits.typing_per_user_per_s, 4),
             reads_user: RateLimiter::per_second(limits.reads_per_user_per_s, 4),
         }

@@ -116,6 +116,8 @@ limits! {
     typing_per_user_per_s = 1;
     /// How often a second one user may say up to where it has read; four times as many at once. Each is a write.
     reads_per_user_per_s = 2;
+    /// Searches of one account or API key a second; ten times as many at once. Each may read a room's whole index.
+    searches_per_user_per_s = 3;
     /// Changes of a room's chat that a client may be behind and still gets them alone; who is further behind gets the newest messages.
     resume_changes = 1_000;
     /// Messages that may be pinned in a room.

@@ -15,6 +15,8 @@ pub const MENTIONS_MAX: usize = 20;
 pub const REACTIONS_MAX: usize = 20;
 /// Most people that are named under a reaction; all are counted.
 pub const REACTION_USERS_MAX: usize = 100;
+/// Longest text that is searched for, in characters.
+pub const SEARCH_CHARACTERS_MAX: usize = 200;
 
 /// A chat message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]

@@ -34,7 +34,7 @@ impl Feature for Chat {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial", "chat"]
+        &["initial", "chat", "chat search"]
     }
 
     fn routes(&self) -> Routes {

@@ -4,6 +4,7 @@ mod changes;
 mod feature;
 mod following;
 mod routes;
+mod search;
 
 use boltorezka_proto::socket::{MENTIONS_MAX, MessageSent, REQUEST_ID_BYTES_MAX};
 use boltorezka_proto::{ErrorCode, MessageId, MessageText, UserId};

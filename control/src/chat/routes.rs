@@ -19,7 +19,7 @@ const PINS_SHOWN_MAX: u32 = 500;
 
 /// The routes of this feature.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(messages)).routes(routes!(pins))
+    OpenApiRouter::default().routes(routes!(messages)).routes(routes!(pins)).merge(super::search::routes())
 }
 
 /// Lists what was said in a room, newest first.

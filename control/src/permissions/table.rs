@@ -145,6 +145,9 @@ actions! {
     /// Read what was said.
     ListMessages = "chat.message.list", ["GET /v1/rooms/{slug}/messages"],
         Room(RoomRole::Listener), [Account, ApiKey];
+    /// Look for messages.
+    SearchMessages = "chat.message.search", ["GET /v1/rooms/{slug}/messages/search"],
+        Room(RoomRole::Listener), [Account, ApiKey];
     /// See what is pinned.
     ListPins = "chat.pin.list", ["GET /v1/rooms/{slug}/pins"], Room(RoomRole::Listener), [Account, ApiKey];
     /// Ask for what changed since.

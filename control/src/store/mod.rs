@@ -22,6 +22,7 @@ mod outbox;
 mod participants;
 mod postgres;
 mod rooms;
+mod search;
 mod second_factors;
 mod sessions;
 mod sqlite;
@@ -54,6 +55,7 @@ pub use moderation::{ModerationStore, Removed};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use rooms::{MemberRecord, NewRoom, RoomRecord, RoomStore, Standing};
+pub use search::{SearchStore, SearchWords};
 pub use second_factors::{Attempt, SecondFactorRecord, SecondFactorStore};
 pub use sessions::{Grant, NewSession, SessionRecord, SessionStore};
 pub use webhooks::{
@@ -86,6 +88,7 @@ store!(
     OutboxStore,
     ParticipantStore,
     RoomStore,
+    SearchStore,
     SecondFactorStore,
     SessionStore,
     WebhookStore,

@@ -34,6 +34,7 @@ fn about(operation: &str) -> About {
         | "banParticipant"
         | "muteParticipant"
         | "listMessages"
+        | "searchMessages"
         | "listPins"
         | "createTicket"
         | "createJoinToken"
@@ -224,6 +225,7 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
             let path = template.replace("{workspace}", workspace).replace("{slug}", room).replace("{room}", room);
             let path = path.replace("{participantId}", &beta.participant_id).replace("{userId}", &beta.owner.id);
             let path = path.replace("{webhookId}", &beta.webhook_id);
+            let path = path.replace("/messages/search", "/messages/search?q=secret");
             path.replace("{feature}", "video").replace("{session}", "secret")
         };
         // By path: the other workspace answers as one that is not there, to whatever credential of this one.

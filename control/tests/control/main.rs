@@ -25,6 +25,7 @@ mod problems;
 mod revocation;
 mod rights;
 mod rooms;
+mod search;
 mod second_factor;
 mod sessions;
 mod smtp;

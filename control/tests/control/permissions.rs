@@ -271,6 +271,7 @@ impl World {
         } else {
             path
         };
+        let path = path.replace("/messages/search", "/messages/search?q=hello");
         let (method, path) = path.split_once(' ').unwrap();
         let room = &place.room;
         let (status, body) = match name {

@@ -12,8 +12,15 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 6] =
-    [(1, "initial"), (2, "whip sessions"), (3, "workspaces"), (4, "accounts"), (5, "chat"), (6, "webhooks")];
+const RELEASED: [(i64, &str); 7] = [
+    (1, "initial"),
+    (2, "whip sessions"),
+    (3, "workspaces"),
+    (4, "accounts"),
+    (5, "chat"),
+    (6, "webhooks"),
+    (8, "chat search"),
+];
 
 impl Database {
     /// Columns, keys and indexes as one text.
@@ -85,8 +92,8 @@ async fn several_may_migrate_at_once(kind: Database) {
 }
 
 async fn a_failed_migration_leaves_all_as_it_was(database: Database) {
-    let works = (8, "works", "CREATE TABLE made (id BIGINT PRIMARY KEY); UPDATE workspaces SET slug = 'changed'");
-    let fails = (9, "fails", "CREATE TABLE half (id BIGINT PRIMARY KEY); INSERT INTO nowhere VALUES (1)");
+    let works = (101, "works", "CREATE TABLE made (id BIGINT PRIMARY KEY); UPDATE workspaces SET slug = 'changed'");
+    let fails = (102, "fails", "CREATE TABLE half (id BIGINT PRIMARY KEY); INSERT INTO nowhere VALUES (1)");
     // The first time of all: nothing is left.
     database.migrate(&[works, fails]).await.unwrap_err();
     assert_eq!(database.schema().await, "");

@@ -40,6 +40,7 @@ mod people;
 mod postgres_server;
 mod races;
 mod rooms;
+mod search;
 mod second_factors;
 mod sessions;
 mod webhooks;

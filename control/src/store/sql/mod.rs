@@ -2,7 +2,7 @@
 //! ids as UUIDs, times and counts as 64-bit numbers.
 //!
 //! The module around it is the database: [`Db`], [`Row`], [`Tx`], how a write begins ([`BEGIN`]) and what it
-//! [locks](lock), and how many messages share a transaction ([`SENDS_TOGETHER_MAX`]).
+//! [locks](lock), how many messages share a transaction ([`SENDS_TOGETHER_MAX`]), and how it [searches](search_query).
 
 mod access;
 mod accounts;
@@ -18,6 +18,7 @@ mod moderation;
 mod outbox;
 mod participants;
 mod rooms;
+mod search;
 mod second_factors;
 mod sends;
 mod sessions;
@@ -31,7 +32,7 @@ use boltorezka_proto::WorkspaceId;
 use sqlx::Pool;
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Row, SENDS_TOGETHER_MAX, Tx, lock};
+use super::{BEGIN, Db, Row, SENDS_TOGETHER_MAX, Tx, lock, search_query};
 use crate::clock::{Clock, SystemClock};
 use crate::store::write::Lock;
 use crate::store::{Actor, Audit, OutboxSignal, StoreError, Topic};
