@@ -36,10 +36,10 @@ pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{
-    ApiKeyId, EventId, InviteId, LoginId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId, WebhookId,
-    WorkspaceId,
+    ApiKeyId, AttachmentId, EventId, InviteId, LoginId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber,
+    UserId, WebhookId, WorkspaceId,
 };
 pub use text::{
-    DisplayName, InvalidText, MessageText, ReactionEmoji, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle,
+    DisplayName, FileName, InvalidText, MessageText, ReactionEmoji, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle,
 };
 pub use time::Timestamp;

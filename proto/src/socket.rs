@@ -9,8 +9,8 @@ use ts_rs::TS;
 use crate::call::EndReason;
 use crate::rest::{Participant, User};
 use crate::{
-    DisplayName, ErrorCode, MessageId, MessageText, ParticipantId, ReactionEmoji, RoomSlug, SessionId, Timestamp,
-    UserId,
+    AttachmentId, DisplayName, ErrorCode, MessageId, MessageText, ParticipantId, ReactionEmoji, RoomSlug, SessionId,
+    Timestamp, UserId,
 };
 
 pub use crate::chat::*;
@@ -100,6 +100,10 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[ts(as = "Option<Vec<UserId>>")]
         mentions: Vec<UserId>,
+        /// Files that one has uploaded to the room and not sent yet: 10 at most.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<AttachmentId>>")]
+        attachments: Vec<AttachmentId>,
     },
     /// Changes the text of one's own message. Acked with [`MessageSent`]. Needs an idempotency key.
     #[serde(rename = "message.edit")]

@@ -35,6 +35,7 @@ fn typescript_is_up_to_date() {
         RoomId,
         WorkspaceId,
         MessageId,
+        AttachmentId,
         WebhookId,
         EventId,
         SessionId,
@@ -50,6 +51,7 @@ fn typescript_is_up_to_date() {
         DisplayName,
         MessageText,
         ReactionEmoji,
+        FileName,
         ErrorCode,
         Problem,
         // rest
@@ -140,6 +142,7 @@ fn typescript_is_up_to_date() {
         MessageSent,
         Message,
         Reaction,
+        Attachment,
         ChatDelta,
         ReadPointer,
         // call

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use boltorezka_proto::workspaces::OptionalFeature;
 
+use super::attachments::{SWEEP_EVERY, SWEEP_STRAYS_EVERY, sweep, sweep_strays};
 use super::{KEYS_KEPT_MS, routes};
 use crate::app::App;
 use crate::features::{Events, Feature, Routes, every};
@@ -34,7 +35,7 @@ impl Feature for Chat {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial", "chat", "chat search"]
+        &["initial", "chat", "chat search", "attachments"]
     }
 
     fn routes(&self) -> Routes {
@@ -61,6 +62,8 @@ impl Feature for Chat {
         every(app, FORGET_EVERY, "forgetting the keys of old changes", async |app: App| {
             app.store.forget_chat_keys(app.clock.now_ms() - KEYS_KEPT_MS).await
         });
+        every(app, SWEEP_EVERY, "removing files that are not needed", sweep);
+        every(app, SWEEP_STRAYS_EVERY, "looking for files that nothing refers to", sweep_strays);
         Ok(())
     }
 }

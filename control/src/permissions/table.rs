@@ -148,6 +148,12 @@ actions! {
     /// Look for messages.
     SearchMessages = "chat.message.search", ["GET /v1/rooms/{slug}/messages/search"],
         Room(RoomRole::Listener), [Account, ApiKey];
+    /// Upload a file, to send it.
+    UploadAttachment = "chat.attachment.upload", ["POST /v1/rooms/{slug}/attachments"],
+        Room(RoomRole::Member), [Account];
+    /// Fetch a file that was sent.
+    ReadAttachment = "chat.attachment.read", ["GET /v1/attachments/{attachmentId}"],
+        Room(RoomRole::Listener), [Account, ApiKey];
     /// See what is pinned.
     ListPins = "chat.pin.list", ["GET /v1/rooms/{slug}/pins"], Room(RoomRole::Listener), [Account, ApiKey];
     /// Ask for what changed since.

@@ -4,7 +4,7 @@ use boltorezka_proto::accounts::LinkKind;
 use boltorezka_proto::rest::{Role, RoomKind, RoomRole};
 use boltorezka_proto::webhooks::WebhookEventType;
 use boltorezka_proto::workspaces::WorkspaceRole;
-use boltorezka_proto::{DisplayName, MessageText, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle};
+use boltorezka_proto::{DisplayName, FileName, MessageText, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle};
 
 use crate::store::StoreError;
 use crate::whip::Kind;
@@ -126,6 +126,10 @@ pub fn display_name(text: &str) -> Result<DisplayName, StoreError> {
 
 pub fn message_text(text: &str) -> Result<MessageText, StoreError> {
     MessageText::new(text).map_err(|_| StoreError::Corrupt("messages.text"))
+}
+
+pub fn file_name(text: &str) -> Result<FileName, StoreError> {
+    FileName::new(text).map_err(|_| StoreError::Corrupt("attachments.name"))
 }
 
 pub fn count(number: i64) -> u32 {

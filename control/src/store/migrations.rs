@@ -16,6 +16,7 @@ macro_rules! migrations {
             (5, "chat", include_str!(concat!("../../migrations/", $folder, "/0005_chat.sql"))),
             (6, "webhooks", include_str!(concat!("../../migrations/", $folder, "/0006_webhooks.sql"))),
             (8, "chat search", include_str!(concat!("../../migrations/", $folder, "/0008_chat_search.sql"))),
+            (9, "attachments", include_str!(concat!("../../migrations/", $folder, "/0009_attachments.sql"))),
         ]
     };
 }

@@ -8,6 +8,7 @@
 mod access;
 mod accounts;
 mod api_keys;
+mod attachments;
 mod backup;
 mod chat;
 mod codec;
@@ -41,6 +42,7 @@ use uuid::Uuid;
 pub use access::{AccessStore, Blocked};
 pub use accounts::{AccountStore, NewAccount, SetupOutcome, UserRecord};
 pub use api_keys::{ApiKeyRecord, ApiKeyStore, NewApiKey};
+pub use attachments::{Added, AttachmentRecord, AttachmentStore, NewAttachment, Space};
 pub use backup::{BackupError, backup, restore};
 pub use chat::{
     Change, ChangeOutcome, ChangeRefusal, ChangeStore, ChatStore, ChatSyncStore, DeltaRequest, MessageChange,
@@ -78,6 +80,7 @@ store!(
     AccountStore,
     AccessStore,
     ApiKeyStore,
+    AttachmentStore,
     ChangeStore,
     ChatStore,
     ChatSyncStore,

@@ -5,6 +5,7 @@ use boltorezka_proto::socket::ClientMessage;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::attachments::upload;
 use crate::common::client::Answer;
 use crate::common::server::make_room;
 use crate::common::workspaces::within;
@@ -35,6 +36,8 @@ fn about(operation: &str) -> About {
         | "muteParticipant"
         | "listMessages"
         | "searchMessages"
+        | "uploadAttachment"
+        | "getAttachment"
         | "listPins"
         | "createTicket"
         | "createJoinToken"
@@ -129,6 +132,7 @@ fn body(operation: &str, room: &str) -> Option<Value> {
         "setFeature" => Some(json!({ "enabled": false })),
         "createJoinToken" => Some(json!({ "room": room, "identity": "i", "displayName": "I" })),
         "sendTelemetry" => Some(json!({ "events": [{ "type": "sessionBegan" }] })),
+        "uploadAttachment" => Some(json!("the file")),
         "muteParticipant" => Some(json!({ "source": "camera" })),
         _ => None,
     }
@@ -146,6 +150,7 @@ struct Tenant {
     /// Of the room that only it has.
     room: String,
     webhook_id: String,
+    attachment_id: String,
 }
 
 impl Tenant {
@@ -156,14 +161,16 @@ impl Tenant {
         make_room(&owner, "talk", "video").await;
         make_room(&key, &room, "video").await;
         let (mut socket, participant_id) = owner.in_room("talk").await;
-        let said = json!({ "room": "talk", "text": format!("a secret of {slug}") });
+        let file = upload(&owner, "talk", "secret.txt", format!("a secret of {slug}").as_bytes()).await.expect(201);
+        let attachment_id = file["id"].as_str().unwrap().to_owned();
+        let said = json!({ "room": "talk", "text": format!("a secret of {slug}"), "attachments": [attachment_id] });
         let sent = socket.ack_with_key("message.send", said, Some("key")).await;
         socket.ack("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
         let message_id = sent["message"]["id"].as_str().unwrap().to_owned();
         let webhook = json!({ "url": format!("https://{slug}.example/"), "events": ["room.deleted"] });
         let webhook = owner.post("/v1/webhooks", webhook).await.expect(201);
         let webhook_id = webhook["webhook"]["id"].as_str().unwrap().to_owned();
-        Self { slug, owner, key, socket, participant_id, message_id, room, webhook_id }
+        Self { slug, owner, key, socket, participant_id, message_id, room, webhook_id, attachment_id }
     }
 
     /// Everything that its owner sees, but for the answers' times.
@@ -173,7 +180,8 @@ impl Tenant {
         let paths = ["", "/members", "/features"].map(|path| format!("{own}{path}"));
         let in_rooms = ["talk", &self.room]
             .map(|room| ["", "/members", "/messages", "/participants"].map(|path| format!("/v1/rooms/{room}{path}")));
-        let lists = ["/v1/rooms", "/v1/webhooks"].map(str::to_owned);
+        let lists =
+            ["/v1/rooms".to_owned(), "/v1/webhooks".to_owned(), format!("/v1/attachments/{}", self.attachment_id)];
         for path in paths.into_iter().chain(lists).chain(in_rooms.into_iter().flatten()) {
             seen.push(self.owner.get(&path).await.expect(200));
         }
@@ -181,8 +189,9 @@ impl Tenant {
     }
 
     /// What must never be told to the other.
-    fn secrets(&self) -> [&str; 6] {
-        ["a secret of", &self.participant_id, &self.message_id, &self.room, &self.owner.id, &self.webhook_id]
+    fn secrets(&self) -> [&str; 7] {
+        let Self { participant_id, message_id, room, owner, webhook_id, attachment_id, .. } = self;
+        ["a secret of", participant_id, message_id, room, &owner.id, webhook_id, attachment_id]
     }
 }
 
@@ -224,7 +233,8 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
         let fill = |workspace: &str, room: &str| {
             let path = template.replace("{workspace}", workspace).replace("{slug}", room).replace("{room}", room);
             let path = path.replace("{participantId}", &beta.participant_id).replace("{userId}", &beta.owner.id);
-            let path = path.replace("{webhookId}", &beta.webhook_id);
+            let path = path.replace("{webhookId}", &beta.webhook_id).replace("{attachmentId}", &beta.attachment_id);
+            let path = path.replace("/attachments", "/attachments?name=a.txt").replace("?name=a.txt/", "/");
             let path = path.replace("/messages/search", "/messages/search?q=secret");
             path.replace("{feature}", "video").replace("{session}", "secret")
         };
@@ -254,6 +264,7 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
                 assert!(!told.contains("a secret of beta"), "{operation}: {told}");
                 let names_another = path.contains(&beta.participant_id)
                     || path.contains(&beta.webhook_id)
+                    || path.contains(&beta.attachment_id)
                     || path.contains(&beta.room)
                     || (path.contains(&beta.owner.id) && operation != "setWorkspaceMember");
                 assert!(!names_another || answer.status >= 400, "{operation} {path}: {}", answer.status);
@@ -294,6 +305,9 @@ async fn a_socket_sees_one_workspace() {
     assert_eq!(joined["participantId"], acme.participant_id.as_str());
     let answering = json!({ "room": "talk", "text": "x", "replyTo": beta.message_id });
     let id = acme.socket.request_with_key("message.send", answering, Some("reply")).await;
+    assert_eq!(acme.socket.answer(&id).await["code"], "not_found");
+    let with_file = json!({ "room": "talk", "text": "x", "attachments": [beta.attachment_id] });
+    let id = acme.socket.request_with_key("message.send", with_file, Some("file")).await;
     assert_eq!(acme.socket.answer(&id).await["code"], "not_found");
     for (kind, more) in [
         ("message.edit", json!({ "text": "x" })),

@@ -5,6 +5,7 @@
 mod access;
 mod accounts;
 mod api_keys;
+mod attachments;
 mod audit;
 mod calls;
 mod chat;

@@ -85,6 +85,7 @@ pub fn check_example(kind: &str, value: &Value) {
         "UpdateRoomRequest" => check::<UpdateRoomRequest>(value),
         "Room" => check::<Room>(value),
         "Page<Message>" => check::<Page<Message>>(value),
+        "Attachment" => check::<Attachment>(value),
         "SetMemberRequest" => check::<SetMemberRequest>(value),
         "Member" => check::<Member>(value),
         "Participant" => check::<Participant>(value),

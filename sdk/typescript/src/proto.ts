@@ -27,6 +27,11 @@ export type WorkspaceId = string;
 export type MessageId = string;
 
 /**
+ * A file that was uploaded for a message.
+ */
+export type AttachmentId = string;
+
+/**
  * Somebody who is told of events over HTTP.
  */
 export type WebhookId = string;
@@ -103,6 +108,11 @@ export type MessageText = string;
  * What people react with: commonly one emoji, of several characters where it is put together.
  */
 export type ReactionEmoji = string;
+
+/**
+ * What a file is called: a text, and never a path.
+ */
+export type FileName = string;
 
 /**
  * A stable reason that programs may act on. In JSON it is written in snake_case.
@@ -954,6 +964,10 @@ room: RoomSlug,
  */
 text: string, 
 /**
+ * Its files.
+ */
+attachments?: Array<Attachment>, 
+/**
  * When.
  */
 createdAt: Timestamp, };
@@ -1388,7 +1402,11 @@ replyTo?: MessageId,
 /**
  * Whom it mentions, by id: 20 at most.
  */
-mentions?: Array<UserId>, } } | { "type": "message.edit", "payload": { 
+mentions?: Array<UserId>, 
+/**
+ * Files that one has uploaded to the room and not sent yet: 10 at most.
+ */
+attachments?: Array<AttachmentId>, } } | { "type": "message.edit", "payload": { 
 /**
  * Where.
  */
@@ -1693,6 +1711,10 @@ mentions?: Array<UserId>,
  */
 reactions?: Array<Reaction>, 
 /**
+ * Its files, in the order in which the sender named them.
+ */
+attachments?: Array<Attachment>, 
+/**
  * When it was stored.
  */
 createdAt: Timestamp, 
@@ -1725,6 +1747,27 @@ count: number,
  * Who did; at most 100 of them.
  */
 userIds: Array<UserId>, };
+
+/**
+ * A file of a message. `GET /v1/attachments/{attachmentId}` has what is in it.
+ */
+export type Attachment = { 
+/**
+ * Stable id.
+ */
+id: AttachmentId, 
+/**
+ * What its sender calls it.
+ */
+name: FileName, 
+/**
+ * Its media type, as its content shows.
+ */
+type: string, 
+/**
+ * How large it is.
+ */
+sizeBytes: number, };
 
 /**
  * Payload of the `ack` to `sync.resume`: what changed after a number, or the room's newest messages.

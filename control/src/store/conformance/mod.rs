@@ -22,6 +22,7 @@ macro_rules! on_every_database {
 mod access;
 mod accounts;
 mod api_keys;
+mod attachments;
 mod chat;
 mod chat_changes;
 mod chat_sync;

@@ -5,7 +5,7 @@ use boltorezka_proto::socket::{Message, REACTION_USERS_MAX, REACTIONS_MAX, React
 use boltorezka_proto::{MessageId, MessageText, ReactionEmoji, RoomId, UserId};
 
 use super::chat::{may_be_mentioned, standing_inside, take_seq};
-use super::message_rows::{content_digest, digest_of, message_record, reactions_text, select_message};
+use super::message_rows::{digest_of, digest_of_message, message_record, reactions_text, select_message};
 use super::{SqlStore, Tx, lock, rooms};
 use crate::events::GatewayEvent;
 use crate::permissions::Action;
@@ -181,7 +181,7 @@ impl SqlStore {
         }
         keep_sent(tx, message).await?;
         sqlx::query(
-            "UPDATE messages SET text = '', mentions = NULL, reactions = NULL, edited_at = NULL, pinned_at = NULL, deleted_at = $1
+            "UPDATE messages SET text = '', mentions = NULL, reactions = NULL, attachments = NULL, edited_at = NULL, pinned_at = NULL, deleted_at = $1
              WHERE id = $2",
         )
         .bind(change.now_ms)
@@ -191,6 +191,7 @@ impl SqlStore {
         for statement in [
             "DELETE FROM message_mentions WHERE message_id = $1",
             "DELETE FROM message_reactions WHERE message_id = $1",
+            "DELETE FROM attachments WHERE message_id = $1",
         ] {
             sqlx::query(statement).bind(message.id.0).execute(&mut **tx).await?;
         }
@@ -264,7 +265,7 @@ impl SqlStore {
 
 /// Keeps what was sent, before the row says something else: a repeated send is known by it.
 async fn keep_sent(tx: &mut Tx, message: &Message) -> Result<(), StoreError> {
-    let digest = content_digest(message.text.as_ref(), message.reply_to, &message.mentions).to_vec();
+    let digest = digest_of_message(message).to_vec();
     sqlx::query("UPDATE messages SET sent_digest = $1 WHERE id = $2 AND sent_digest IS NULL")
         .bind(digest)
         .bind(message.id.0)

@@ -7,6 +7,7 @@
 mod access;
 mod accounts;
 mod api_keys;
+mod attachments;
 mod changes;
 mod chat;
 mod chat_sync;
