@@ -94,6 +94,10 @@ uuid_id! {
     AttachmentId
 }
 uuid_id! {
+    /// Something that an account is to see.
+    NotificationId
+}
+uuid_id! {
     /// Somebody who is told of events over HTTP.
     WebhookId
 }

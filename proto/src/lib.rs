@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`rest`] | clients and control | HTTP, JSON |
 //! | [`accounts`] | clients and control | HTTP, JSON |
+//! | [`notifications`] | clients and control | HTTP and the socket, JSON |
 //! | [`telemetry`] | clients and control | HTTP, JSON |
 //! | [`webhooks`] | servers of the operator and control | HTTP, JSON |
 //! | [`socket`] | clients and control | the WebSocket at `/v1/realtime/ws` |
@@ -24,6 +25,7 @@ pub mod data;
 mod error;
 mod ids;
 pub mod inspection;
+pub mod notifications;
 mod permissions;
 pub mod rest;
 mod schema;
@@ -36,8 +38,8 @@ pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{
-    ApiKeyId, AttachmentId, EventId, InviteId, LoginId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber,
-    UserId, WebhookId, WorkspaceId,
+    ApiKeyId, AttachmentId, EventId, InviteId, LoginId, MessageId, NotificationId, ParticipantId, RoomId, SessionId,
+    TrackNumber, UserId, WebhookId, WorkspaceId,
 };
 pub use text::{
     DisplayName, FileName, InvalidText, MessageText, ReactionEmoji, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle,

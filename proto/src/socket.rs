@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::call::EndReason;
+use crate::notifications::Notification;
 use crate::rest::{Participant, User};
 use crate::{
     AttachmentId, DisplayName, ErrorCode, MessageId, MessageText, ParticipantId, ReactionEmoji, RoomSlug, SessionId,
@@ -306,6 +307,15 @@ pub enum ServerMessage<P = Participant> {
         user_id: UserId,
         /// Name for people.
         display_name: DisplayName,
+    },
+    /// Somebody mentioned the account, or answered it. Told to each of its sockets in the workspace, whatever rooms they are in.
+    #[serde(rename = "notification.new")]
+    #[serde(rename_all = "camelCase")]
+    NotificationNew {
+        /// What.
+        notification: Notification,
+        /// How many are not read, this one too; 100 means 100 or more.
+        unread_count: u32,
     },
     /// The answer to `call.offer`.
     #[serde(rename = "call.answer")]

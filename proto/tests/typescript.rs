@@ -6,6 +6,7 @@ use std::path::Path;
 use boltorezka_proto::accounts::*;
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
+use boltorezka_proto::notifications::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::telemetry::*;
@@ -36,6 +37,7 @@ fn typescript_is_up_to_date() {
         WorkspaceId,
         MessageId,
         AttachmentId,
+        NotificationId,
         WebhookId,
         EventId,
         SessionId,
@@ -143,6 +145,11 @@ fn typescript_is_up_to_date() {
         Message,
         Reaction,
         Attachment,
+        NotificationKind,
+        Notification,
+        NotificationPage,
+        ReadNotificationsRequest,
+        UnreadNotifications,
         ChatDelta,
         ReadPointer,
         // call

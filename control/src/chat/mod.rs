@@ -4,6 +4,7 @@ mod attachments;
 mod changes;
 mod feature;
 mod following;
+mod notifications;
 mod routes;
 mod search;
 

@@ -24,6 +24,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(pins))
         .merge(super::search::routes())
         .merge(super::attachments::routes())
+        .merge(super::notifications::routes())
 }
 
 /// Lists what was said in a room, newest first.

@@ -154,6 +154,12 @@ actions! {
     /// Fetch a file that was sent.
     ReadAttachment = "chat.attachment.read", ["GET /v1/attachments/{attachmentId}"],
         Room(RoomRole::Listener), [Account, ApiKey];
+    /// See who mentioned or answered one.
+    ListNotifications = "chat.notification.list", ["GET /v1/notifications"],
+        Workspace(WorkspaceRole::Guest), [Account];
+    /// Mark that as read.
+    ReadNotifications = "chat.notification.read", ["POST /v1/notifications/read"],
+        Workspace(WorkspaceRole::Guest), [Account];
     /// See what is pinned.
     ListPins = "chat.pin.list", ["GET /v1/rooms/{slug}/pins"], Room(RoomRole::Listener), [Account, ApiKey];
     /// Ask for what changed since.

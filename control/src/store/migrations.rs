@@ -17,6 +17,7 @@ macro_rules! migrations {
             (6, "webhooks", include_str!(concat!("../../migrations/", $folder, "/0006_webhooks.sql"))),
             (8, "chat search", include_str!(concat!("../../migrations/", $folder, "/0008_chat_search.sql"))),
             (9, "attachments", include_str!(concat!("../../migrations/", $folder, "/0009_attachments.sql"))),
+            (10, "notifications", include_str!(concat!("../../migrations/", $folder, "/0010_notifications.sql"))),
         ]
     };
 }

@@ -19,6 +19,7 @@ mod invites;
 mod links;
 mod migrations;
 mod moderation;
+mod notifications;
 mod outbox;
 mod participants;
 mod postgres;
@@ -54,6 +55,7 @@ pub use links::{LinkStore, MailRecord, NewLink, Verified};
 #[cfg(test)]
 pub use migrations::names as migration_names;
 pub use moderation::{ModerationStore, Removed};
+pub use notifications::{NotificationRecord, NotificationStore};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use rooms::{MemberRecord, NewRoom, RoomRecord, RoomStore, Standing};
@@ -88,6 +90,7 @@ store!(
     InviteStore,
     LinkStore,
     ModerationStore,
+    NotificationStore,
     OutboxStore,
     ParticipantStore,
     RoomStore,

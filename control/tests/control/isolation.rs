@@ -36,6 +36,8 @@ fn about(operation: &str) -> About {
         | "muteParticipant"
         | "listMessages"
         | "searchMessages"
+        | "listNotifications"
+        | "readNotifications"
         | "uploadAttachment"
         | "getAttachment"
         | "listPins"
@@ -132,6 +134,7 @@ fn body(operation: &str, room: &str) -> Option<Value> {
         "setFeature" => Some(json!({ "enabled": false })),
         "createJoinToken" => Some(json!({ "room": room, "identity": "i", "displayName": "I" })),
         "sendTelemetry" => Some(json!({ "events": [{ "type": "sessionBegan" }] })),
+        "readNotifications" => Some(json!({ "upTo": "ffffffff-ffff-7fff-bfff-ffffffffffff" })),
         "uploadAttachment" => Some(json!("the file")),
         "muteParticipant" => Some(json!({ "source": "camera" })),
         _ => None,

@@ -19,6 +19,7 @@ mod inspection;
 mod invites;
 mod isolation;
 mod links;
+mod notifications;
 mod openapi;
 mod permissions;
 mod presence;

@@ -283,6 +283,7 @@ impl World {
         let room = &place.room;
         let (status, body) = match name {
             "accounts.ticket.create" => (201, Value::Null),
+            "chat.notification.read" => (200, json!({ "upTo": "01890000-0000-7000-8000-000000000000" })),
             "chat.attachment.upload" => (201, json!("the file")),
             "accounts.join_token.create" => (201, json!({ "room": room, "identity": "i", "displayName": "I" })),
             "rooms.room.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N", "kind": "text" })),

@@ -8,6 +8,7 @@ use boltorezka_proto::admission::{ControlMessage, MediaMessage};
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::inspection::MediaInspection;
+use boltorezka_proto::notifications::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::telemetry::*;
@@ -86,6 +87,8 @@ pub fn check_example(kind: &str, value: &Value) {
         "Room" => check::<Room>(value),
         "Page<Message>" => check::<Page<Message>>(value),
         "Attachment" => check::<Attachment>(value),
+        "NotificationPage" => check::<NotificationPage>(value),
+        "ReadNotificationsRequest" => check::<ReadNotificationsRequest>(value),
         "SetMemberRequest" => check::<SetMemberRequest>(value),
         "Member" => check::<Member>(value),
         "Participant" => check::<Participant>(value),

@@ -32,6 +32,11 @@ export type MessageId = string;
 export type AttachmentId = string;
 
 /**
+ * Something that an account is to see.
+ */
+export type NotificationId = string;
+
+/**
  * Somebody who is told of events over HTTP.
  */
 export type WebhookId = string;
@@ -1580,7 +1585,15 @@ userId: UserId,
 /**
  * Name for people.
  */
-displayName: DisplayName, } } | { "type": "call.answer", "payload": { 
+displayName: DisplayName, } } | { "type": "notification.new", "payload": { 
+/**
+ * What.
+ */
+notification: Notification, 
+/**
+ * How many are not read, this one too; 100 means 100 or more.
+ */
+unreadCount: number, } } | { "type": "call.answer", "payload": { 
 /**
  * Where.
  */
@@ -1768,6 +1781,71 @@ type: string,
  * How large it is.
  */
 sizeBytes: number, };
+
+/**
+ * Why somebody is notified.
+ */
+export type NotificationKind = "mention" | "reply";
+
+/**
+ * Something that an account is to see.
+ */
+export type Notification = { 
+/**
+ * Stable id. Ids grow with time.
+ */
+id: NotificationId, 
+/**
+ * Why.
+ */
+kind: NotificationKind, 
+/**
+ * The message, as it is now.
+ */
+message: Message, 
+/**
+ * When.
+ */
+createdAt: Timestamp, 
+/**
+ * When it was read; absent until then.
+ */
+readAt?: Timestamp, };
+
+/**
+ * `GET /v1/notifications`.
+ */
+export type NotificationPage = { 
+/**
+ * Newest first. A page may be shorter than was asked for: what is in rooms that one may not read any more is left out.
+ */
+items: Array<Notification>, 
+/**
+ * Opaque; absent on the last page.
+ */
+nextCursor?: string, 
+/**
+ * How many are not read; 100 means 100 or more.
+ */
+unreadCount: number, };
+
+/**
+ * `POST /v1/notifications/read`.
+ */
+export type ReadNotificationsRequest = { 
+/**
+ * This one and all before it are read.
+ */
+upTo: NotificationId, };
+
+/**
+ * How many are not read.
+ */
+export type UnreadNotifications = { 
+/**
+ * 100 means 100 or more.
+ */
+unreadCount: number, };
 
 /**
  * Payload of the `ack` to `sync.resume`: what changed after a number, or the room's newest messages.

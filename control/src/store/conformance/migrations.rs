@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 8] = [
+const RELEASED: [(i64, &str); 9] = [
     (1, "initial"),
     (2, "whip sessions"),
     (3, "workspaces"),
@@ -21,6 +21,7 @@ const RELEASED: [(i64, &str); 8] = [
     (6, "webhooks"),
     (8, "chat search"),
     (9, "attachments"),
+    (10, "notifications"),
 ];
 
 impl Database {

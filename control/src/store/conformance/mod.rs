@@ -33,6 +33,7 @@ mod invites;
 mod links;
 mod migrations;
 mod moderation;
+mod notifications;
 mod outbox;
 mod participants;
 mod passwords;

@@ -88,7 +88,11 @@ impl SqlStore {
         match written {
             Ok(written) => {
                 self.put_key(tx, change).await?;
+                let before = message.mentions.clone();
                 let message = if written { self.number(tx, change).await? } else { Some(message) };
+                if let (Change::Edit { .. }, Some(message), true) = (&change.change, &message, written) {
+                    self.notify_mentioned(tx, change.room_id, message, &before).await?;
+                }
                 Ok(message.map(|message| (message, written)).ok_or(ChangeRefusal::NoMessage))
             }
             Err(refusal) => Ok(Err(refusal)),
@@ -192,6 +196,7 @@ impl SqlStore {
             "DELETE FROM message_mentions WHERE message_id = $1",
             "DELETE FROM message_reactions WHERE message_id = $1",
             "DELETE FROM attachments WHERE message_id = $1",
+            "DELETE FROM notifications WHERE message_id = $1",
         ] {
             sqlx::query(statement).bind(message.id.0).execute(&mut **tx).await?;
         }

@@ -124,6 +124,7 @@ impl SqlStore {
         if !new.attachments.is_empty() {
             attach(tx, &mut message, new.attachments).await?;
         }
+        self.notify(tx, new.room_id, &message).await?;
         let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
         self.put_outbox(tx, Topic::Gateway, &event, new.now_ms).await?;
         Ok(SendOutcome::Stored(message))

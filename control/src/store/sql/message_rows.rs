@@ -10,13 +10,17 @@ use super::Row;
 use crate::auth::{TokenHash, hash_token};
 use crate::store::{MessageRecord, StoreError, codec};
 
-/// A query of messages, with its tail.
+/// A query of messages, with its tail, and perhaps more columns behind those of messages.
 macro_rules! select_message {
     ($tail:literal) => {
+        select_message!("", $tail)
+    };
+    ($more:literal, $tail:literal) => {
         concat!(
             "SELECT m.seq, m.id, r.slug, m.sender_id, m.sender_name, m.text, m.reply_to, m.created_at, m.room_id, m.changed_seq, ",
-            "m.edited_at, m.deleted_at, m.pinned_at, m.mentions, m.reactions, m.sent_digest, m.attachments ",
-            "FROM messages m JOIN rooms r ON r.id = m.room_id ",
+            "m.edited_at, m.deleted_at, m.pinned_at, m.mentions, m.reactions, m.sent_digest, m.attachments",
+            $more,
+            " FROM messages m JOIN rooms r ON r.id = m.room_id ",
             $tail
         )
     };

@@ -16,6 +16,7 @@ mod invites;
 mod links;
 mod message_rows;
 mod moderation;
+mod notifications;
 mod outbox;
 mod participants;
 mod rooms;

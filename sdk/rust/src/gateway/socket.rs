@@ -222,7 +222,8 @@ impl SocketTask {
             Ok(ServerMessage::MessageChanged { message }) => return self.message_told(message, false).await,
             Ok(ServerMessage::CallAnswer { room, sdp }) => self.tell(GatewayEvent::CallAnswer { room, sdp }),
             Ok(ServerMessage::CallEnded { room, reason }) => self.tell(GatewayEvent::CallEnded { room, reason }),
-            Ok(ServerMessage::Pong {} | ServerMessage::ServerReady { .. } | ServerMessage::Typing { .. }) => {}
+            Ok(ServerMessage::Pong {} | ServerMessage::ServerReady { .. }) => {}
+            Ok(ServerMessage::Typing { .. } | ServerMessage::NotificationNew { .. }) => {}
             Err(error) => tracing::debug!(%error, "a frame of the gateway was not understood"),
         }
         Ok(())
