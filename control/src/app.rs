@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::auth::{JoinTokens, Passwords, Sealer, TokenHash};
 use crate::calls::Link;
+use crate::chat::Attachments;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::features::Features;
@@ -52,6 +53,8 @@ pub struct Shared {
     pub mailer: Option<Mailer>,
     /// Fired when a mail waits.
     pub mails: Notify,
+    /// Files of messages.
+    pub attachments: Attachments,
     /// For what must not be read in the database.
     pub sealer: Sealer,
     /// Rate limits.
@@ -94,6 +97,10 @@ pub struct Rates {
     pub messages_user: RateLimiter<UserId>,
     /// Changes of messages by a user.
     pub message_changes_user: RateLimiter<UserId>,
+    /// Searches of an account or an API key.
+    pub searches: RateLimiter<Uuid>,
+    /// Files that a user uploads.
+    pub uploads: RateLimiter<UserId>,
     /// A user who writes.
     pub typing_user: RateLimiter<UserId>,
     /// Pointers of a user.
@@ -115,6 +122,8 @@ impl Rates {
             requests_user: RateLimiter::per_second(limits.requests_per_user_per_s, 4),
             messages_user: RateLimiter::per_second(limits.messages_per_user_per_s, 10),
             message_changes_user: RateLimiter::per_second(limits.message_changes_per_user_per_s, 10),
+            searches: RateLimiter::per_second(limits.searches_per_user_per_s, 10),
+            uploads: RateLimiter::per_minute(limits.attachments_per_user_per_minute),
             typing_user: RateLimiter::per_second(limits.typing_per_user_per_s, 4),
             reads_user: RateLimiter::per_second(limits.reads_per_user_per_s, 4),
         }

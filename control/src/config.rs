@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use boltorezka_proto::admin::AdminSetting;
 
+use crate::chat::MediaTypes;
 use crate::limits::Limits;
 use crate::mail::SmtpConfig;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub account_deletion_days: u32,
     /// What is kept of where a session was begun.
     pub session_details: SessionDetails,
+    /// Media types of files that may be uploaded.
+    pub attachment_types: MediaTypes,
     /// Whether cookies are sent over TLS only. True when the server is reached over HTTPS.
     pub secure_cookies: bool,
     /// Rates, capacities and intervals.
@@ -52,6 +55,7 @@ impl Config {
             smtp: None,
             account_deletion_days: 14,
             session_details: SessionDetails::default(),
+            attachment_types: MediaTypes::default(),
             secure_cookies: false,
             limits: Limits::default(),
             media_socket: data_dir.join("media.sock"),

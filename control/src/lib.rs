@@ -55,6 +55,7 @@ use boltorezka_proto::WorkspaceSlug;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use chat::MediaTypes;
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Registration, SessionDetails};
 pub use limits::{LimitError, Limits};
@@ -105,6 +106,7 @@ impl Control {
             mailer: config.smtp.as_ref().map(mail::Mailer::new).transpose().map_err(OpenError::Mail)?,
             mails: tokio::sync::Notify::new(),
             sealer: auth::Sealer::open(&config.data_dir).map_err(OpenError::Key)?,
+            attachments: chat::Attachments::new(&config.data_dir, &config.limits),
             rates: Rates::new(&config.limits),
             metrics: http::Metrics::new().map_err(|error| OpenError::Key(error.to_string()))?,
             hub: presence::Hub::default(),

@@ -116,6 +116,20 @@ limits! {
     typing_per_user_per_s = 1;
     /// How often a second one user may say up to where it has read; four times as many at once. Each is a write.
     reads_per_user_per_s = 2;
+    /// Searches of one account or API key a second; ten times as many at once. Each may read a room's whole index.
+    searches_per_user_per_s = 3;
+    /// Largest file of a message in bytes.
+    attachment_bytes = 25 * 1024 * 1024;
+    /// Files that one account uploads a minute; as many at once.
+    attachments_per_user_per_minute = 60;
+    /// What the files of one account take in all, in MiB.
+    attachments_mib_per_user = 2 * 1024;
+    /// What the files of one room take in all, in MiB.
+    attachments_mib_per_room = 10 * 1024;
+    /// Uploads of one account that run at the same time.
+    uploads_per_user = 4;
+    /// Uploads that run at the same time. Each may take as much of the disk as a file may have before it is counted.
+    uploads_total = 64;
     /// Changes of a room's chat that a client may be behind and still gets them alone; who is further behind gets the newest messages.
     resume_changes = 1_000;
     /// Messages that may be pinned in a room.

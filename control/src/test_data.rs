@@ -171,6 +171,7 @@ async fn talk(app: &App, room: &RoomRecord, people: &[UserId]) -> Result<u32, Te
             text: &text,
             reply_to: before.filter(|_| answers),
             mentions: &[],
+            attachments: &[],
             idempotency_key: &key,
             now_ms,
         };

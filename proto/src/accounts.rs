@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::rest::{RoomRole, User};
 use crate::schema::{ApiKeyName, Email, InviteSeconds, InviteUses, Password};
+use crate::socket::Attachment;
 use crate::{ApiKeyId, InviteId, LoginId, MessageId, RoomSlug, Timestamp, UserId};
 
 /// Most accounts that are made with one invite.
@@ -383,6 +384,10 @@ pub struct ExportedMessage {
     pub room: RoomSlug,
     /// What.
     pub text: String,
+    /// Its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Attachment>>", optional)]
+    pub attachments: Vec<Attachment>,
     /// When.
     pub created_at: Timestamp,
 }

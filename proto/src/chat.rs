@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-use crate::{MessageId, MessageText, ReactionEmoji, RoomSlug, Timestamp, UserId};
+use crate::{AttachmentId, FileName, MessageId, MessageText, ReactionEmoji, RoomSlug, Timestamp, UserId};
 
 /// Most people that a message can mention.
 pub const MENTIONS_MAX: usize = 20;
@@ -15,6 +15,10 @@ pub const MENTIONS_MAX: usize = 20;
 pub const REACTIONS_MAX: usize = 20;
 /// Most people that are named under a reaction; all are counted.
 pub const REACTION_USERS_MAX: usize = 100;
+/// Most files of a message.
+pub const ATTACHMENTS_MAX: usize = 10;
+/// Longest text that is searched for, in characters.
+pub const SEARCH_CHARACTERS_MAX: usize = 200;
 
 /// A chat message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
@@ -53,6 +57,10 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<Reaction>>")]
     pub reactions: Vec<Reaction>,
+    /// Its files, in the order in which the sender named them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Attachment>>")]
+    pub attachments: Vec<Attachment>,
     /// When it was stored.
     pub created_at: Timestamp,
     /// When its text was changed last.
@@ -83,6 +91,21 @@ impl Message {
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// A file of a message. `GET /v1/attachments/{attachmentId}` has what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Attachment {
+    /// Stable id.
+    pub id: AttachmentId,
+    /// What its sender calls it.
+    pub name: FileName,
+    /// Its media type, as its content shows.
+    #[serde(rename = "type")]
+    pub media_type: String,
+    /// How large it is.
+    pub size_bytes: u64,
 }
 
 /// What people reacted with to a message.

@@ -90,6 +90,14 @@ uuid_id! {
     MessageId
 }
 uuid_id! {
+    /// A file that was uploaded for a message.
+    AttachmentId
+}
+uuid_id! {
+    /// Something that an account is to see.
+    NotificationId
+}
+uuid_id! {
     /// Somebody who is told of events over HTTP.
     WebhookId
 }

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`rest`] | clients and control | HTTP, JSON |
 //! | [`accounts`] | clients and control | HTTP, JSON |
+//! | [`notifications`] | clients and control | HTTP and the socket, JSON |
 //! | [`rooms`] | clients and control | HTTP, JSON |
 //! | [`admin`] | clients and control | HTTP, JSON |
 //! | [`telemetry`] | clients and control | HTTP, JSON |
@@ -27,6 +28,7 @@ pub mod data;
 mod error;
 mod ids;
 pub mod inspection;
+pub mod notifications;
 mod permissions;
 pub mod rest;
 pub mod rooms;
@@ -40,11 +42,11 @@ pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{
-    ApiKeyId, AuditId, EventId, InviteId, LoginId, MessageId, ParticipantId, RoomId, SessionId, TrackNumber, UserId,
-    WebhookId, WorkspaceId,
+    ApiKeyId, AttachmentId, AuditId, EventId, InviteId, LoginId, MessageId, NotificationId, ParticipantId, RoomId,
+    SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
 };
 pub use text::{
-    DisplayName, InvalidText, MessageText, ReactionEmoji, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug,
+    DisplayName, FileName, InvalidText, MessageText, ReactionEmoji, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug,
     WorkspaceTitle,
 };
 pub use time::Timestamp;

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::call::EndReason;
+use crate::notifications::Notification;
 use crate::rest::{Participant, User};
 use crate::{
-    DisplayName, ErrorCode, MessageId, MessageText, ParticipantId, ReactionEmoji, RoomSlug, SessionId, Timestamp,
-    UserId,
+    AttachmentId, DisplayName, ErrorCode, MessageId, MessageText, ParticipantId, ReactionEmoji, RoomSlug, SessionId,
+    Timestamp, UserId,
 };
 
 pub use crate::chat::*;
@@ -100,6 +101,10 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[ts(as = "Option<Vec<UserId>>")]
         mentions: Vec<UserId>,
+        /// Files that one has uploaded to the room and not sent yet: 10 at most.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[ts(as = "Option<Vec<AttachmentId>>")]
+        attachments: Vec<AttachmentId>,
     },
     /// Changes the text of one's own message. Acked with [`MessageSent`]. Needs an idempotency key.
     #[serde(rename = "message.edit")]
@@ -320,6 +325,15 @@ pub enum ServerMessage<P = Participant> {
         user_id: UserId,
         /// Name for people.
         display_name: DisplayName,
+    },
+    /// Somebody mentioned the account, or answered it. Told to each of its sockets in the workspace, whatever rooms they are in.
+    #[serde(rename = "notification.new")]
+    #[serde(rename_all = "camelCase")]
+    NotificationNew {
+        /// What.
+        notification: Notification,
+        /// How many are not read, this one too; 100 means 100 or more.
+        unread_count: u32,
     },
     /// The answer to `call.offer`.
     #[serde(rename = "call.answer")]

@@ -137,6 +137,12 @@ text! {
     |c| !c.is_control() || c == '\n' || c == '\t'
 }
 text! {
+    /// What a file is called: a text, and never a path.
+    FileName, "name", 1..=200, "printable characters but slashes and marks of direction",
+    r"^[^\x00-\x1f\x7f-\x9f/\\\u202a-\u202e\u2066-\u2069]*$",
+    |c| !c.is_control() && !matches!(c, '/' | '\\' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+text! {
     /// What people react with: commonly one emoji, of several characters where it is put together.
     ReactionEmoji, "emoji", 1..=16, "characters without spaces", r"^[^\x00-\x20\x7f-\xa0]*$",
     |c| !c.is_control() && !c.is_whitespace()
@@ -151,6 +157,15 @@ mod tests {
         assert_eq!(RoomSlug::new(" stand-up-2 ").unwrap().as_str(), "stand-up-2");
         assert!(matches!(RoomSlug::new("ab"), Err(InvalidText::Length { actual: 2, .. })));
         assert!(matches!(RoomSlug::new("Stand up"), Err(InvalidText::Character { found: 'S', .. })));
+    }
+
+    #[test]
+    fn a_file_name_is_no_path_and_reads_one_way() {
+        assert_eq!(FileName::new(" зима 2026.tar.gz ").unwrap().as_str(), "зима 2026.tar.gz");
+        for name in ["../passwd", "C:\\x", "a/b", "gpj.\u{202e}exe", "a\0b", "", " "] {
+            assert!(FileName::new(name).is_err(), "{name:?}");
+        }
+        assert!(FileName::new("..").is_ok(), "it is only a text");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use boltorezka_proto::admission::ConnectionState;
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::inspection::Carrier;
+use boltorezka_proto::notifications::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
 use boltorezka_proto::socket::*;
@@ -39,6 +40,8 @@ fn typescript_is_up_to_date() {
         RoomId,
         WorkspaceId,
         MessageId,
+        AttachmentId,
+        NotificationId,
         WebhookId,
         EventId,
         SessionId,
@@ -56,6 +59,7 @@ fn typescript_is_up_to_date() {
         DisplayName,
         MessageText,
         ReactionEmoji,
+        FileName,
         ErrorCode,
         Problem,
         // rest
@@ -171,6 +175,12 @@ fn typescript_is_up_to_date() {
         MessageSent,
         Message,
         Reaction,
+        Attachment,
+        NotificationKind,
+        Notification,
+        NotificationPage,
+        ReadNotificationsRequest,
+        UnreadNotifications,
         ChatDelta,
         ReadPointer,
         // call

@@ -126,7 +126,8 @@ async fn say(gateway: &mut Gateway, room: &RoomSlug, number: u32, epoch: Instant
     let text = MessageText::new(&text).map_err(|error| TargetError::refused("a message", error))?;
     // The same identities talk in other runs on the same server; rooms are new in each.
     let key = format!("{room}-{number}");
-    let message = ClientMessage::MessageSend { room: room.clone(), text, reply_to: None, mentions: Vec::new() };
+    let (reply_to, mentions, attachments) = (None, Vec::new(), Vec::new());
+    let message = ClientMessage::MessageSend { room: room.clone(), text, reply_to, mentions, attachments };
     Ok(Waiting { request_id: gateway.send(&message, Some(key)).await?, number, since })
 }
 

@@ -90,6 +90,7 @@ pub async fn open_control(settings: &Settings) -> Result<Control, Failure> {
         account_deletion_days: settings.account_deletion_days,
         registration_approval: settings.registration_approval,
         session_details: settings.session_details,
+        attachment_types: settings.attachment_types.clone(),
         secure_cookies,
         limits: settings.limits.clone(),
         media_socket: settings.media_socket(),

@@ -242,6 +242,16 @@ impl WorkspaceCaller {
         self.user.as_ref().map(|user| user.id)
     }
 
+    /// The id of the account or the API key.
+    pub fn id(&self) -> Uuid {
+        match self.actor {
+            Actor::User(user_id) => user_id.0,
+            Actor::ApiKey(id) => id,
+            // Nobody calls with it.
+            Actor::OwnerLink => Uuid::nil(),
+        }
+    }
+
     /// What the audit keeps of it.
     pub fn audit(&self, now_ms: i64) -> Audit {
         Audit { actor: self.actor, address: self.address.to_string(), now_ms }

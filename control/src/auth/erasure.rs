@@ -46,6 +46,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
         id: message.id,
         room: message.room,
         text: message.text,
+        attachments: message.attachments,
         created_at: Timestamp::from_unix_ms(message.created_at_ms),
     };
     let act = |act: crate::store::ActRecord| ExportedAct {

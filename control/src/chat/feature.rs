@@ -5,11 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use boltorezka_proto::workspaces::OptionalFeature;
 
+use super::attachments::{SWEEP_EVERY, SWEEP_STRAYS_EVERY, sweep, sweep_strays};
+use super::notifications::NOTIFICATIONS_KEPT_MS;
 use super::{KEYS_KEPT_MS, routes};
 use crate::app::App;
 use crate::features::{Events, Feature, Routes, every};
 
-/// Old keys are forgotten this often.
+/// Old keys and notifications are forgotten this often.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// The feature.
@@ -34,7 +36,7 @@ impl Feature for Chat {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial", "chat"]
+        &["initial", "chat", "chat search", "attachments", "notifications"]
     }
 
     fn routes(&self) -> Routes {
@@ -53,14 +55,17 @@ impl Feature for Chat {
                 "typing",
                 "sync.resume",
             ],
-            told: &["message.new", "message.changed", "history.trimmed", "typing"],
+            told: &["message.new", "message.changed", "history.trimmed", "typing", "notification.new"],
         }
     }
 
     async fn start(&self, app: &App) -> Result<(), String> {
-        every(app, FORGET_EVERY, "forgetting the keys of old changes", async |app: App| {
+        every(app, FORGET_EVERY, "forgetting old keys and notifications", async |app: App| {
+            app.store.drop_old_notifications(app.clock.now_ms() - NOTIFICATIONS_KEPT_MS).await?;
             app.store.forget_chat_keys(app.clock.now_ms() - KEYS_KEPT_MS).await
         });
+        every(app, SWEEP_EVERY, "removing files that are not needed", sweep);
+        every(app, SWEEP_STRAYS_EVERY, "looking for files that nothing refers to", sweep_strays);
         Ok(())
     }
 }

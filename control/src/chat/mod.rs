@@ -1,12 +1,17 @@
 //! Messages: said once, kept, told in the order of commits.
 
+mod attachments;
 mod changes;
 mod feature;
 mod following;
+mod notifications;
 mod routes;
+mod search;
 
-use boltorezka_proto::socket::{MENTIONS_MAX, MessageSent, REQUEST_ID_BYTES_MAX};
-use boltorezka_proto::{ErrorCode, MessageId, MessageText, UserId};
+use std::collections::HashSet;
+
+use boltorezka_proto::socket::{ATTACHMENTS_MAX, MENTIONS_MAX, MessageSent, REQUEST_ID_BYTES_MAX};
+use boltorezka_proto::{AttachmentId, ErrorCode, MessageId, MessageText, UserId};
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -15,6 +20,7 @@ use crate::presence::LiveRoom;
 use crate::store::{NewMessage, SendOutcome};
 use crate::ws::SocketHandle;
 
+pub use attachments::{Attachments, FOLDER as ATTACHMENTS_FOLDER, MediaTypes, hold as hold_attachments};
 use changes::KEYS_KEPT_MS;
 pub use changes::change;
 pub use feature::Chat;
@@ -31,6 +37,8 @@ pub struct Outgoing<'a> {
     pub reply_to: Option<MessageId>,
     /// Whom it mentions.
     pub mentions: Vec<UserId>,
+    /// Its files.
+    pub attachments: Vec<AttachmentId>,
     /// The sender's key.
     pub key: Option<&'a str>,
 }
@@ -54,6 +62,7 @@ async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Resul
     Action::SendMessage.check_kind(socket.who())?;
     let key = needed_key(message.key)?;
     let mentions = checked_mentions(message.mentions)?;
+    check_attachments(&message.attachments)?;
     let now_ms = app.clock.now_ms();
     app.rates.messages_user.take(socket.user_id(), now_ms).map_err(ApiError::rate_limited)?;
     let new = NewMessage {
@@ -62,6 +71,7 @@ async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Resul
         text: message.text,
         reply_to: message.reply_to,
         mentions: &mentions,
+        attachments: &message.attachments,
         idempotency_key: key,
         now_ms,
     };
@@ -86,6 +96,10 @@ async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Resul
             Err(ApiError::because(ErrorCode::NotFound, "the message in replyTo is not in this room"))
         }
         SendOutcome::NoMentioned => Err(no_mentioned()),
+        SendOutcome::NoAttachment => {
+            let detail = "a file in attachments is not yours, not of this room, sent already, or gone; upload it again";
+            Err(ApiError::because(ErrorCode::NotFound, detail))
+        }
     }
 }
 
@@ -105,6 +119,15 @@ fn checked_mentions(mut mentions: Vec<UserId>) -> Result<Vec<UserId>, ApiError> 
     mentions.sort_unstable();
     mentions.dedup();
     Ok(mentions)
+}
+
+fn check_attachments(ids: &[AttachmentId]) -> Result<(), ApiError> {
+    let mut seen = HashSet::new();
+    if ids.len() > ATTACHMENTS_MAX || !ids.iter().all(|id| seen.insert(id)) {
+        let detail = format!("a message has at most {ATTACHMENTS_MAX} attachments, each once");
+        return Err(ApiError::because(ErrorCode::Malformed, detail));
+    }
+    Ok(())
 }
 
 fn no_mentioned() -> ApiError {

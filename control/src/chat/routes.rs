@@ -19,7 +19,12 @@ const PINS_SHOWN_MAX: u32 = 500;
 
 /// The routes of this feature.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(messages)).routes(routes!(pins))
+    OpenApiRouter::default()
+        .routes(routes!(messages))
+        .routes(routes!(pins))
+        .merge(super::search::routes())
+        .merge(super::attachments::routes())
+        .merge(super::notifications::routes())
 }
 
 /// Lists what was said in a room, newest first.

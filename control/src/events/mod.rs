@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use boltorezka_proto::RoomId;
+use boltorezka_proto::notifications::Notification;
 use boltorezka_proto::socket::{Message, ServerMessage};
+use boltorezka_proto::{RoomId, UserId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ const FALLBACK: Duration = Duration::from_secs(5);
 /// Pause after a failure of the database.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// What the sockets of a room are told, as the outbox keeps it.
+/// What the sockets of a room or an account are told, as the outbox keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum GatewayEvent {
@@ -45,6 +46,19 @@ pub enum GatewayEvent {
         room_id: RoomId,
         /// The smallest place that may still be there.
         first_seq: u64,
+    },
+    /// Somebody is to see something, wherever it is.
+    NotificationNew {
+        /// In which workspace.
+        workspace_id: WorkspaceId,
+        /// The message's room.
+        room_id: RoomId,
+        /// Who.
+        user_id: UserId,
+        /// What.
+        notification: Notification,
+        /// How many are not read.
+        unread_count: u32,
     },
 }
 
@@ -140,6 +154,10 @@ fn tell(app: &App, row: &OutboxRow) {
                 let state = room.state();
                 state.tell(&ServerMessage::HistoryTrimmed { room: state.slug().clone(), first_seq });
             }
+        }
+        Ok(GatewayEvent::NotificationNew { workspace_id, room_id, user_id, notification, unread_count }) => {
+            let message = ServerMessage::NotificationNew { notification, unread_count };
+            app.hub.tell_account(workspace_id, user_id, room_id, &message);
         }
         Err(error) => tracing::error!(id = row.id, %error, "an outbox row is not understood and is left out"),
     }

@@ -166,6 +166,21 @@ actions! {
     /// Read what was said.
     ListMessages = "chat.message.list", ["GET /v1/rooms/{slug}/messages"],
         Room(RoomRole::Listener), [Account, ApiKey];
+    /// Look for messages.
+    SearchMessages = "chat.message.search", ["GET /v1/rooms/{slug}/messages/search"],
+        Room(RoomRole::Listener), [Account, ApiKey];
+    /// Upload a file, to send it.
+    UploadAttachment = "chat.attachment.upload", ["POST /v1/rooms/{slug}/attachments"],
+        Room(RoomRole::Member), [Account];
+    /// Fetch a file that was sent.
+    ReadAttachment = "chat.attachment.read", ["GET /v1/attachments/{attachmentId}"],
+        Room(RoomRole::Listener), [Account, ApiKey];
+    /// See who mentioned or answered one.
+    ListNotifications = "chat.notification.list", ["GET /v1/notifications"],
+        Workspace(WorkspaceRole::Guest), [Account];
+    /// Mark that as read.
+    ReadNotifications = "chat.notification.read", ["POST /v1/notifications/read"],
+        Workspace(WorkspaceRole::Guest), [Account];
     /// See what is pinned.
     ListPins = "chat.pin.list", ["GET /v1/rooms/{slug}/pins"], Room(RoomRole::Listener), [Account, ApiKey];
     /// Ask for what changed since.

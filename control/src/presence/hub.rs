@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use boltorezka_proto::socket::CloseCode;
+use boltorezka_proto::socket::{CloseCode, ServerMessage};
 use boltorezka_proto::workspaces::OptionalFeature;
 use boltorezka_proto::{RoomId, RoomSlug, SessionId, UserId, WorkspaceId};
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::room::RoomState;
 use crate::limits::Limits;
 use crate::sync::lock;
-use crate::ws::SocketHandle;
+use crate::ws::{SocketHandle, frame};
 
 /// A room with its gate: whoever changes who is in the room, or what the media node is told about them, holds the gate
 /// from its read of the database to its change of memory and its order to the node.
@@ -155,6 +155,19 @@ impl Hub {
     /// How many are open.
     pub fn socket_count(&self) -> usize {
         lock(&self.sockets).len()
+    }
+
+    /// Tells the sockets of an account in a workspace of something in a room: not those that are only for another one.
+    pub fn tell_account(&self, workspace_id: WorkspaceId, user_id: UserId, room_id: RoomId, message: &ServerMessage) {
+        let frame = frame(message);
+        let is_told = |socket: &&SocketHandle| {
+            socket.user_id() == user_id
+                && socket.workspace_id() == workspace_id
+                && socket.only_room().is_none_or(|only| only == room_id)
+        };
+        for socket in lock(&self.sockets).values().filter(is_told) {
+            socket.send(frame.clone());
+        }
     }
 
     /// Closes every socket.

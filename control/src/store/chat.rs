@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use boltorezka_proto::socket::{ChatDelta, Message};
-use boltorezka_proto::{MessageId, MessageText, ReactionEmoji, RoomId, UserId};
+use boltorezka_proto::{AttachmentId, MessageId, MessageText, ReactionEmoji, RoomId, UserId};
 
 use super::{Audit, StoreError};
 
@@ -21,6 +21,8 @@ pub struct NewMessage<'a> {
     pub reply_to: Option<MessageId>,
     /// Whom it mentions, each once.
     pub mentions: &'a [UserId],
+    /// Its files, each once.
+    pub attachments: &'a [AttachmentId],
     /// The sender's key: the same key is the same message.
     pub idempotency_key: &'a str,
     /// When.
@@ -60,6 +62,8 @@ pub enum SendOutcome {
     NoReplyTarget,
     /// Somebody whom it mentions is not there, or is banned from the room.
     NoMentioned,
+    /// A file is not there, not the sender's, of another room, or in another message.
+    NoAttachment,
 }
 
 /// A change of a message that is there.

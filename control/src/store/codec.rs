@@ -1,10 +1,13 @@
 //! Values as the database keeps them.
 
 use boltorezka_proto::accounts::LinkKind;
+use boltorezka_proto::notifications::NotificationKind;
 use boltorezka_proto::rest::{Role, RoomKind, RoomRole};
 use boltorezka_proto::webhooks::WebhookEventType;
 use boltorezka_proto::workspaces::WorkspaceRole;
-use boltorezka_proto::{DisplayName, MessageText, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle};
+use boltorezka_proto::{
+    DisplayName, FileName, MessageText, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle,
+};
 
 use crate::store::StoreError;
 use crate::whip::Kind;
@@ -132,6 +135,25 @@ pub fn display_name(text: &str) -> Result<DisplayName, StoreError> {
 
 pub fn message_text(text: &str) -> Result<MessageText, StoreError> {
     MessageText::new(text).map_err(|_| StoreError::Corrupt("messages.text"))
+}
+
+pub fn file_name(text: &str) -> Result<FileName, StoreError> {
+    FileName::new(text).map_err(|_| StoreError::Corrupt("attachments.name"))
+}
+
+pub fn notification_kind_text(kind: NotificationKind) -> &'static str {
+    match kind {
+        NotificationKind::Mention => "mention",
+        NotificationKind::Reply => "reply",
+    }
+}
+
+pub fn notification_kind(text: &str) -> Result<NotificationKind, StoreError> {
+    match text {
+        "mention" => Ok(NotificationKind::Mention),
+        "reply" => Ok(NotificationKind::Reply),
+        _ => Err(StoreError::Corrupt("notifications.kind")),
+    }
 }
 
 pub fn count(number: i64) -> u32 {

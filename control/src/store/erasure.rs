@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use boltorezka_proto::rest::RoomRole;
+use boltorezka_proto::socket::Attachment;
 use boltorezka_proto::{MessageId, ParticipantId, RoomId, RoomSlug, UserId};
 
 use super::{StoreError, UserRecord};
@@ -45,6 +46,8 @@ pub struct WrittenRecord {
     pub room: RoomSlug,
     /// What.
     pub text: String,
+    /// Its files.
+    pub attachments: Vec<Attachment>,
     /// When.
     pub created_at_ms: i64,
 }

@@ -16,7 +16,10 @@ macro_rules! migrations {
             (5, "chat", include_str!(concat!("../../migrations/", $folder, "/0005_chat.sql"))),
             (6, "webhooks", include_str!(concat!("../../migrations/", $folder, "/0006_webhooks.sql"))),
             (7, "rooms", include_str!(concat!("../../migrations/", $folder, "/0007_rooms.sql"))),
-            (12, "admin", include_str!(concat!("../../migrations/", $folder, "/0012_admin.sql"))),
+            (8, "chat search", include_str!(concat!("../../migrations/", $folder, "/0008_chat_search.sql"))),
+            (9, "attachments", include_str!(concat!("../../migrations/", $folder, "/0009_attachments.sql"))),
+            (10, "notifications", include_str!(concat!("../../migrations/", $folder, "/0010_notifications.sql"))),
+            (11, "admin", include_str!(concat!("../../migrations/", $folder, "/0011_admin.sql"))),
         ]
     };
 }

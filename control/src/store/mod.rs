@@ -9,6 +9,7 @@ mod access;
 mod accounts;
 mod admin;
 mod api_keys;
+mod attachments;
 mod backup;
 mod bans;
 mod chat;
@@ -21,12 +22,14 @@ mod links;
 mod migrations;
 mod moderation;
 mod moves;
+mod notifications;
 mod outbox;
 mod participants;
 mod postgres;
 mod retention;
 mod room_invites;
 mod rooms;
+mod search;
 mod second_factors;
 mod sessions;
 mod sqlite;
@@ -47,6 +50,7 @@ pub use access::{AccessStore, Blocked};
 pub use accounts::{AccountStore, NewAccount, SetupOutcome, UserRecord};
 pub use admin::{AdminStore, AuditFilter, AuditPlace};
 pub use api_keys::{ApiKeyRecord, ApiKeyStore, NewApiKey};
+pub use attachments::{Added, AttachmentRecord, AttachmentStore, NewAttachment, Space};
 pub use backup::{BackupError, backup, restore};
 pub use bans::{BanRecord, BanStore};
 pub use chat::{
@@ -60,11 +64,13 @@ pub use links::{LinkStore, MailRecord, NewLink, Verified};
 pub use migrations::names as migration_names;
 pub use moderation::{ModerationStore, Removed};
 pub use moves::MoveStore;
+pub use notifications::{NotificationRecord, NotificationStore};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use retention::{RetentionStore, StrangerRecord};
 pub use room_invites::{InvitedTo, NewRoomInvite, Redeemed, RoomInviteRecord, RoomInviteStore, RoomInvited};
 pub use rooms::{MemberRecord, NewRoom, RoomPlace, RoomRecord, RoomStore, Standing};
+pub use search::{SearchStore, SearchWords};
 pub use second_factors::{Attempt, SecondFactorRecord, SecondFactorStore};
 pub use sessions::{Grant, NewSession, SessionRecord, SessionStore};
 pub use webhooks::{
@@ -89,6 +95,7 @@ store!(
     AccessStore,
     AdminStore,
     ApiKeyStore,
+    AttachmentStore,
     BanStore,
     ChangeStore,
     ChatStore,
@@ -98,11 +105,13 @@ store!(
     LinkStore,
     ModerationStore,
     MoveStore,
+    NotificationStore,
     OutboxStore,
     ParticipantStore,
     RetentionStore,
     RoomInviteStore,
     RoomStore,
+    SearchStore,
     SecondFactorStore,
     SessionStore,
     WebhookStore,

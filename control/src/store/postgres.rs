@@ -3,6 +3,16 @@
 //! Each statement sees what was committed before it began. So a transaction that first locks and then reads decides on
 //! what holds until its own commit.
 
+/// Of a search, behind the columns of messages: those of room `$1` in workspace `$2` that [`search_query`] `$3` finds, before number
+/// `$4`, newest first, `$5` at most.
+macro_rules! search_tail {
+    () => {
+        "WHERE m.words @@ to_tsquery('simple', $3) AND m.room_id = $1 AND m.workspace_id = $2 AND m.deleted_at IS NULL
+             AND ($4 IS NULL OR m.seq < $4)
+         ORDER BY m.seq DESC LIMIT $5"
+    };
+}
+
 // Twice in the crate on purpose: once for each database.
 #[allow(clippy::duplicate_mod)]
 #[path = "sql/mod.rs"]
@@ -12,13 +22,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use boltorezka_proto::RoomId;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgRow};
 use sqlx::{Connection, Executor, Postgres, Transaction};
 
 use super::migrations::{self, Step, migrator};
 use super::write::Lock;
-use super::{OpenError, OutboxSignal, StoreError};
+use super::{OpenError, OutboxSignal, SearchWords, StoreError};
 
 pub use sql::SqlStore;
 
@@ -141,4 +152,10 @@ async fn lock(tx: &mut Tx, lock: Lock) -> Result<(), StoreError> {
     };
     statement.execute(&mut **tx).await?;
     Ok(())
+}
+
+/// Words in the language of `to_tsquery`: each as the beginning of one. In quotes nothing is an operator, and no word holds a quote.
+fn search_query(_: RoomId, words: &SearchWords) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("'{word}':*")).collect();
+    words.join(" & ")
 }

@@ -3,6 +3,18 @@
 //! Writers queue for the one connection and begin at once with the write lock (`BEGIN IMMEDIATE`), so that a
 //! transaction never fails half-way because another one wrote. Readers see the last commit and wait for nobody.
 
+/// Of a search, behind the columns of messages: those of room `$1` in workspace `$2` that [`search_query`] `$3` finds, before number
+/// `$4`, newest first, `$5` at most. The index is read backwards as far as that takes: a `+` keeps other indexes out.
+macro_rules! search_tail {
+    () => {
+        "JOIN message_search_entries e ON e.message_id = m.id JOIN message_search ON message_search.rowid = e.id
+         WHERE message_search MATCH $3 AND +m.room_id = $1 AND +m.workspace_id = $2
+             AND message_search.rowid < coalesce((SELECT min(o.id) FROM message_search_entries o
+                 WHERE o.room_id = $1 AND o.seq >= $4), 9223372036854775807)
+         ORDER BY message_search.rowid DESC LIMIT $5"
+    };
+}
+
 // Twice in the crate on purpose: once for each database.
 #[allow(clippy::duplicate_mod)]
 #[path = "sql/mod.rs"]
@@ -12,6 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use boltorezka_proto::RoomId;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -21,7 +34,7 @@ use tokio::fs::OpenOptions;
 
 use super::migrations::{self, Step, migrator};
 use super::write::Lock;
-use super::{OpenError, OutboxSignal, StoreError};
+use super::{OpenError, OutboxSignal, SearchWords, StoreError};
 
 pub use sql::SqlStore;
 
@@ -106,6 +119,12 @@ pub async fn migrate(writer: &SqlitePool, steps: &[Step]) -> Result<(), MigrateE
 /// Nothing to do: a transaction that writes is the only one.
 async fn lock(_: &mut Tx, _: Lock) -> Result<(), StoreError> {
     Ok(())
+}
+
+/// Words in the language of FTS5: the room's own word, and each as the beginning of one. In quotes nothing is an operator.
+fn search_query(room_id: RoomId, words: &SearchWords) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("\"{word}\" *")).collect();
+    format!("{{room}} : \"{}\" AND {{text}} : ({})", room_id.0.simple(), words.join(" AND "))
 }
 
 /// Makes the file when it is missing, readable by its owner alone: it holds the key that join tokens are signed with.

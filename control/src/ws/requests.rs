@@ -127,9 +127,10 @@ impl Requests {
                 self.rooms.remove(&room);
                 Ok(raw(&json!({ "room": room })))
             }
-            ClientMessage::MessageSend { room, text, reply_to, mentions } => {
+            ClientMessage::MessageSend { room, text, reply_to, mentions, attachments } => {
                 let live = self.joined(&room)?;
-                let new = chat::Outgoing { room: &live, text: &text, reply_to, mentions, key: key.as_deref() };
+                let key = key.as_deref();
+                let new = chat::Outgoing { room: &live, text: &text, reply_to, mentions, attachments, key };
                 let sent: MessageSent = chat::send(&self.app, &self.socket, new).await?;
                 Ok(raw(&sent))
             }

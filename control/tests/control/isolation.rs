@@ -5,6 +5,7 @@ use boltorezka_proto::socket::ClientMessage;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::attachments::upload;
 use crate::common::client::Answer;
 use crate::common::server::make_room;
 use crate::common::workspaces::within;
@@ -40,6 +41,11 @@ fn about(operation: &str) -> About {
         | "createRoomInvite"
         | "revokeRoomInvite"
         | "listMessages"
+        | "searchMessages"
+        | "listNotifications"
+        | "readNotifications"
+        | "uploadAttachment"
+        | "getAttachment"
         | "listPins"
         | "createTicket"
         | "createJoinToken"
@@ -144,6 +150,8 @@ fn body(operation: &str, room: &str) -> Option<Value> {
         "sendTelemetry" => Some(json!({ "events": [{ "type": "sessionBegan" }] })),
         "moveParticipant" => Some(json!({ "room": room })),
         "redeemRoomInvite" => Some(json!({ "token": "a guess" })),
+        "readNotifications" => Some(json!({ "upTo": "ffffffff-ffff-7fff-bfff-ffffffffffff" })),
+        "uploadAttachment" => Some(json!("the file")),
         "muteParticipant" => Some(json!({ "source": "camera" })),
         _ => None,
     }
@@ -161,6 +169,7 @@ struct Tenant {
     /// Of the room that only it has.
     room: String,
     webhook_id: String,
+    attachment_id: String,
     /// Into the room "talk".
     invite_id: String,
 }
@@ -173,7 +182,9 @@ impl Tenant {
         make_room(&owner, "talk", "video").await;
         make_room(&key, &room, "video").await;
         let (mut socket, participant_id) = owner.in_room("talk").await;
-        let said = json!({ "room": "talk", "text": format!("a secret of {slug}") });
+        let file = upload(&owner, "talk", "secret.txt", format!("a secret of {slug}").as_bytes()).await.expect(201);
+        let attachment_id = file["id"].as_str().unwrap().to_owned();
+        let said = json!({ "room": "talk", "text": format!("a secret of {slug}"), "attachments": [attachment_id] });
         let sent = socket.ack_with_key("message.send", said, Some("key")).await;
         socket.ack("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
         let message_id = sent["message"]["id"].as_str().unwrap().to_owned();
@@ -182,7 +193,7 @@ impl Tenant {
         let webhook_id = webhook["webhook"]["id"].as_str().unwrap().to_owned();
         let invite = owner.act("/v1/rooms/talk/invites").await.expect(201);
         let invite_id = invite["invite"]["id"].as_str().unwrap().to_owned();
-        Self { slug, owner, key, socket, participant_id, message_id, room, webhook_id, invite_id }
+        Self { slug, owner, key, socket, participant_id, message_id, room, webhook_id, attachment_id, invite_id }
     }
 
     /// Everything that its owner sees, but for the answers' times.
@@ -194,7 +205,8 @@ impl Tenant {
             ["", "/members", "/messages", "/participants", "/bans", "/invites"]
                 .map(|path| format!("/v1/rooms/{room}{path}"))
         });
-        let lists = ["/v1/rooms", "/v1/webhooks"].map(str::to_owned);
+        let lists =
+            ["/v1/rooms".to_owned(), "/v1/webhooks".to_owned(), format!("/v1/attachments/{}", self.attachment_id)];
         for path in paths.into_iter().chain(lists).chain(in_rooms.into_iter().flatten()) {
             seen.push(self.owner.get(&path).await.expect(200));
         }
@@ -202,16 +214,9 @@ impl Tenant {
     }
 
     /// What must never be told to the other.
-    fn secrets(&self) -> [&str; 7] {
-        [
-            "a secret of",
-            &self.participant_id,
-            &self.message_id,
-            &self.room,
-            &self.owner.id,
-            &self.webhook_id,
-            &self.invite_id,
-        ]
+    fn secrets(&self) -> [&str; 8] {
+        let Self { participant_id, message_id, room, owner, webhook_id, attachment_id, invite_id, .. } = self;
+        ["a secret of", participant_id, message_id, room, &owner.id, webhook_id, attachment_id, invite_id]
     }
 }
 
@@ -253,7 +258,10 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
         let fill = |workspace: &str, room: &str| {
             let path = template.replace("{workspace}", workspace).replace("{slug}", room).replace("{room}", room);
             let path = path.replace("{participantId}", &beta.participant_id).replace("{userId}", &beta.owner.id);
-            let path = path.replace("{webhookId}", &beta.webhook_id).replace("{inviteId}", &beta.invite_id);
+            let path = path.replace("{webhookId}", &beta.webhook_id).replace("{attachmentId}", &beta.attachment_id);
+            let path = path.replace("{inviteId}", &beta.invite_id);
+            let path = path.replace("/attachments", "/attachments?name=a.txt").replace("?name=a.txt/", "/");
+            let path = path.replace("/messages/search", "/messages/search?q=secret");
             path.replace("{feature}", "video").replace("{session}", "secret")
         };
         // By path: the other workspace answers as one that is not there, to whatever credential of this one.
@@ -284,6 +292,7 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
                 let names_another = path.contains(&beta.participant_id)
                     || path.contains(&beta.webhook_id)
                     || path.contains(&beta.invite_id)
+                    || path.contains(&beta.attachment_id)
                     || path.contains(&beta.room)
                     || (path.contains(&beta.owner.id) && operation != "setWorkspaceMember");
                 assert!(!names_another || answer.status >= 400, "{operation} {path}: {}", answer.status);
@@ -324,6 +333,9 @@ async fn a_socket_sees_one_workspace() {
     assert_eq!(joined["participantId"], acme.participant_id.as_str());
     let answering = json!({ "room": "talk", "text": "x", "replyTo": beta.message_id });
     let id = acme.socket.request_with_key("message.send", answering, Some("reply")).await;
+    assert_eq!(acme.socket.answer(&id).await["code"], "not_found");
+    let with_file = json!({ "room": "talk", "text": "x", "attachments": [beta.attachment_id] });
+    let id = acme.socket.request_with_key("message.send", with_file, Some("file")).await;
     assert_eq!(acme.socket.answer(&id).await["code"], "not_found");
     for (kind, more) in [
         ("message.edit", json!({ "text": "x" })),

@@ -10,6 +10,7 @@ use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::attachments::upload;
 use crate::common::client::Answer;
 use crate::common::server::make_room;
 use crate::common::workspaces::{make_workspace, take_in};
@@ -271,10 +272,19 @@ impl World {
         } else {
             path
         };
+        let path = if path.contains("{attachmentId}") {
+            path.replace("{attachmentId}", &self.attachment(place).await)
+        } else {
+            path
+        };
+        let path = path.replace("/attachments", "/attachments?name=a.txt").replace("?name=a.txt/", "/");
+        let path = path.replace("/messages/search", "/messages/search?q=hello");
         let (method, path) = path.split_once(' ').unwrap();
         let room = &place.room;
         let (status, body) = match name {
             "accounts.ticket.create" => (201, Value::Null),
+            "chat.notification.read" => (200, json!({ "upTo": "01890000-0000-7000-8000-000000000000" })),
+            "chat.attachment.upload" => (201, json!("the file")),
             "accounts.join_token.create" => (201, json!({ "room": room, "identity": "i", "displayName": "I" })),
             "rooms.room.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N", "kind": "text" })),
             "rooms.room.update" => (200, json!({ "title": "T" })),
@@ -319,6 +329,16 @@ impl World {
         let is_fixed = name.starts_with("workspaces.member.") || name == "workspaces.workspace.delete";
         let status = if is_fixed && method != "GET" && place.workspace == "default" { 409 } else { status };
         judge(&place.caller.send(method.parse().unwrap(), path, body).await, status)
+    }
+
+    /// A file that was sent to the room.
+    async fn attachment(&self, place: &Place) -> String {
+        let admin = self.super_admin.within(&place.workspace);
+        let id = upload(&admin, &place.room, "a.txt", b"the file").await.expect(201)["id"].as_str().unwrap().to_owned();
+        let (mut socket, _) = admin.in_room(&place.room).await;
+        let said = json!({ "room": place.room, "text": "look", "attachments": [id] });
+        socket.ack_with_key("message.send", said, Some(&id)).await;
+        id
     }
 
     /// One that is told of nothing that happens here.

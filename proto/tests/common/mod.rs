@@ -9,6 +9,7 @@ use boltorezka_proto::admission::{ControlMessage, MediaMessage};
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::inspection::MediaInspection;
+use boltorezka_proto::notifications::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
 use boltorezka_proto::socket::*;
@@ -89,6 +90,9 @@ pub fn check_example(kind: &str, value: &Value) {
         "Page<Message>" => check::<Page<Message>>(value),
         "CreateRoomInviteRequest" => check::<CreateRoomInviteRequest>(value),
         "RoomInviteCreated" => check::<RoomInviteCreated>(value),
+        "Attachment" => check::<Attachment>(value),
+        "NotificationPage" => check::<NotificationPage>(value),
+        "ReadNotificationsRequest" => check::<ReadNotificationsRequest>(value),
         "SetMemberRequest" => check::<SetMemberRequest>(value),
         "Member" => check::<Member>(value),
         "Participant" => check::<Participant>(value),

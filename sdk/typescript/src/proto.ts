@@ -27,6 +27,16 @@ export type WorkspaceId = string;
 export type MessageId = string;
 
 /**
+ * A file that was uploaded for a message.
+ */
+export type AttachmentId = string;
+
+/**
+ * Something that an account is to see.
+ */
+export type NotificationId = string;
+
+/**
  * Somebody who is told of events over HTTP.
  */
 export type WebhookId = string;
@@ -113,6 +123,11 @@ export type MessageText = string;
  * What people react with: commonly one emoji, of several characters where it is put together.
  */
 export type ReactionEmoji = string;
+
+/**
+ * What a file is called: a text, and never a path.
+ */
+export type FileName = string;
 
 /**
  * A stable reason that programs may act on. In JSON it is written in snake_case.
@@ -1243,6 +1258,10 @@ room: RoomSlug,
  */
 text: string, 
 /**
+ * Its files.
+ */
+attachments?: Array<Attachment>, 
+/**
  * When.
  */
 createdAt: Timestamp, };
@@ -2003,7 +2022,11 @@ replyTo?: MessageId,
 /**
  * Whom it mentions, by id: 20 at most.
  */
-mentions?: Array<UserId>, } } | { "type": "message.edit", "payload": { 
+mentions?: Array<UserId>, 
+/**
+ * Files that one has uploaded to the room and not sent yet: 10 at most.
+ */
+attachments?: Array<AttachmentId>, } } | { "type": "message.edit", "payload": { 
 /**
  * Where.
  */
@@ -2193,7 +2216,15 @@ userId: UserId,
 /**
  * Name for people.
  */
-displayName: DisplayName, } } | { "type": "call.answer", "payload": { 
+displayName: DisplayName, } } | { "type": "notification.new", "payload": { 
+/**
+ * What.
+ */
+notification: Notification, 
+/**
+ * How many are not read, this one too; 100 means 100 or more.
+ */
+unreadCount: number, } } | { "type": "call.answer", "payload": { 
 /**
  * Where.
  */
@@ -2324,6 +2355,10 @@ mentions?: Array<UserId>,
  */
 reactions?: Array<Reaction>, 
 /**
+ * Its files, in the order in which the sender named them.
+ */
+attachments?: Array<Attachment>, 
+/**
  * When it was stored.
  */
 createdAt: Timestamp, 
@@ -2356,6 +2391,92 @@ count: number,
  * Who did; at most 100 of them.
  */
 userIds: Array<UserId>, };
+
+/**
+ * A file of a message. `GET /v1/attachments/{attachmentId}` has what is in it.
+ */
+export type Attachment = { 
+/**
+ * Stable id.
+ */
+id: AttachmentId, 
+/**
+ * What its sender calls it.
+ */
+name: FileName, 
+/**
+ * Its media type, as its content shows.
+ */
+type: string, 
+/**
+ * How large it is.
+ */
+sizeBytes: number, };
+
+/**
+ * Why somebody is notified.
+ */
+export type NotificationKind = "mention" | "reply";
+
+/**
+ * Something that an account is to see.
+ */
+export type Notification = { 
+/**
+ * Stable id. Ids grow with time.
+ */
+id: NotificationId, 
+/**
+ * Why.
+ */
+kind: NotificationKind, 
+/**
+ * The message, as it is now.
+ */
+message: Message, 
+/**
+ * When.
+ */
+createdAt: Timestamp, 
+/**
+ * When it was read; absent until then.
+ */
+readAt?: Timestamp, };
+
+/**
+ * `GET /v1/notifications`.
+ */
+export type NotificationPage = { 
+/**
+ * Newest first. A page may be shorter than was asked for: what is in rooms that one may not read any more is left out.
+ */
+items: Array<Notification>, 
+/**
+ * Opaque; absent on the last page.
+ */
+nextCursor?: string, 
+/**
+ * How many are not read; 100 means 100 or more.
+ */
+unreadCount: number, };
+
+/**
+ * `POST /v1/notifications/read`.
+ */
+export type ReadNotificationsRequest = { 
+/**
+ * This one and all before it are read.
+ */
+upTo: NotificationId, };
+
+/**
+ * How many are not read.
+ */
+export type UnreadNotifications = { 
+/**
+ * 100 means 100 or more.
+ */
+unreadCount: number, };
 
 /**
  * Payload of the `ack` to `sync.resume`: what changed after a number, or the room's newest messages.

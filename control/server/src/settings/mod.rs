@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use boltorezka_control::{Limits, Registration, SessionDetails, SmtpConfig};
+use boltorezka_control::{Limits, MediaTypes, Registration, SessionDetails, SmtpConfig};
 
 use load::Source;
 pub use load::{arguments, load};
@@ -110,6 +110,8 @@ pub struct Settings {
     pub registration_approval: bool,
     /// What is kept of where a session was begun.
     pub session_details: SessionDetails,
+    /// Media types of files that may be uploaded.
+    pub attachment_types: MediaTypes,
     /// Filter of log lines, as `tracing_subscriber::EnvFilter` takes it.
     pub log: String,
     /// How log lines look.
@@ -188,6 +190,7 @@ impl Default for Settings {
             account_deletion_days: 14,
             registration_approval: false,
             session_details: SessionDetails::default(),
+            attachment_types: MediaTypes::default(),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             limits: Limits::default(),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use boltorezka_control::{Limits, Registration, SessionDetails};
+use boltorezka_control::{Limits, MediaTypes, Registration, SessionDetails};
 use tracing_subscriber::EnvFilter;
 
 use super::parse::{choice, from_str, list, number, one};
@@ -287,6 +287,20 @@ fn own() -> Vec<Key> {
                     ("all", SessionDetails::All),
                 ];
                 choice(values, &choices).map(|details| settings.session_details = details)
+            },
+        },
+        Key {
+            name: "attachment_types",
+            default: Some(Cow::Borrowed(MediaTypes::DEFAULT)),
+            otherwise: "",
+            values: "media types such as image/png, beginnings of them with a * behind, or * for all; may repeat",
+            meaning: "Files that may be uploaded, by what their content shows. None is ever run or shown as a page.",
+            many: true,
+            node: false,
+            set: |settings, _, values| {
+                let types = list(values, "a media type such as image/png, or image/*")?;
+                settings.attachment_types = MediaTypes(types);
+                Ok(())
             },
         },
         Key {

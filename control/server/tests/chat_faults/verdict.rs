@@ -98,6 +98,7 @@ fn good_run() -> (Vec<Message>, Vec<Record>) {
         sender_name: "Ann".into(),
         seq: 0,
         changed_seq: None,
+        attachments: Vec::new(),
         text: Some(MessageText::new(text).unwrap()),
         reply_to: None,
         mentions: Vec::new(),

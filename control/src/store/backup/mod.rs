@@ -12,10 +12,11 @@ use tokio::fs;
 
 use super::{OpenError, migrations};
 use crate::auth::SEAL_FILE;
+use crate::chat::{ATTACHMENTS_FOLDER, hold_attachments};
 use manifest::{Kind, Manifest};
 
 /// Folders of the data directory that belong to what the database says.
-const FOLDERS: [&str; 1] = ["attachments"];
+const FOLDERS: [&str; 1] = [ATTACHMENTS_FOLDER];
 /// Files of it that do: what the database holds sealed is worthless without its key.
 const FILES: [&str; 1] = [SEAL_FILE];
 
@@ -78,6 +79,8 @@ pub async fn backup(database_url: &str, data_dir: &Path, to: &Path) -> Result<()
         }
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&part).await.map_err(BackupError::file(&part))?;
+    // No file goes that the copy of the database still knows. Those that come meanwhile are copied too, and go where it is brought back.
+    let _held = hold_attachments(data_dir).await.map_err(BackupError::file(data_dir))?;
     let manifest = match Kind::of(database_url)? {
         Kind::Sqlite => sqlite::backup(path_of(database_url), &part).await?,
         Kind::Postgres => postgres::backup(database_url, &part).await?,

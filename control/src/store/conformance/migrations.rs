@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 8] = [
+const RELEASED: [(i64, &str); 11] = [
     (1, "initial"),
     (2, "whip sessions"),
     (3, "workspaces"),
@@ -20,7 +20,10 @@ const RELEASED: [(i64, &str); 8] = [
     (5, "chat"),
     (6, "webhooks"),
     (7, "rooms"),
-    (12, "admin"),
+    (8, "chat search"),
+    (9, "attachments"),
+    (10, "notifications"),
+    (11, "admin"),
 ];
 
 impl Database {
@@ -93,8 +96,8 @@ async fn several_may_migrate_at_once(kind: Database) {
 }
 
 async fn a_failed_migration_leaves_all_as_it_was(database: Database) {
-    let works = (98, "works", "CREATE TABLE made (id BIGINT PRIMARY KEY); UPDATE workspaces SET slug = 'changed'");
-    let fails = (99, "fails", "CREATE TABLE half (id BIGINT PRIMARY KEY); INSERT INTO nowhere VALUES (1)");
+    let works = (101, "works", "CREATE TABLE made (id BIGINT PRIMARY KEY); UPDATE workspaces SET slug = 'changed'");
+    let fails = (102, "fails", "CREATE TABLE half (id BIGINT PRIMARY KEY); INSERT INTO nowhere VALUES (1)");
     // The first time of all: nothing is left.
     database.migrate(&[works, fails]).await.unwrap_err();
     assert_eq!(database.schema().await, "");

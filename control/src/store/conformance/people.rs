@@ -79,7 +79,8 @@ pub async fn enter(store: &dyn Store, room_id: RoomId, user_id: UserId) -> Parti
 }
 
 pub fn message<'a>(room_id: RoomId, sender_id: UserId, text: &'a MessageText, key: &'a str) -> NewMessage<'a> {
-    NewMessage { room_id, sender_id, text, reply_to: None, mentions: &[], idempotency_key: key, now_ms: NOW_MS }
+    let (reply_to, mentions, attachments) = (None, &[] as &[_], &[] as &[_]);
+    NewMessage { room_id, sender_id, text, reply_to, mentions, attachments, idempotency_key: key, now_ms: NOW_MS }
 }
 
 /// Says something new.

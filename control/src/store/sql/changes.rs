@@ -5,7 +5,7 @@ use boltorezka_proto::socket::{Message, REACTION_USERS_MAX, REACTIONS_MAX, React
 use boltorezka_proto::{MessageId, MessageText, ReactionEmoji, RoomId, UserId};
 
 use super::chat::{may_be_mentioned, standing_inside, take_seq};
-use super::message_rows::{content_digest, digest_of, message_record, reactions_text, select_message};
+use super::message_rows::{digest_of, digest_of_message, message_record, reactions_text, select_message};
 use super::restraints::is_read_only;
 use super::{SqlStore, Tx, lock, rooms};
 use crate::events::GatewayEvent;
@@ -93,7 +93,11 @@ impl SqlStore {
         match written {
             Ok(written) => {
                 self.put_key(tx, change).await?;
+                let before = message.mentions.clone();
                 let message = if written { self.number(tx, change).await? } else { Some(message) };
+                if let (Change::Edit { .. }, Some(message), true) = (&change.change, &message, written) {
+                    self.notify_mentioned(tx, change.room_id, message, &before).await?;
+                }
                 Ok(message.map(|message| (message, written)).ok_or(ChangeRefusal::NoMessage))
             }
             Err(refusal) => Ok(Err(refusal)),
@@ -186,7 +190,7 @@ impl SqlStore {
         }
         keep_sent(tx, message).await?;
         sqlx::query(
-            "UPDATE messages SET text = '', mentions = NULL, reactions = NULL, edited_at = NULL, pinned_at = NULL, deleted_at = $1
+            "UPDATE messages SET text = '', mentions = NULL, reactions = NULL, attachments = NULL, edited_at = NULL, pinned_at = NULL, deleted_at = $1
              WHERE id = $2",
         )
         .bind(change.now_ms)
@@ -196,6 +200,8 @@ impl SqlStore {
         for statement in [
             "DELETE FROM message_mentions WHERE message_id = $1",
             "DELETE FROM message_reactions WHERE message_id = $1",
+            "DELETE FROM attachments WHERE message_id = $1",
+            "DELETE FROM notifications WHERE message_id = $1",
         ] {
             sqlx::query(statement).bind(message.id.0).execute(&mut **tx).await?;
         }
@@ -269,7 +275,7 @@ impl SqlStore {
 
 /// Keeps what was sent, before the row says something else: a repeated send is known by it.
 async fn keep_sent(tx: &mut Tx, message: &Message) -> Result<(), StoreError> {
-    let digest = content_digest(message.text.as_ref(), message.reply_to, &message.mentions).to_vec();
+    let digest = digest_of_message(message).to_vec();
     sqlx::query("UPDATE messages SET sent_digest = $1 WHERE id = $2 AND sent_digest IS NULL")
         .bind(digest)
         .bind(message.id.0)

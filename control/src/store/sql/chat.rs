@@ -2,7 +2,10 @@ use async_trait::async_trait;
 use boltorezka_proto::socket::Message;
 use boltorezka_proto::{MessageId, RoomId, UserId, WorkspaceId};
 
-use super::message_rows::{content_digest, list_text, message_record, room_id, select_message, sent_digest};
+use super::attachments::{attach, may_be_attached};
+use super::message_rows::{
+    content_digest, digest_of_message, list_text, message_record, room_id, select_message, sent_digest,
+};
 use super::restraints::restraint;
 use super::{SENDS_TOGETHER_MAX, SqlStore, Tx, lock, rooms};
 use crate::events::GatewayEvent;
@@ -22,9 +25,10 @@ async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome
     // As it was sent, whatever became of it since.
     let sent = match sent_digest(&row)? {
         Some(digest) => digest,
-        None => content_digest(message.text.as_ref(), message.reply_to, &message.mentions).to_vec(),
+        None => digest_of_message(&message).to_vec(),
     };
-    let same = room_id(&row)? == new.room_id && sent == content_digest(Some(new.text), new.reply_to, new.mentions);
+    let asked = content_digest(Some(new.text), new.reply_to, new.mentions, new.attachments);
+    let same = room_id(&row)? == new.room_id && sent == asked;
     Ok(Some(if same { SendOutcome::Duplicate(message) } else { SendOutcome::Conflict }))
 }
 
@@ -73,6 +77,9 @@ async fn refusal(store: &SqlStore, tx: &mut Tx, new: &NewMessage<'_>) -> Result<
     if !may_be_mentioned(tx, workspace_id, new.room_id, new.mentions).await? {
         return Ok(Some(SendOutcome::NoMentioned));
     }
+    if !may_be_attached(tx, new).await? {
+        return Ok(Some(SendOutcome::NoAttachment));
+    }
     if let Some(reply_to) = new.reply_to {
         let answered: bool =
             sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM messages WHERE id = $1 AND room_id = $2)")
@@ -117,6 +124,10 @@ impl SqlStore {
             self.put_mentions(tx, &message, new.room_id, new.mentions, new.now_ms).await?;
             message.mentions = new.mentions.to_vec();
         }
+        if !new.attachments.is_empty() {
+            attach(tx, &mut message, new.attachments).await?;
+        }
+        self.notify(tx, new.room_id, &message).await?;
         let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
         self.put_outbox(tx, Topic::Gateway, &event, new.now_ms).await?;
         Ok(SendOutcome::Stored(message))

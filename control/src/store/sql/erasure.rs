@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 use super::access::{end_stays, held};
 use super::accounts::user_by_id;
+use super::attachments::erase_attachments;
+use super::message_rows::list;
 use super::{SqlStore, Tx, sessions};
 use crate::store::erasure::ERASED_NAME;
 use crate::store::write::retried;
@@ -28,11 +30,13 @@ async fn forget(tx: &mut Tx, user_id: UserId) -> Result<(), StoreError> {
         "DELETE FROM room_bans WHERE user_id = $1",
         "DELETE FROM room_reads WHERE user_id = $1",
         "DELETE FROM room_sends WHERE user_id = $1",
+        "DELETE FROM notifications WHERE user_id = $1",
         "DELETE FROM chat_keys WHERE sender_id = $1",
         "UPDATE audit SET address = '' WHERE actor_kind = 'user' AND actor_id = $1",
     ] {
         sqlx::query(statement).bind(user_id.0).execute(&mut **tx).await?;
     }
+    erase_attachments(tx, user_id).await?;
     sqlx::query("UPDATE messages SET sender_name = $1 WHERE sender_id = $2")
         .bind(ERASED_NAME)
         .bind(user_id.0)
@@ -144,8 +148,8 @@ impl ErasureStore for SqlStore {
         after: Option<MessageId>,
         limit: u32,
     ) -> Result<Vec<WrittenRecord>, StoreError> {
-        let rows: Vec<(Uuid, String, String, i64)> = sqlx::query_as(
-            "SELECT m.id, r.slug, m.text, m.created_at FROM messages m JOIN rooms r ON r.id = m.room_id
+        let rows: Vec<(Uuid, String, String, Option<String>, i64)> = sqlx::query_as(
+            "SELECT m.id, r.slug, m.text, m.attachments, m.created_at FROM messages m JOIN rooms r ON r.id = m.room_id
              WHERE m.sender_id = $1 AND ($2 IS NULL OR m.id > $2) ORDER BY m.id LIMIT $3",
         )
         .bind(user_id.0)
@@ -153,8 +157,9 @@ impl ErasureStore for SqlStore {
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
-        let written = |(id, slug, text, created_at_ms): (Uuid, String, String, i64)| {
-            Ok(WrittenRecord { id: MessageId(id), room: codec::slug(&slug)?, text, created_at_ms })
+        let written = |(id, slug, text, files, created_at_ms): (Uuid, String, String, Option<String>, i64)| {
+            let attachments = list(files.as_deref(), "messages.attachments")?;
+            Ok(WrittenRecord { id: MessageId(id), room: codec::slug(&slug)?, text, attachments, created_at_ms })
         };
         rows.into_iter().map(written).collect()
     }

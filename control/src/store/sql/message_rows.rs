@@ -1,7 +1,7 @@
 //! Messages as rows.
 
 use boltorezka_proto::socket::{Message, Reaction};
-use boltorezka_proto::{MessageId, MessageText, RoomId, Timestamp, UserId};
+use boltorezka_proto::{AttachmentId, MessageId, MessageText, RoomId, Timestamp, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
@@ -10,13 +10,17 @@ use super::Row;
 use crate::auth::{TokenHash, hash_token};
 use crate::store::{MessageRecord, StoreError, codec};
 
-/// A query of messages, with its tail.
+/// A query of messages, with its tail, and perhaps more columns behind those of messages.
 macro_rules! select_message {
     ($tail:literal) => {
+        select_message!("", $tail)
+    };
+    ($more:literal, $tail:literal) => {
         concat!(
             "SELECT m.seq, m.id, r.slug, m.sender_id, m.sender_name, m.text, m.reply_to, m.created_at, m.room_id, m.changed_seq, ",
-            "m.edited_at, m.deleted_at, m.pinned_at, m.mentions, m.reactions, m.sent_digest ",
-            "FROM messages m JOIN rooms r ON r.id = m.room_id ",
+            "m.edited_at, m.deleted_at, m.pinned_at, m.mentions, m.reactions, m.sent_digest, m.attachments",
+            $more,
+            " FROM messages m JOIN rooms r ON r.id = m.room_id ",
             $tail
         )
     };
@@ -40,6 +44,7 @@ pub(super) fn message_record(row: &Row) -> Result<MessageRecord, StoreError> {
             reply_to: row.try_get::<Option<_>, _>(6)?.map(MessageId),
             mentions: list(row.try_get(13)?, "messages.mentions")?,
             reactions: list(row.try_get(14)?, "messages.reactions")?,
+            attachments: list(row.try_get(16)?, "messages.attachments")?,
             created_at: Timestamp::from_unix_ms(row.try_get(7)?),
             edited_at: time(10)?,
             deleted_at,
@@ -57,7 +62,7 @@ pub(super) fn sent_digest(row: &Row) -> Result<Option<Vec<u8>>, StoreError> {
     Ok(row.try_get(15)?)
 }
 
-fn list<T: DeserializeOwned>(text: Option<&str>, column: &'static str) -> Result<Vec<T>, StoreError> {
+pub(super) fn list<T: DeserializeOwned>(text: Option<&str>, column: &'static str) -> Result<Vec<T>, StoreError> {
     text.map_or(Ok(Vec::new()), |text| serde_json::from_str(text).map_err(|_| StoreError::Corrupt(column)))
 }
 
@@ -75,8 +80,20 @@ pub(super) fn content_digest(
     text: Option<&MessageText>,
     reply_to: Option<MessageId>,
     mentions: &[UserId],
+    attachments: &[AttachmentId],
 ) -> TokenHash {
-    digest_of(&(text, reply_to, mentions))
+    // Digests of before there were files are still known.
+    if attachments.is_empty() {
+        digest_of(&(text, reply_to, mentions))
+    } else {
+        digest_of(&(text, reply_to, mentions, attachments))
+    }
+}
+
+/// The same of a message that is as it was sent.
+pub(super) fn digest_of_message(message: &Message) -> TokenHash {
+    let attachments: Vec<AttachmentId> = message.attachments.iter().map(|attachment| attachment.id).collect();
+    content_digest(message.text.as_ref(), message.reply_to, &message.mentions, &attachments)
 }
 
 /// Anything, in 32 bytes.

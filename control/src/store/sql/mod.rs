@@ -2,12 +2,13 @@
 //! ids as UUIDs, times and counts as 64-bit numbers.
 //!
 //! The module around it is the database: [`Db`], [`Row`], [`Tx`], how a write begins ([`BEGIN`]) and what it
-//! [locks](lock), and how many messages share a transaction ([`SENDS_TOGETHER_MAX`]).
+//! [locks](lock), how many messages share a transaction ([`SENDS_TOGETHER_MAX`]), and how it [searches](search_query).
 
 mod access;
 mod accounts;
 mod admin;
 mod api_keys;
+mod attachments;
 mod bans;
 mod changes;
 mod chat;
@@ -18,12 +19,14 @@ mod links;
 mod message_rows;
 mod moderation;
 mod moves;
+mod notifications;
 mod outbox;
 mod participants;
 mod restraints;
 mod retention;
 mod room_invites;
 mod rooms;
+mod search;
 mod second_factors;
 mod sends;
 mod sessions;
@@ -38,7 +41,7 @@ use boltorezka_proto::WorkspaceId;
 use sqlx::Pool;
 use uuid::Uuid;
 
-use super::{BEGIN, Db, Row, SENDS_TOGETHER_MAX, Tx, lock};
+use super::{BEGIN, Db, Row, SENDS_TOGETHER_MAX, Tx, lock, search_query};
 use crate::clock::{Clock, SystemClock};
 use crate::store::write::Lock;
 use crate::store::{Actor, Audit, OutboxSignal, StoreError, Topic};

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use boltorezka_proto::{MessageId, MessageText, RoomId, UserId};
+use boltorezka_proto::{AttachmentId, MessageId, MessageText, RoomId, UserId};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::{SENDS_TOGETHER_MAX, SqlStore};
@@ -26,6 +26,7 @@ struct Waiting {
     text: MessageText,
     reply_to: Option<MessageId>,
     mentions: Vec<UserId>,
+    attachments: Vec<AttachmentId>,
     idempotency_key: String,
     now_ms: i64,
     answer: oneshot::Sender<Result<SendOutcome, StoreError>>,
@@ -34,19 +35,31 @@ struct Waiting {
 impl Waiting {
     fn message(&self) -> NewMessage<'_> {
         let Self { room_id, sender_id, reply_to, now_ms, .. } = *self;
-        let Self { text, mentions, idempotency_key, .. } = self;
-        NewMessage { room_id, sender_id, text, reply_to, mentions, idempotency_key, now_ms }
+        let Self { text, mentions, attachments, idempotency_key, .. } = self;
+        NewMessage { room_id, sender_id, text, reply_to, mentions, attachments, idempotency_key, now_ms }
     }
 }
 
 impl SqlStore {
     /// Stores a message together with those that wait at the same time.
     pub(super) async fn send_together(&self, new: NewMessage<'_>) -> Result<SendOutcome, StoreError> {
-        let NewMessage { room_id, sender_id, text, reply_to, mentions, idempotency_key, now_ms } = new;
+        let NewMessage { room_id, sender_id, text, reply_to, mentions, attachments, idempotency_key, now_ms } = new;
         let (answer, mut outcome) = oneshot::channel();
         let (text, mentions, idempotency_key) = (text.clone(), mentions.to_vec(), idempotency_key.to_owned());
+        let attachments = attachments.to_vec();
         let store = self.clone();
-        let waiting = Waiting { store, room_id, sender_id, text, reply_to, mentions, idempotency_key, now_ms, answer };
+        let waiting = Waiting {
+            store,
+            room_id,
+            sender_id,
+            text,
+            reply_to,
+            mentions,
+            attachments,
+            idempotency_key,
+            now_ms,
+            answer,
+        };
         sync::lock(&self.sends.waiting).push_back(waiting);
         let turn = tokio::select! {
             biased;

@@ -130,6 +130,10 @@ impl TestServer {
         Self::open(config, data, clock).await
     }
 
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub fn media_socket(&self) -> PathBuf {
         self.config.media_socket.clone()
     }

@@ -206,7 +206,8 @@ impl Gateway {
         text: MessageText,
         idempotency_key: &str,
     ) -> Result<MessageSent, GatewayError> {
-        let message = ClientMessage::MessageSend { room: room.clone(), text, reply_to: None, mentions: Vec::new() };
+        let (reply_to, mentions, attachments) = (None, Vec::new(), Vec::new());
+        let message = ClientMessage::MessageSend { room: room.clone(), text, reply_to, mentions, attachments };
         self.ask("message.send", message, Some(idempotency_key.to_owned())).await
     }
 

@@ -227,7 +227,8 @@ impl SocketTask {
                 ServerMessage::Pong {}
                 | ServerMessage::ServerReady { .. }
                 | ServerMessage::Typing { .. }
-                | ServerMessage::HistoryTrimmed { .. },
+                | ServerMessage::HistoryTrimmed { .. }
+                | ServerMessage::NotificationNew { .. },
             ) => {}
             Err(error) => tracing::debug!(%error, "a frame of the gateway was not understood"),
         }
