@@ -27,7 +27,7 @@ async fn add(store: &dyn Store, room_id: RoomId, uploader_id: UserId, attachment
     store.add_attachment(NewAttachment { attachment, room_id, uploader_id, space, now_ms: NOW_MS }).await.unwrap()
 }
 
-async fn added(store: &dyn Store, room_id: RoomId, uploader_id: UserId) -> Attachment {
+pub async fn added(store: &dyn Store, room_id: RoomId, uploader_id: UserId) -> Attachment {
     let attachment = file(10);
     assert_eq!(add(store, room_id, uploader_id, &attachment, NO_BOUND).await, Added::Done);
     attachment

@@ -24,7 +24,7 @@ on_every_database!(
     one_who_redeems_many_times_uses_one,
 );
 
-fn by(actor: Actor) -> Audit {
+pub fn by(actor: Actor) -> Audit {
     Audit { actor, ..audit() }
 }
 
@@ -33,7 +33,7 @@ async fn try_invite(store: &dyn Store, room_id: RoomId, token: &str, role: RoomR
     store.create_room_invite(room_id, &invite, 3, by).await.unwrap()
 }
 
-async fn invite(store: &dyn Store, room_id: RoomId, token: &str, role: RoomRole, by: &Audit) -> RoomInviteRecord {
+pub async fn invite(store: &dyn Store, room_id: RoomId, token: &str, role: RoomRole, by: &Audit) -> RoomInviteRecord {
     match try_invite(store, room_id, token, role, by).await {
         RoomInvited::Made(invite) => invite,
         other => panic!("{other:?}"),

@@ -1,17 +1,21 @@
 use boltorezka_proto::call::TrackSource;
 use boltorezka_proto::rest::RoomRole;
+use boltorezka_proto::rooms::RoomSettingsChange;
 use boltorezka_proto::webhooks::WebhookEventType;
 use boltorezka_proto::workspaces::{OptionalFeature, WorkspaceRole};
 use boltorezka_proto::{ReactionEmoji, RoomId, UserId, WorkspaceSlug};
 use uuid::Uuid;
 
+use super::attachments::added;
 use super::chat_changes::{change, changed};
 use super::database::{Database, at_once};
 use super::people::{ALL, NOW_MS, api_key, audit, enter, message, name, new_room, room, say, text, user};
+use super::room_invites::{by, invite};
+use super::room_settings::set;
 use super::workspaces::{made, take_in};
 use crate::auth::hash_token;
 use crate::calls::MediaOrder;
-use crate::store::{Change, Grant, MessageChange, NewMessage, NewWebhook, NewWhipSession, SendOutcome, Store};
+use crate::store::{Actor, Change, Grant, MessageChange, NewMessage, NewWebhook, NewWhipSession, SendOutcome, Store};
 use crate::whip::Kind;
 
 on_every_database!(
@@ -36,6 +40,11 @@ async fn fill(store: &dyn Store, owner: UserId) -> Vec<RoomId> {
     let visitor = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap().user.id;
     let talk = store.create_room(&new_room("talk", None, Some(owner)), &audit()).await.unwrap().unwrap();
     let other = room(store, "other", None).await;
+    set(store, other.id, RoomSettingsChange { slow_mode_s: Some(60), ..Default::default() }).await;
+    enter(store, other.id, cid).await;
+    say(store, other.id, cid, "slowly", &Uuid::now_v7().to_string()).await;
+    added(store, talk.id, owner).await;
+    invite(store, talk.id, &Uuid::now_v7().to_string(), RoomRole::Listener, &by(Actor::ApiKey(key.id))).await;
     store.set_member(talk.id, bob, RoomRole::Moderator, &audit()).await.unwrap();
     for who in [owner, bob, cid, visitor] {
         enter(store, talk.id, who).await;
