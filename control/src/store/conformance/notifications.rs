@@ -1,10 +1,12 @@
 use boltorezka_proto::notifications::{Notification, NotificationKind};
+use boltorezka_proto::rooms::RoomSettingsChange;
 use boltorezka_proto::socket::Message;
 use boltorezka_proto::{MessageId, RoomId, UserId};
 
 use super::chat_changes::{change, changed};
 use super::database::{Database, at_once};
 use super::people::{NOW_MS, audit, enter, message, room, text, user};
+use super::room_settings::set;
 use super::workspaces::made;
 use crate::events::GatewayEvent;
 use crate::store::{Change, NewMessage, SendOutcome, Store};
@@ -127,6 +129,11 @@ async fn they_are_read_up_to_one(database: Database) {
     assert_eq!(store.unread_notifications(bob).await.unwrap(), 2, "nobody else's, and of no other workspace");
     assert!(inbox(&*acme, bob).await.is_empty());
     assert_eq!(acme.unread_notifications(bob).await.unwrap(), 0);
+    let hidden = |hidden| RoomSettingsChange { hidden: Some(hidden), ..Default::default() };
+    set(&*store, talk, hidden(true)).await;
+    assert_eq!(store.unread_notifications(bob).await.unwrap(), 0, "the room is hidden from him");
+    set(&*store, talk, hidden(false)).await;
+    assert_eq!(store.unread_notifications(bob).await.unwrap(), 2);
 }
 
 async fn what_is_too_old_or_of_an_erased_account_goes(database: Database) {

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use boltorezka_proto::socket::{Message, REACTION_USERS_MAX, REACTIONS_MAX, Reaction};
 use boltorezka_proto::{MessageId, MessageText, ReactionEmoji, RoomId, UserId};
 
-use super::chat::{may_be_mentioned, standing_inside, take_seq};
+use super::chat::{may_be_mentioned, take_seq};
 use super::message_rows::{digest_of, digest_of_message, message_record, reactions_text, select_message};
-use super::restraints::is_read_only;
+use super::restraints::inside;
 use super::{SqlStore, Tx, lock, rooms};
 use crate::events::GatewayEvent;
 use crate::permissions::Action;
@@ -63,9 +63,10 @@ impl SqlStore {
             (Some(_), None) => return Ok(Err(ChangeRefusal::NoMessage)),
             (None, _) => {}
         }
-        let Some(standing) = standing_inside(tx, self.workspace_id, change.room_id, change.actor_id).await? else {
+        let Some(inside) = inside(self, tx, change.room_id, change.actor_id).await? else {
             return Ok(Err(ChangeRefusal::NotJoined));
         };
+        let standing = inside.standing;
         let least = match change.change {
             Change::Edit { .. } => Action::EditMessage,
             Change::Delete { .. } => Action::DeleteMessage,
@@ -76,7 +77,7 @@ impl SqlStore {
             return Ok(Err(ChangeRefusal::Forbidden));
         }
         let is_edit = matches!(change.change, Change::Edit { .. });
-        if is_edit && !Action::SendUnrestrained.takes(standing.role) && is_read_only(tx, change.room_id).await? {
+        if is_edit && inside.is_read_only && !Action::SendUnrestrained.takes(standing.role) {
             return Ok(Err(ChangeRefusal::ReadOnly));
         }
         let Some(message) = message else { return Ok(Err(ChangeRefusal::NoMessage)) };
@@ -122,7 +123,7 @@ impl SqlStore {
 
     /// Gives the change its number and has it told.
     async fn number(&self, tx: &mut Tx, change: &MessageChange<'_>) -> Result<Option<Message>, StoreError> {
-        let Some(seq) = take_seq(tx, change.room_id).await? else { return Ok(None) };
+        let Some((seq, _)) = take_seq(tx, change.room_id).await? else { return Ok(None) };
         sqlx::query("UPDATE messages SET changed_seq = $1 WHERE id = $2")
             .bind(seq)
             .bind(change.message_id.0)

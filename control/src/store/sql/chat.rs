@@ -1,17 +1,17 @@
 use async_trait::async_trait;
 use boltorezka_proto::socket::Message;
-use boltorezka_proto::{MessageId, RoomId, UserId, WorkspaceId};
+use boltorezka_proto::{MessageId, RoomId, RoomSlug, Timestamp, UserId, WorkspaceId};
 
 use super::attachments::{attach, may_be_attached};
 use super::message_rows::{
     content_digest, digest_of_message, list_text, message_record, room_id, select_message, sent_digest,
 };
-use super::restraints::restraint;
+use super::restraints::{inside, restraint};
 use super::{SENDS_TOGETHER_MAX, SqlStore, Tx, lock, rooms};
 use crate::events::GatewayEvent;
 use crate::permissions::Action;
 use crate::store::write::{Lock, retried};
-use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, Standing, StoreError, Topic, codec};
+use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, StoreError, Topic, codec};
 
 /// What an earlier request with the same key made of it.
 async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
@@ -32,23 +32,6 @@ async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome
     Ok(Some(if same { SendOutcome::Duplicate(message) } else { SendOutcome::Conflict }))
 }
 
-/// What somebody is in a room that it is in; nothing when it is not.
-pub(super) async fn standing_inside(
-    tx: &mut Tx,
-    workspace_id: WorkspaceId,
-    room_id: RoomId,
-    user_id: UserId,
-) -> Result<Option<Standing>, StoreError> {
-    let joined: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM participants WHERE room_id = $1 AND user_id = $2)")
-            .bind(room_id.0)
-            .bind(user_id.0)
-            .fetch_one(&mut **tx)
-            .await?;
-    let standing = rooms::standing_of(&mut **tx, workspace_id, room_id, user_id).await?;
-    Ok(standing.filter(|standing| joined && !standing.banned))
-}
-
 /// Whether each of `mentions` is somebody who may come into the room.
 pub(super) async fn may_be_mentioned(
     tx: &mut Tx,
@@ -67,14 +50,14 @@ pub(super) async fn may_be_mentioned(
 
 /// Why the sender may not say this here, if it may not.
 async fn refusal(store: &SqlStore, tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
-    let workspace_id = store.workspace_id;
-    let Some(standing) = standing_inside(tx, workspace_id, new.room_id, new.sender_id).await? else {
+    let Some(inside) = inside(store, tx, new.room_id, new.sender_id).await? else {
         return Ok(Some(SendOutcome::NotJoined));
     };
-    if !Action::SendMessage.takes(standing.role) {
+    let role = inside.standing.role;
+    if !Action::SendMessage.takes(role) {
         return Ok(Some(SendOutcome::Forbidden));
     }
-    if !may_be_mentioned(tx, workspace_id, new.room_id, new.mentions).await? {
+    if !may_be_mentioned(tx, store.workspace_id, new.room_id, new.mentions).await? {
         return Ok(Some(SendOutcome::NoMentioned));
     }
     if !may_be_attached(tx, new).await? {
@@ -91,7 +74,7 @@ async fn refusal(store: &SqlStore, tx: &mut Tx, new: &NewMessage<'_>) -> Result<
             return Ok(Some(SendOutcome::NoReplyTarget));
         }
     }
-    if Action::SendUnrestrained.takes(standing.role) { Ok(None) } else { restraint(store, tx, new).await }
+    if Action::SendUnrestrained.takes(role) { Ok(None) } else { restraint(store, tx, &inside, new).await }
 }
 
 impl SqlStore {
@@ -118,8 +101,8 @@ impl SqlStore {
         if let Some(refusal) = refusal(self, tx, new).await? {
             return Ok(refusal);
         }
-        let Some(seq) = take_seq(tx, new.room_id).await? else { return Ok(SendOutcome::NotJoined) };
-        let mut message = self.insert_message(tx, new, seq).await?;
+        let Some((seq, room)) = take_seq(tx, new.room_id).await? else { return Ok(SendOutcome::NotJoined) };
+        let mut message = self.insert_message(tx, new, seq, room).await?;
         if !new.mentions.is_empty() {
             self.put_mentions(tx, &message, new.room_id, new.mentions, new.now_ms).await?;
             message.mentions = new.mentions.to_vec();
@@ -133,12 +116,19 @@ impl SqlStore {
         Ok(SendOutcome::Stored(message))
     }
 
-    async fn insert_message(&self, tx: &mut Tx, new: &NewMessage<'_>, seq: i64) -> Result<Message, StoreError> {
+    async fn insert_message(
+        &self,
+        tx: &mut Tx,
+        new: &NewMessage<'_>,
+        seq: i64,
+        room: RoomSlug,
+    ) -> Result<Message, StoreError> {
         let id = MessageId::generate();
-        sqlx::query(
+        let sender_name = sqlx::query_scalar(
             "INSERT INTO messages (id, workspace_id, room_id, seq, sender_id, sender_name, text, reply_to,
                                    idempotency_key, created_at)
-             SELECT $1, $2, $3, $4, u.id, u.display_name, $5, $6, $7, $8 FROM users u WHERE u.id = $9",
+             SELECT $1, $2, $3, $4, u.id, u.display_name, $5, $6, $7, $8 FROM users u WHERE u.id = $9
+             RETURNING sender_name",
         )
         .bind(id.0)
         .bind(self.workspace_id.0)
@@ -149,10 +139,26 @@ impl SqlStore {
         .bind(new.idempotency_key)
         .bind(new.now_ms)
         .bind(new.sender_id.0)
-        .execute(&mut **tx)
+        .fetch_one(&mut **tx)
         .await?;
-        let row = sqlx::query(select_message!("WHERE m.id = $1")).bind(id.0).fetch_one(&mut **tx).await?;
-        Ok(message_record(&row)?.message)
+        // As it would be read back. Mentions and attachments follow.
+        Ok(Message {
+            id,
+            room,
+            seq: codec::number(seq),
+            changed_seq: None,
+            sender_id: new.sender_id,
+            sender_name,
+            text: Some(new.text.clone()),
+            reply_to: new.reply_to,
+            mentions: Vec::new(),
+            reactions: Vec::new(),
+            attachments: Vec::new(),
+            created_at: Timestamp::from_unix_ms(new.now_ms),
+            edited_at: None,
+            deleted_at: None,
+            pinned_at: None,
+        })
     }
 
     /// Makes `mentions` those of the message.
@@ -194,14 +200,15 @@ impl SqlStore {
     }
 }
 
-/// The room's next number. Numbers and events of a room are in the order of commits, since the room is locked; what is not
+/// The room's next number, and what the room is called. Numbers and events of a room are in the order of commits, since the room is locked; what is not
 /// committed gives its number back.
-pub(super) async fn take_seq(tx: &mut Tx, room_id: RoomId) -> Result<Option<i64>, StoreError> {
-    let seq = sqlx::query_scalar("UPDATE rooms SET message_seq = message_seq + 1 WHERE id = $1 RETURNING message_seq")
-        .bind(room_id.0)
-        .fetch_optional(&mut **tx)
-        .await?;
-    Ok(seq)
+pub(super) async fn take_seq(tx: &mut Tx, room_id: RoomId) -> Result<Option<(i64, RoomSlug)>, StoreError> {
+    let taken: Option<(i64, String)> =
+        sqlx::query_as("UPDATE rooms SET message_seq = message_seq + 1 WHERE id = $1 RETURNING message_seq, slug")
+            .bind(room_id.0)
+            .fetch_optional(&mut **tx)
+            .await?;
+    taken.map(|(seq, slug)| Ok((seq, codec::slug(&slug)?))).transpose()
 }
 
 #[async_trait]

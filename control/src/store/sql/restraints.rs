@@ -1,17 +1,43 @@
-//! What a room's settings keep people from saying. Asked while the room is locked.
+//! Who is inside a room, and what the room's settings keep it from saying. Asked while the room is locked.
 
-use boltorezka_proto::RoomId;
+use boltorezka_proto::{RoomId, UserId};
+use sqlx::Row as _;
 
+use super::rooms::{is_seen, select_standing, sighted};
 use super::{SqlStore, Tx};
-use crate::store::{NewMessage, SendOutcome, StoreError};
+use crate::store::{NewMessage, SendOutcome, Standing, StoreError};
 
-/// Whether only moderators say something.
-pub(super) async fn is_read_only(tx: &mut Tx, room_id: RoomId) -> Result<bool, StoreError> {
-    let read_only = sqlx::query_scalar("SELECT read_only FROM rooms WHERE id = $1")
-        .bind(room_id.0)
-        .fetch_optional(&mut **tx)
-        .await?;
-    Ok(read_only.unwrap_or(false))
+/// Somebody in a room, and the room. One query: each message asks.
+pub(super) struct Inside {
+    /// What it is there.
+    pub standing: Standing,
+    /// Only moderators say something.
+    pub is_read_only: bool,
+    /// Seconds between two messages of one sender.
+    slow_mode_s: i64,
+}
+
+/// What somebody is in a room that it is in; nothing when it is not.
+pub(super) async fn inside(
+    store: &SqlStore,
+    tx: &mut Tx,
+    room_id: RoomId,
+    user_id: UserId,
+) -> Result<Option<Inside>, StoreError> {
+    let row = sqlx::query(select_standing!(
+        ", EXISTS (SELECT 1 FROM participants p WHERE p.room_id = $1 AND p.user_id = $2), r.read_only, r.slow_mode_s"
+    ))
+    .bind(room_id.0)
+    .bind(user_id.0)
+    .bind(store.workspace_id.0)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let is_joined: bool = row.try_get(6)?;
+    let Some((standing, true)) = sighted(&row)?.filter(|(standing, _)| is_joined && !standing.banned) else {
+        return Ok(None);
+    };
+    Ok(Some(Inside { standing, is_read_only: row.try_get(7)?, slow_mode_s: row.try_get(8)? }))
 }
 
 /// Why somebody who does not moderate may not say this now, if it may not. In a room with slow mode this takes its turn: asked
@@ -19,17 +45,13 @@ pub(super) async fn is_read_only(tx: &mut Tx, room_id: RoomId) -> Result<bool, S
 pub(super) async fn restraint(
     store: &SqlStore,
     tx: &mut Tx,
+    inside: &Inside,
     new: &NewMessage<'_>,
 ) -> Result<Option<SendOutcome>, StoreError> {
-    let settings: Option<(bool, i64)> = sqlx::query_as("SELECT read_only, slow_mode_s FROM rooms WHERE id = $1")
-        .bind(new.room_id.0)
-        .fetch_optional(&mut **tx)
-        .await?;
-    let pause_ms = match settings {
-        None => return Ok(Some(SendOutcome::NotJoined)),
-        Some((true, _)) => return Ok(Some(SendOutcome::ReadOnly)),
-        Some((false, 0)) => return Ok(None),
-        Some((false, pause_s)) => pause_s.saturating_mul(1000),
+    let pause_ms = match (inside.is_read_only, inside.slow_mode_s) {
+        (true, _) => return Ok(Some(SendOutcome::ReadOnly)),
+        (false, 0) => return Ok(None),
+        (false, pause_s) => pause_s.saturating_mul(1000),
     };
     let last_ms: Option<i64> = sqlx::query_scalar("SELECT sent_at FROM room_sends WHERE room_id = $1 AND user_id = $2")
         .bind(new.room_id.0)

@@ -40,6 +40,24 @@ macro_rules! is_seen {
 }
 pub(super) use is_seen;
 
+/// A query of what the user `$2` is in the room `$1` of the workspace `$3`, and whether it sees the room; perhaps with more columns.
+macro_rules! select_standing {
+    ($more:literal) => {
+        concat!(
+            "SELECT u.role, u.workspace_id = r.workspace_id, wm.role, m.role, ",
+            "EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = $1 AND b.user_id = $2), (",
+            is_seen!(),
+            ") IS TRUE",
+            $more,
+            " FROM rooms r JOIN users u ON u.id = $2 ",
+            "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = u.id ",
+            "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = u.id ",
+            "WHERE r.id = $1 AND r.workspace_id = $3"
+        )
+    };
+}
+pub(super) use select_standing;
+
 fn room_record(row: &Row) -> Result<RoomRecord, StoreError> {
     Ok(RoomRecord {
         id: RoomId(row.try_get(0)?),
@@ -110,23 +128,20 @@ pub(super) async fn standing_and_sight(
     room_id: RoomId,
     user_id: UserId,
 ) -> Result<Option<(Standing, bool)>, StoreError> {
-    let row = sqlx::query(concat!(
-        "SELECT u.role, u.workspace_id = r.workspace_id, wm.role, m.role, ",
-        "EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = $1 AND b.user_id = $2), (",
-        is_seen!(),
-        ") IS TRUE FROM rooms r JOIN users u ON u.id = $2 ",
-        "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = u.id ",
-        "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = u.id ",
-        "WHERE r.id = $1 AND r.workspace_id = $3"
-    ))
-    .bind(room_id.0)
-    .bind(user_id.0)
-    .bind(workspace_id.0)
-    .fetch_optional(executor)
-    .await?;
+    let row = sqlx::query(select_standing!(""))
+        .bind(room_id.0)
+        .bind(user_id.0)
+        .bind(workspace_id.0)
+        .fetch_optional(executor)
+        .await?;
     let Some(row) = row else { return Ok(None) };
+    sighted(&row)
+}
+
+/// Reads a row of [`select_standing`].
+pub(super) fn sighted(row: &Row) -> Result<Option<(Standing, bool)>, StoreError> {
     let is_seen = row.try_get(5)?;
-    Ok(standing(&row, 0, row.try_get(4)?)?.map(|standing| (standing, is_seen)))
+    Ok(standing(row, 0, row.try_get(4)?)?.map(|standing| (standing, is_seen)))
 }
 
 impl SqlStore {
