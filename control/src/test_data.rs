@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use boltorezka_proto::call::MediaPermissions;
+use boltorezka_proto::call::{EndReason, MediaPermissions};
 use boltorezka_proto::rest::{Role, RoomRole};
 use boltorezka_proto::{DisplayName, MessageId, MessageText, RoomSlug, UserId};
 use thiserror::Error;
@@ -176,7 +176,7 @@ async fn talk(app: &App, room: &RoomRecord, people: &[UserId]) -> Result<u32, Te
             now_ms,
         };
         let outcome = app.store.send_message(message).await?;
-        app.store.leave(seat.participant_id, now_ms).await?;
+        app.store.leave(seat.participant_id, EndReason::Left, now_ms).await?;
         before = match outcome {
             SendOutcome::Stored(message) => {
                 sent += 1;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use boltorezka_proto::call::EndReason;
 use boltorezka_proto::rest::{CallState, Participant, Role};
 use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{ErrorCode, ParticipantId, RoomSlug, Timestamp};
@@ -189,7 +190,7 @@ async fn renew(app: &App, room: &LiveRoom, old: ParticipantId) -> Result<Partici
 /// # Errors
 /// When the database fails.
 pub async fn remove(app: &App, room: &LiveRoom, participant_id: ParticipantId) -> Result<(), StoreError> {
-    app.store.leave(participant_id, app.clock.now_ms()).await?;
+    app.store.leave(participant_id, EndReason::Left, app.clock.now_ms()).await?;
     room.state().remove(participant_id);
     app.hub.touch(room.id);
     Ok(())

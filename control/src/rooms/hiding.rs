@@ -26,7 +26,7 @@ pub async fn take_out_strangers(app: &App, by: Option<&Audit>) -> Result<(), Sto
         let reason = EndReason::Revoked;
         match by {
             Some(audit) => drop(app.store.expel(live.id, stranger.participant_id, reason, audit).await?),
-            None => drop(app.store.leave(stranger.participant_id, app.clock.now_ms()).await?),
+            None => drop(app.store.leave(stranger.participant_id, reason, app.clock.now_ms()).await?),
         }
         let sockets = live.state().remove(stranger.participant_id);
         let ended = frame(&ServerMessage::CallEnded { room: live.state().slug().clone(), reason });

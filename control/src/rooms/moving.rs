@@ -39,7 +39,7 @@ pub async fn move_participant(
     }
     let audit = caller.audit(app.clock.now_ms());
     let seat = take_seat(app, to, user_id, &audit).await?;
-    let ended = end_stay(app, &live, (from, to), (participant_id, user_id), &audit).await;
+    let ended = end_stay(app, &live, (from, to), participant_id, &audit).await;
     if ended.is_err() {
         give_back(app, to, user_id, seat).await?;
     }
@@ -67,7 +67,7 @@ async fn end_stay(
     app: &App,
     live: &LiveRoom,
     (from, to): (&RoomRecord, &RoomRecord),
-    (participant_id, user_id): (ParticipantId, UserId),
+    participant_id: ParticipantId,
     audit: &Audit,
 ) -> Result<(), ApiError> {
     let _gate = live.gate.lock().await;
@@ -76,8 +76,7 @@ async fn end_stay(
     }
     // The node and clients of before know no reason of its own: to them it is a kick, after which one may come back.
     let reason = EndReason::Kicked;
-    app.store.audit_move(&from.slug, user_id, &to.slug, audit).await?;
-    app.store.expel(from.id, participant_id, reason, audit).await?.ok_or_else(no_participant)?;
+    app.store.move_out(from.id, participant_id, &to.slug, reason, audit).await?.ok_or_else(no_participant)?;
     let moved = frame(&ServerMessage::RoomMoved { from: from.slug.clone(), to: to.slug.clone() });
     let ended = frame(&ServerMessage::CallEnded { room: from.slug.clone(), reason });
     for socket in live.state().remove(participant_id) {

@@ -7,6 +7,7 @@
 
 mod access;
 mod accounts;
+mod address;
 mod admin;
 mod api_keys;
 mod attachments;
@@ -45,6 +46,8 @@ use boltorezka_proto::UserId;
 use sqlx::error::ErrorKind;
 use thiserror::Error;
 use uuid::Uuid;
+
+use address::Address;
 
 pub use access::{AccessStore, Blocked};
 pub use accounts::{AccountStore, NewAccount, SetupOutcome, UserRecord};
@@ -203,12 +206,9 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`], which names the setting and the cure.
 pub async fn open(url: &str, signal: Arc<OutboxSignal>) -> Result<Arc<dyn Store>, OpenError> {
-    match url.split_once("://") {
-        Some(("sqlite", path)) => Ok(Arc::new(sqlite::open(path, signal).await?)),
-        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(postgres::open(url, signal).await?)),
-        // What follows the scheme may hold a password.
-        Some((scheme, _)) => Err(OpenError::UnknownScheme(scheme.to_owned())),
-        None => Err(OpenError::UnknownScheme("an address without ://".to_owned())),
+    match Address::read(url)? {
+        Address::Sqlite(path) => Ok(Arc::new(sqlite::open(path, signal).await?)),
+        Address::Postgres(url) => Ok(Arc::new(postgres::open(url, signal).await?)),
     }
 }
 

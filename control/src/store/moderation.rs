@@ -19,7 +19,7 @@ pub struct Removed {
 /// Kicks, bans, mutes, roles and the end of rooms.
 #[async_trait]
 pub trait ModerationStore: Send + Sync {
-    /// Removes a participant and orders the media node to cut it, for `reason` kicked or banned. A ban also closes the
+    /// Removes a participant and orders the media node to cut its call, if there is one, for `reason` kicked or banned. A ban also closes the
     /// room to the user. `None` when the participant is not in the room.
     async fn expel(
         &self,

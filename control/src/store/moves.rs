@@ -1,19 +1,22 @@
-//! Moves from room to room. The end of one stay and the begin of the other are those of every stay.
+//! Moves from room to room.
 
 use async_trait::async_trait;
-use boltorezka_proto::{RoomSlug, UserId};
+use boltorezka_proto::call::EndReason;
+use boltorezka_proto::{ParticipantId, RoomId, RoomSlug};
 
-use super::{Audit, StoreError};
+use super::{Audit, Removed, StoreError};
 
 /// Moves.
 #[async_trait]
 pub trait MoveStore: Send + Sync {
-    /// Keeps who moved whom, and where to.
-    async fn audit_move(
+    /// Ends a stay in `from`, as [`super::ModerationStore::expel`] does, of somebody who has a seat in `to`; keeps who moved
+    /// whom, and where to. `None` when the participant is not in the room.
+    async fn move_out(
         &self,
-        from: &RoomSlug,
-        user_id: UserId,
+        from: RoomId,
+        participant_id: ParticipantId,
         to: &RoomSlug,
+        reason: EndReason,
         audit: &Audit,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Option<Removed>, StoreError>;
 }

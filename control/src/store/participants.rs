@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use boltorezka_proto::admission::Admitted;
-use boltorezka_proto::call::MediaPermissions;
+use boltorezka_proto::call::{EndReason, MediaPermissions};
 use boltorezka_proto::rest::RoomRole;
 use boltorezka_proto::{DisplayName, ParticipantId, RoomId, RoomSlug, UserId, WorkspaceId};
 
@@ -100,8 +100,8 @@ pub trait ParticipantStore: Send + Sync {
     /// Enters a room: counts seats and takes one in the same transaction.
     async fn join(&self, request: JoinRequest) -> Result<Join, StoreError>;
 
-    /// Leaves a room for good; the media node is ordered to end the call. False when it was not there.
-    async fn leave(&self, participant_id: ParticipantId, now_ms: i64) -> Result<bool, StoreError>;
+    /// Leaves a room for good; the media node is ordered to end the call, if there is one. False when it was not there.
+    async fn leave(&self, participant_id: ParticipantId, reason: EndReason, now_ms: i64) -> Result<bool, StoreError>;
 
     /// Leaves the call and stays in the room under a new id, since an id that was revoked is never used again. The
     /// same id comes back when there was no call. `None` when it was not there.

@@ -55,6 +55,7 @@ async fn who_is_moved_leaves_the_call_and_is_told_where_to_go() {
     assert_eq!(joined["participantId"], kept["participantId"]);
     shift(&owner, &participant_id, "other").await.expect_problem(404, "not_found");
     assert_eq!(server.count("SELECT count(*) FROM audit WHERE action = 'rooms.participant.move'").await, 1);
+    assert_eq!(server.count("SELECT count(*) FROM audit WHERE action = 'rooms.participant.kick'").await, 0, "once");
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! What a backup says of itself.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -10,7 +9,7 @@ use tokio::fs::{self, File};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::BackupError;
-use crate::store::OpenError;
+use crate::store::address::Kind;
 
 /// Name of the file.
 const NAME: &str = "backup.json";
@@ -18,40 +17,6 @@ const NAME: &str = "backup.json";
 const FORM: u32 = 1;
 /// Files are read in pieces of this size.
 const PIECE_BYTES: usize = 1 << 20;
-
-/// The kind of database that a backup is of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A copy of the file.
-    Sqlite,
-    /// A file for each table.
-    Postgres,
-}
-
-impl Kind {
-    /// Of the database with this address.
-    ///
-    /// # Errors
-    /// When it is of no known kind.
-    pub fn of(database_url: &str) -> Result<Self, OpenError> {
-        match database_url.split_once("://").map(|(scheme, _)| scheme) {
-            Some("sqlite") => Ok(Self::Sqlite),
-            Some("postgres" | "postgresql") => Ok(Self::Postgres),
-            // What follows the scheme may hold a password.
-            scheme => Err(OpenError::UnknownScheme(scheme.unwrap_or("an address without ://").to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sqlite => "SQLite",
-            Self::Postgres => "PostgreSQL",
-        })
-    }
-}
 
 /// The file `backup.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]

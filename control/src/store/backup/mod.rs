@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use tokio::fs;
 
+use super::address::Address;
 use super::{OpenError, migrations};
 use crate::auth::SEAL_FILE;
 use crate::chat::{ATTACHMENTS_FOLDER, hold_attachments};
-use manifest::{Kind, Manifest};
+use manifest::Manifest;
 
 /// Folders of the data directory that belong to what the database says.
 const FOLDERS: [&str; 1] = [ATTACHMENTS_FOLDER];
@@ -81,9 +82,9 @@ pub async fn backup(database_url: &str, data_dir: &Path, to: &Path) -> Result<()
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&part).await.map_err(BackupError::file(&part))?;
     // No file goes that the copy of the database still knows. Those that come meanwhile are copied too, and go where it is brought back.
     let _held = hold_attachments(data_dir).await.map_err(BackupError::file(data_dir))?;
-    let manifest = match Kind::of(database_url)? {
-        Kind::Sqlite => sqlite::backup(path_of(database_url), &part).await?,
-        Kind::Postgres => postgres::backup(database_url, &part).await?,
+    let manifest = match Address::read(database_url)? {
+        Address::Sqlite(path) => sqlite::backup(Path::new(path), &part).await?,
+        Address::Postgres(url) => postgres::backup(url, &part).await?,
     };
     for name in FOLDERS {
         copy_folder(&data_dir.join(name), &part.join(name)).await?;
@@ -101,9 +102,9 @@ pub async fn backup(database_url: &str, data_dir: &Path, to: &Path) -> Result<()
 /// [`BackupError`]; the database is then as it was.
 pub async fn restore(from: &Path, database_url: &str, data_dir: &Path) -> Result<(), BackupError> {
     let manifest = Manifest::read(from).await?;
-    let kind = Kind::of(database_url)?;
-    if kind != manifest.database {
-        let reason = format!("it is of {}, and database_url is of {kind}", manifest.database);
+    let address = Address::read(database_url)?;
+    if address.kind() != manifest.database {
+        let reason = format!("it is of {}, and database_url is of {}", manifest.database, address.kind());
         return Err(BackupError::NoBackup { folder: from.display().to_string(), reason });
     }
     for name in FOLDERS {
@@ -119,9 +120,9 @@ pub async fn restore(from: &Path, database_url: &str, data_dir: &Path) -> Result
             return Err(BackupError::NotEmpty { place: place.display().to_string() });
         }
     }
-    match kind {
-        Kind::Sqlite => sqlite::restore(from, &manifest, path_of(database_url)).await?,
-        Kind::Postgres => postgres::restore(from, &manifest, database_url).await?,
+    match address {
+        Address::Sqlite(path) => sqlite::restore(from, &manifest, Path::new(path)).await?,
+        Address::Postgres(url) => postgres::restore(from, &manifest, url).await?,
     }
     for name in FOLDERS {
         copy_folder(&from.join(name), &data_dir.join(name)).await?;
@@ -130,10 +131,6 @@ pub async fn restore(from: &Path, database_url: &str, data_dir: &Path) -> Result
         copy_file(&from.join(name), &data_dir.join(name)).await?;
     }
     Ok(())
-}
-
-fn path_of(sqlite_url: &str) -> &Path {
-    Path::new(sqlite_url.split_once("://").map_or("", |(_, path)| path))
 }
 
 fn part_of(folder: &Path) -> PathBuf {

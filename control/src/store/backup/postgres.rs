@@ -9,8 +9,9 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter};
 
-use super::manifest::{Kind, Manifest};
+use super::manifest::Manifest;
 use super::{BackupError, steps_of};
+use crate::store::address::Kind;
 use crate::store::{migrations, postgres};
 
 /// What a backup sees is what was committed before its first statement.

@@ -7,8 +7,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::fs;
 
-use super::manifest::{Kind, Manifest};
+use super::manifest::Manifest;
 use super::{BackupError, steps_of};
+use crate::store::address::Kind;
 use crate::store::migrations;
 
 const FILE: &str = "boltorezka.db";

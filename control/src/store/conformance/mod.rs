@@ -51,6 +51,7 @@ mod rooms;
 mod search;
 mod second_factors;
 mod sessions;
+mod stays;
 mod webhooks;
 mod whip;
 mod workspace_end;

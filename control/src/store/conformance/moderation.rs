@@ -24,6 +24,7 @@ async fn who_is_expelled_is_out_of_the_call_too(database: Database) {
     let talk = room(&*store, "talk", None).await;
     for reason in [EndReason::Kicked, EndReason::Banned] {
         let participant_id = enter(&*store, talk.id, ann).await.participant_id;
+        store.admit(talk.id, ann, None).await.unwrap();
         let elsewhere = store.expel(RoomId::generate(), participant_id, reason, &audit()).await.unwrap();
         assert_eq!(elsewhere, None);
         let removed = store.expel(talk.id, participant_id, reason, &audit()).await.unwrap();
@@ -48,7 +49,7 @@ async fn a_mute_outlasts_coming_back(database: Database) {
     let orders = store.orders(0, 10).await.unwrap();
     let MediaOrder::SetPermissions { permissions, .. } = order(&orders[0]) else { panic!("{orders:?}") };
     assert_eq!(permissions, permitted.permissions);
-    store.leave(seat, NOW_MS).await.unwrap();
+    store.leave(seat, EndReason::Left, NOW_MS).await.unwrap();
     assert_eq!(mute(seat, true).await, None, "not in the room");
     let seat = enter(&*store, talk.id, ann).await.participant_id;
     let admitted = store.admit(talk.id, ann, None).await.unwrap();

@@ -1,3 +1,4 @@
+use boltorezka_proto::call::EndReason;
 use boltorezka_proto::rest::{Role, RoomRole};
 use boltorezka_proto::{ParticipantId, RoomId};
 
@@ -34,8 +35,8 @@ async fn a_seat_is_taken_and_given_back(database: Database) {
     assert_eq!(enter(&*store, talk.id, ann).await.participant_id, seat.participant_id, "in already");
     assert!(matches!(store.join(entry(talk.id, bob)).await.unwrap(), Join::Full { capacity: 1 }));
     assert_eq!(store.participants().await.unwrap().len(), 1);
-    assert!(store.leave(seat.participant_id, NOW_MS).await.unwrap());
-    assert!(!store.leave(seat.participant_id, NOW_MS).await.unwrap());
+    assert!(store.leave(seat.participant_id, EndReason::Left, NOW_MS).await.unwrap());
+    assert!(!store.leave(seat.participant_id, EndReason::Left, NOW_MS).await.unwrap());
     assert!(store.orders(0, 10).await.unwrap().is_empty(), "nobody was in a call");
     enter(&*store, talk.id, bob).await;
 }
@@ -74,7 +75,7 @@ async fn leaving_a_call_gives_a_new_id(database: Database) {
     assert!(orders.len() == 1 && orders[0].payload.contains(&seat.to_string()), "{orders:?}");
     assert!(store.leave_call(seat, NOW_MS).await.unwrap().is_none());
     admitted(&*store, talk.id, ann).await;
-    assert!(store.leave(renewed.participant_id, NOW_MS).await.unwrap());
+    assert!(store.leave(renewed.participant_id, EndReason::Left, NOW_MS).await.unwrap());
     assert_eq!(store.orders(orders[0].id, 10).await.unwrap().len(), 1);
 }
 
@@ -124,7 +125,7 @@ async fn the_node_and_the_database_agree(database: Database) {
     assert_eq!(kept.iter().map(|admitted| admitted.participant_id).collect::<Vec<_>>(), seats[..2]);
     assert_eq!((rev, lost), (0, vec![seats[2]]));
     assert_eq!(PermissionBits::from(kept[0].permissions), ALL);
-    store.leave(seats[0], NOW_MS).await.unwrap();
+    store.leave(seats[0], EndReason::Left, NOW_MS).await.unwrap();
     let (kept, rev, lost) = store.reconcile(&[seats[0], seats[1]]).await.unwrap();
     assert_eq!((kept.len(), lost.len()), (1, 0));
     assert_eq!(rev, store.orders(0, 10).await.unwrap()[0].id);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boltorezka_proto::call::TrackSource;
+use boltorezka_proto::call::{EndReason, TrackSource};
 use boltorezka_proto::rest::{Role, RoomRole};
 use boltorezka_proto::{RoomId, UserId};
 use sqlx::Connection as _;
@@ -207,7 +207,8 @@ async fn no_order_is_committed_behind_one_that_was_read(database: Database) {
     for (n, (room_id, who)) in in_rooms(&*stores[0], PEOPLE).await.into_iter().enumerate() {
         let Admission::Admitted(told) = stores[0].admit(room_id, who, None).await.unwrap() else { panic!("refused") };
         let store = stores[n % 2].clone();
-        leaving.push(async move { store.leave(told.participant_id, NOW_MS).await.map(|_| ()).unwrap() });
+        leaving
+            .push(async move { store.leave(told.participant_id, EndReason::Left, NOW_MS).await.map(|_| ()).unwrap() });
     }
     let reader = stores[0].clone();
     let reading = tokio::spawn(async move {
@@ -240,7 +241,7 @@ async fn rights_are_those_of_the_last_change(database: Database) {
                     2 => drop(store.set_member(talk, ann, RoomRole::Listener, &audit()).await.unwrap()),
                     // Out of the room and back in a call, as a page that is loaded again.
                     _ => {
-                        store.leave(seat, NOW_MS).await.unwrap();
+                        store.leave(seat, EndReason::Left, NOW_MS).await.unwrap();
                         enter(&*store, talk, ann).await;
                         store.admit(talk, ann, None).await.unwrap();
                     }
@@ -311,7 +312,7 @@ async fn a_lost_role_does_not_enter_another_call(database: Database) {
         let told = database.count(TOLD_IN_TALK).await;
         let Admission::Admitted(now) = stores[0].admit(talk, ann, None).await.unwrap() else { panic!("refused") };
         assert_eq!(PermissionBits(told), PermissionBits::from(now.permissions), "round {round}");
-        stores[0].leave(now.participant_id, NOW_MS).await.unwrap();
+        stores[0].leave(now.participant_id, EndReason::Left, NOW_MS).await.unwrap();
     }
 }
 
@@ -324,7 +325,7 @@ async fn a_stay_ends_once(database: Database) {
             let store = stores[task].clone();
             async move {
                 match task {
-                    0 => store.leave(told.participant_id, NOW_MS).await.unwrap(),
+                    0 => store.leave(told.participant_id, EndReason::Left, NOW_MS).await.unwrap(),
                     _ => store.leave_call(told.participant_id, NOW_MS).await.unwrap().is_some(),
                 }
             }

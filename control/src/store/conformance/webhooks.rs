@@ -42,8 +42,8 @@ async fn events_wait_for_those_who_are_told_of_them(database: Database) {
     let talk = room(&*store, "talk", None).await;
     let first = enter(&*store, talk.id, ann).await.participant_id;
     enter(&*store, talk.id, ann).await;
-    store.leave(first, NOW_MS).await.unwrap();
-    assert!(!store.leave(first, NOW_MS).await.unwrap());
+    store.leave(first, EndReason::Left, NOW_MS).await.unwrap();
+    assert!(!store.leave(first, EndReason::Left, NOW_MS).await.unwrap());
     let second = enter(&*store, talk.id, ann).await.participant_id;
     store.expel(talk.id, second, EndReason::Kicked, &audit()).await.unwrap().unwrap();
     store.update_room(talk.id, &Default::default(), &audit()).await.unwrap().unwrap();

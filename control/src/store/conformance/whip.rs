@@ -1,4 +1,5 @@
 use boltorezka_proto::ParticipantId;
+use boltorezka_proto::call::EndReason;
 
 use super::database::Database;
 use super::people::{NOW_MS, enter, room, user};
@@ -28,7 +29,7 @@ async fn a_session_is_the_participants_only_one(database: Database) {
     assert_eq!((kept.kind, kept.offer.as_str(), kept.generation), (Kind::Whep, "first", 1));
     assert_eq!(store.whip_sessions_elsewhere(ann, talk.id).await.unwrap(), 0);
     assert_eq!(store.whip_sessions_elsewhere(ann, other.id).await.unwrap(), 1);
-    store.leave(seat, NOW_MS).await.unwrap();
+    store.leave(seat, EndReason::Left, NOW_MS).await.unwrap();
     assert!(store.whip_session(b).await.unwrap().is_none(), "goes with its seat");
 }
 

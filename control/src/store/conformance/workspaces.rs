@@ -125,7 +125,7 @@ async fn nothing_of_another_workspace_is_there(database: Database) {
     let source = boltorezka_proto::call::TrackSource::Camera;
     assert!(acme.mute(talk.id, stay.participant_id, source, true, &audit()).await.unwrap().is_none());
     assert!(matches!(acme.join(entry(talk.id, ann)).await.unwrap(), Join::NoRoom));
-    assert!(!acme.leave(stay.participant_id, NOW_MS).await.unwrap());
+    assert!(!acme.leave(stay.participant_id, EndReason::Left, NOW_MS).await.unwrap());
     assert!(acme.leave_call(stay.participant_id, NOW_MS).await.unwrap().is_none());
     assert!(matches!(acme.admit(talk.id, ann, None).await.unwrap(), Admission::NotJoined));
     acme.unadmit(stay.participant_id).await.unwrap();

@@ -1,16 +1,14 @@
 use async_trait::async_trait;
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::rest::Role;
-use boltorezka_proto::webhooks::WebhookEvent;
-use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId, WorkspaceId};
-use uuid::Uuid;
+use boltorezka_proto::{ParticipantId, RoomId, UserId};
 
 use super::accounts::user_by_id;
 use super::sessions::end_sessions;
-use super::{SqlStore, Tx, lock};
-use crate::calls::MediaOrder;
-use crate::store::write::{Lock, retried};
-use crate::store::{AccessStore, Audit, Blocked, StoreError, Topic, UserRecord, codec};
+use super::stays::Stays;
+use super::{SqlStore, Tx};
+use crate::store::write::retried;
+use crate::store::{AccessStore, Audit, Blocked, StoreError, Topic, UserRecord};
 
 /// The account, held against everybody else until the end of the transaction.
 pub(super) async fn held(store: &SqlStore, tx: &mut Tx, user_id: UserId) -> Result<Option<UserRecord>, StoreError> {
@@ -24,7 +22,7 @@ pub(super) async fn held(store: &SqlStore, tx: &mut Tx, user_id: UserId) -> Resu
     if held.rows_affected() == 0 { Ok(None) } else { user_by_id(&mut **tx, user_id).await }
 }
 
-/// Whether an account may not come in. What the transaction [holds](Lock::User) stays as it is.
+/// Whether an account may not come in. What the transaction [holds](crate::store::write::Lock::User) stays as it is.
 pub(super) async fn is_shut(tx: &mut Tx, user_id: UserId) -> Result<bool, StoreError> {
     let shut = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND (blocked_at IS NOT NULL OR pending_since IS NOT NULL))",
@@ -33,33 +31,14 @@ pub(super) async fn is_shut(tx: &mut Tx, user_id: UserId) -> Result<bool, StoreE
 }
 
 /// Takes a user out of every room, in every workspace, and orders the media node to cut its calls.
-pub(super) async fn end_stays(
+pub(super) async fn shut_out(
     store: &SqlStore,
     tx: &mut Tx,
     user_id: UserId,
     now_ms: i64,
 ) -> Result<Vec<(RoomId, ParticipantId)>, StoreError> {
-    lock(tx, Lock::ParticipantsOf(user_id, None)).await?;
-    let stays: Vec<(Uuid, Uuid, bool, Uuid, String)> = sqlx::query_as(
-        "DELETE FROM participants WHERE user_id = $1
-         RETURNING room_id, id, admitted, workspace_id, (SELECT slug FROM rooms r WHERE r.id = participants.room_id)",
-    )
-    .bind(user_id.0)
-    .fetch_all(&mut **tx)
-    .await?;
-    let reason = EndReason::Revoked;
-    let mut ended = Vec::new();
-    for (room_id, id, admitted, workspace_id, slug) in stays {
-        let participant_id = ParticipantId(id);
-        let of_it = SqlStore { workspace_id: WorkspaceId(workspace_id), ..store.clone() };
-        if admitted {
-            of_it.put_outbox(tx, Topic::Media, &MediaOrder::Revoke { participant_id, reason }, now_ms).await?;
-        }
-        let event = WebhookEvent::ParticipantLeft { room: codec::slug(&slug)?, participant_id, user_id, reason };
-        of_it.put_event(tx, EventId::generate(), event, now_ms).await?;
-        ended.push((RoomId(room_id), participant_id));
-    }
-    Ok(ended)
+    let ended = store.end_stays(tx, Stays::OfAccount(user_id), EndReason::Revoked, now_ms).await?;
+    Ok(ended.into_iter().map(|stay| (stay.room_id, stay.participant_id)).collect())
 }
 
 #[async_trait]
@@ -79,9 +58,9 @@ impl AccessStore for SqlStore {
                 .await?;
             end_sessions(&mut tx, user_id, None).await?;
             sqlx::query("DELETE FROM tickets WHERE user_id = $1").bind(user_id.0).execute(&mut *tx).await?;
-            let removed = end_stays(self, &mut tx, user_id, audit.now_ms).await?;
             self.put_audit(&mut tx, audit, "admin.user.block", &user_id.to_string()).await?;
             let user = user_by_id(&mut *tx, user_id).await?.ok_or(StoreError::Corrupt("users.id"))?;
+            let removed = shut_out(self, &mut tx, user_id, audit.now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(Blocked::Done { user: Box::new(user), removed })
         })

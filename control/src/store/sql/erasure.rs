@@ -3,7 +3,7 @@ use boltorezka_proto::rest::{Role, RoomRole};
 use boltorezka_proto::{MessageId, ParticipantId, RoomId, RoomSlug, UserId};
 use uuid::Uuid;
 
-use super::access::{end_stays, held};
+use super::access::{held, shut_out};
 use super::accounts::user_by_id;
 use super::attachments::erase_attachments;
 use super::message_rows::list;
@@ -69,7 +69,7 @@ impl ErasureStore for SqlStore {
                 .execute(&mut *tx)
                 .await?;
             sessions::end_sessions(&mut tx, user_id, None).await?;
-            let removed = end_stays(self, &mut tx, user_id, now_ms).await?;
+            let removed = shut_out(self, &mut tx, user_id, now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(Planned::Done { removed })
         })
@@ -101,10 +101,10 @@ impl ErasureStore for SqlStore {
             if erased.rows_affected() == 0 {
                 return Ok(Some(Vec::new()));
             }
-            let removed = end_stays(self, &mut tx, user_id, now_ms).await?;
             let audit = Audit { actor: Actor::User(user_id), address: String::new(), now_ms };
             self.put_audit(&mut tx, &audit, "accounts.user.delete", &user_id.to_string()).await?;
             forget(&mut tx, user_id).await?;
+            let removed = shut_out(self, &mut tx, user_id, now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(Some(removed))
         })

@@ -30,6 +30,7 @@ mod search;
 mod second_factors;
 mod sends;
 mod sessions;
+mod stays;
 mod webhooks;
 mod whip;
 mod workspace_end;
@@ -67,6 +68,11 @@ impl SqlStore {
     pub async fn new(writer: Pool<Db>, readers: Pool<Db>, signal: Arc<OutboxSignal>) -> Result<Self, StoreError> {
         let home_id = default_workspace(&writer).await?;
         Ok(Self { writer, readers, signal, home_id, workspace_id: home_id, sends: Arc::default() })
+    }
+
+    /// The store of another workspace.
+    fn in_workspace(&self, workspace_id: WorkspaceId) -> Self {
+        Self { workspace_id, ..self.clone() }
     }
 
     async fn begin(&self) -> Result<Tx, StoreError> {

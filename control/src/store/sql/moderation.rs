@@ -2,35 +2,14 @@ use async_trait::async_trait;
 use boltorezka_proto::call::{EndReason, TrackSource};
 use boltorezka_proto::rest::RoomRole;
 use boltorezka_proto::webhooks::WebhookEvent;
-use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId, WorkspaceId};
-use uuid::Uuid;
+use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId};
 
 use super::rooms::{member_record, standing_and_sight};
-use super::{SqlStore, Tx, lock, participants};
+use super::stays::{Stays, stay_in};
+use super::{SqlStore, lock, participants};
 use crate::calls::{MediaOrder, PermissionBits};
 use crate::store::write::{Lock, retried};
 use crate::store::{Audit, MemberRecord, ModerationStore, Permitted, Removed, StoreError, Topic, codec};
-
-/// Whose stay it is, and the name of the room, which is locked with the stay.
-async fn user_of(
-    tx: &mut Tx,
-    workspace_id: WorkspaceId,
-    room_id: RoomId,
-    participant_id: ParticipantId,
-) -> Result<Option<(UserId, String)>, StoreError> {
-    lock(tx, Lock::Room(room_id)).await?;
-    lock(tx, Lock::Participant(participant_id)).await?;
-    let row: Option<(Uuid, String)> = sqlx::query_as(
-        "SELECT p.user_id, r.slug FROM participants p JOIN rooms r ON r.id = p.room_id WHERE p.id = $1 AND p.room_id = $2
-             AND p.workspace_id = $3",
-    )
-    .bind(participant_id.0)
-    .bind(room_id.0)
-    .bind(workspace_id.0)
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(row.map(|(user_id, slug)| (UserId(user_id), slug)))
-}
 
 #[async_trait]
 impl ModerationStore for SqlStore {
@@ -43,9 +22,8 @@ impl ModerationStore for SqlStore {
     ) -> Result<Option<Removed>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            let stay = user_of(&mut tx, self.workspace_id, room_id, participant_id).await?;
+            let stay = stay_in(&mut tx, self.workspace_id, room_id, participant_id).await?;
             let Some((user_id, slug)) = stay else { return Ok(None) };
-            sqlx::query("DELETE FROM participants WHERE id = $1").bind(participant_id.0).execute(&mut *tx).await?;
             if reason == EndReason::Banned {
                 sqlx::query(
                     "INSERT INTO room_bans (workspace_id, room_id, user_id, created_at) VALUES ($1, $2, $3, $4)
@@ -58,12 +36,9 @@ impl ModerationStore for SqlStore {
                 .execute(&mut *tx)
                 .await?;
             }
-            let order = MediaOrder::Revoke { participant_id, reason };
-            self.put_outbox(&mut tx, Topic::Media, &order, audit.now_ms).await?;
             let action = if reason == EndReason::Banned { "rooms.participant.ban" } else { "rooms.participant.kick" };
             self.put_audit(&mut tx, audit, action, &format!("{slug} {user_id}")).await?;
-            let event = WebhookEvent::ParticipantLeft { room: codec::slug(&slug)?, participant_id, user_id, reason };
-            self.put_event(&mut tx, EventId::generate(), event, audit.now_ms).await?;
+            self.end_stays(&mut tx, Stays::One(participant_id), reason, audit.now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(Some(Removed { participant_id, user_id }))
         })
@@ -80,7 +55,7 @@ impl ModerationStore for SqlStore {
     ) -> Result<Option<Permitted>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            let stay = user_of(&mut tx, self.workspace_id, room_id, participant_id).await?;
+            let stay = stay_in(&mut tx, self.workspace_id, room_id, participant_id).await?;
             let Some((user_id, slug)) = stay else { return Ok(None) };
             let before: Option<i64> =
                 sqlx::query_scalar("SELECT muted FROM room_mutes WHERE room_id = $1 AND user_id = $2")

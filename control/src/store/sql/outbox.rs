@@ -33,7 +33,7 @@ impl SqlStore {
     async fn put_message_event(&self, tx: &mut Tx, workspace_id: WorkspaceId, payload: &str) -> Result<(), StoreError> {
         let Ok(GatewayEvent::MessageNew { message, .. }) = serde_json::from_str(payload) else { return Ok(()) };
         let (event_id, at_ms) = (EventId(message.id.0), message.created_at.unix_ms());
-        self.put_event_of(workspace_id, tx, event_id, WebhookEvent::MessageNew { message }, at_ms).await
+        self.in_workspace(workspace_id).put_event(tx, event_id, WebhookEvent::MessageNew { message }, at_ms).await
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::rooms::{standing, standing_of};
+use super::stays::Stays;
 use super::{Row, SqlStore, Tx, access, lock};
 use crate::calls::{MediaOrder, PermissionBits, media_permissions};
 use crate::store::write::{Lock, retried};
@@ -192,32 +193,16 @@ pub(super) async fn apply_features(store: &SqlStore, tx: &mut Tx, now_ms: i64) -
         let no_calls = facts.off.has(OptionalFeature::Calls);
         if is_session && (no_calls || facts.off.has(OptionalFeature::Whip)) {
             // It was there for its media alone.
-            sqlx::query("DELETE FROM participants WHERE id = $1").bind(participant_id.0).execute(&mut **tx).await?;
-            ended.push(Ended { room_id, participant_id, stays_as: None });
+            let stay = Stays::One(participant_id);
+            ended.extend(store.end_stays(tx, stay, EndReason::FeatureDisabled, now_ms).await?);
         } else if no_calls && facts.record.admitted {
-            let stays_as = Some(forget_call(tx, participant_id).await?);
+            let stays_as = Some(store.end_call(tx, participant_id, EndReason::FeatureDisabled, now_ms).await?);
             ended.push(Ended { room_id, participant_id, stays_as });
         } else if facts.record.admitted {
             tell_rights(store, tx, &facts, now_ms).await?;
-            continue;
-        } else {
-            continue;
         }
-        let order = MediaOrder::Revoke { participant_id, reason: EndReason::FeatureDisabled };
-        store.put_outbox(tx, Topic::Media, &order, now_ms).await?;
     }
     Ok(ended)
-}
-
-/// Takes a participant's call away, and gives it the id under which it stays: one that was revoked is never used again.
-async fn forget_call(tx: &mut Tx, participant_id: ParticipantId) -> Result<ParticipantId, StoreError> {
-    let new_id = ParticipantId::generate();
-    sqlx::query("UPDATE participants SET id = $1, admitted = FALSE, permissions = 0 WHERE id = $2")
-        .bind(new_id.0)
-        .bind(participant_id.0)
-        .execute(&mut **tx)
-        .await?;
-    Ok(new_id)
 }
 
 /// Whether this workspace has a feature, as of this transaction.
@@ -337,27 +322,12 @@ impl ParticipantStore for SqlStore {
         .await
     }
 
-    async fn leave(&self, participant_id: ParticipantId, now_ms: i64) -> Result<bool, StoreError> {
+    async fn leave(&self, participant_id: ParticipantId, reason: EndReason, now_ms: i64) -> Result<bool, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            let left: Option<(bool, Uuid, String)> = sqlx::query_as(
-                "DELETE FROM participants WHERE id = $1 AND workspace_id = $2
-                 RETURNING admitted, user_id, (SELECT slug FROM rooms r WHERE r.id = participants.room_id)",
-            )
-            .bind(participant_id.0)
-            .bind(self.workspace_id.0)
-            .fetch_optional(&mut *tx)
-            .await?;
-            let Some((admitted, user_id, slug)) = left else { return Ok(false) };
-            let reason = EndReason::Left;
-            if admitted {
-                self.put_outbox(&mut tx, Topic::Media, &MediaOrder::Revoke { participant_id, reason }, now_ms).await?;
-            }
-            let room = codec::slug(&slug)?;
-            let event = WebhookEvent::ParticipantLeft { room, participant_id, user_id: UserId(user_id), reason };
-            self.put_event(&mut tx, EventId::generate(), event, now_ms).await?;
+            let ended = self.end_stays(&mut tx, Stays::One(participant_id), reason, now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
-            Ok(true)
+            Ok(!ended.is_empty())
         })
         .await
     }
@@ -373,9 +343,7 @@ impl ParticipantStore for SqlStore {
             let Some(facts) = facts_by_id(&mut tx, self.workspace_id, participant_id).await? else { return Ok(None) };
             let mut record = facts.record;
             if record.admitted {
-                let new_id = forget_call(&mut tx, participant_id).await?;
-                let order = MediaOrder::Revoke { participant_id, reason: EndReason::Left };
-                self.put_outbox(&mut tx, Topic::Media, &order, now_ms).await?;
+                let new_id = self.end_call(&mut tx, participant_id, EndReason::Left, now_ms).await?;
                 record = ParticipantRecord { participant_id: new_id, admitted: false, ..record };
             }
             self.commit_and_wake(tx, Topic::Media).await?;

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use boltorezka_proto::webhooks::{WebhookBody, WebhookDelivery, WebhookEvent, WebhookEventType};
-use boltorezka_proto::{EventId, Timestamp, WebhookId, WorkspaceId};
+use boltorezka_proto::{EventId, Timestamp, WebhookId};
 use sqlx::Row as _;
 use uuid::Uuid;
 
@@ -25,18 +25,6 @@ impl SqlStore {
         event: WebhookEvent,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        self.put_event_of(self.workspace_id, tx, event_id, event, now_ms).await
-    }
-
-    /// The same of another workspace.
-    pub(super) async fn put_event_of(
-        &self,
-        workspace_id: WorkspaceId,
-        tx: &mut Tx,
-        event_id: EventId,
-        event: WebhookEvent,
-        now_ms: i64,
-    ) -> Result<(), StoreError> {
         let kind = event.kind();
         let body = WebhookBody { timestamp: Timestamp::from_unix_ms(now_ms), event };
         let body = serde_json::to_string(&body).map_err(|_| StoreError::Corrupt("webhook_deliveries.body"))?;
@@ -49,7 +37,7 @@ impl SqlStore {
         .bind(event_id.0)
         .bind(body)
         .bind(now_ms)
-        .bind(workspace_id.0)
+        .bind(self.workspace_id.0)
         .bind(kind.name())
         .execute(&mut **tx)
         .await?;
@@ -144,8 +132,13 @@ impl WebhookStore for SqlStore {
             .bind(self.workspace_id.0)
             .fetch_all(&mut *tx)
             .await?;
-        let types: Vec<(Uuid, String)> =
-            sqlx::query_as("SELECT webhook_id, type FROM webhook_types").fetch_all(&mut *tx).await?;
+        let types: Vec<(Uuid, String)> = sqlx::query_as(
+            "SELECT t.webhook_id, t.type FROM webhook_types t JOIN webhooks w ON w.id = t.webhook_id
+             WHERE w.workspace_id = $1",
+        )
+        .bind(self.workspace_id.0)
+        .fetch_all(&mut *tx)
+        .await?;
         rows.iter().map(|row| webhook_record(row, &types)).collect()
     }
 
@@ -252,7 +245,7 @@ impl WebhookStore for SqlStore {
         }
         retried(|| async {
             let mut tx = self.begin().await?;
-            let taken: Vec<(Uuid, Uuid, String, i64)> = sqlx::query_as(
+            let taken: Vec<(Uuid, Uuid, String, i64, String, Vec<u8>)> = sqlx::query_as(
                 "UPDATE webhook_deliveries SET leased_until = $1, attempts = attempts + 1
                  WHERE (webhook_id, event_id) IN (
                      SELECT webhook_id, event_id FROM (
@@ -262,7 +255,9 @@ impl WebhookStore for SqlStore {
                          WHERE d.next_attempt_at <= $2 AND d.leased_until <= $2 AND w.disabled_at IS NULL
                      ) AS due WHERE place <= $3 ORDER BY next_attempt_at, event_id LIMIT $4)
                  AND leased_until <= $2
-                 RETURNING webhook_id, event_id, body, attempts",
+                 RETURNING webhook_id, event_id, body, attempts,
+                     (SELECT url FROM webhooks w WHERE w.id = webhook_deliveries.webhook_id),
+                     (SELECT secret FROM webhooks w WHERE w.id = webhook_deliveries.webhook_id)",
             )
             .bind(leased_until_ms)
             .bind(now_ms)
@@ -270,16 +265,13 @@ impl WebhookStore for SqlStore {
             .bind(i64::from(limit))
             .fetch_all(&mut *tx)
             .await?;
-            let webhooks: Vec<(Uuid, String, Vec<u8>)> =
-                sqlx::query_as("SELECT id, url, secret FROM webhooks").fetch_all(&mut *tx).await?;
             tx.commit().await?;
             let mut due = Vec::with_capacity(taken.len());
-            for (webhook_id, event_id, body, attempts) in taken {
-                let Some((_, url, secret)) = webhooks.iter().find(|(id, ..)| *id == webhook_id) else { continue };
+            for (webhook_id, event_id, body, attempts, url, secret) in taken {
                 let secret = secret.as_slice().try_into().map_err(|_| StoreError::Corrupt("webhooks.secret"))?;
                 let attempt = codec::count(attempts);
                 let (webhook_id, event_id) = (WebhookId(webhook_id), EventId(event_id));
-                due.push(DueDelivery { webhook_id, event_id, url: url.clone(), secret, body, attempt });
+                due.push(DueDelivery { webhook_id, event_id, url, secret, body, attempt });
             }
             due.sort_by_key(|delivery| delivery.event_id);
             Ok(due)

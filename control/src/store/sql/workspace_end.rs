@@ -26,7 +26,7 @@ impl WorkspaceEndStore for SqlStore {
         if self.workspace_id == self.home_id {
             return Ok(false);
         }
-        let home = Self { workspace_id: self.home_id, ..self.clone() };
+        let home = self.in_workspace(self.home_id);
         retried(|| async {
             let mut tx = self.begin().await?;
             let slug: Option<String> = sqlx::query_scalar("SELECT slug FROM workspaces WHERE id = $1")

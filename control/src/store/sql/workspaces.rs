@@ -3,11 +3,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::workspaces::{OptionalFeature, WorkspaceRole};
-use boltorezka_proto::{ParticipantId, RoomId, UserId, WorkspaceId, WorkspaceSlug, WorkspaceTitle};
+use boltorezka_proto::{UserId, WorkspaceId, WorkspaceSlug, WorkspaceTitle};
 use sqlx::{Executor, Row as _};
 
+use super::stays::Stays;
 use super::{Db, Row, SqlStore, Tx, lock, participants};
-use crate::calls::MediaOrder;
 use crate::store::workspaces::workspace_role;
 use crate::store::write::{Lock, retried};
 use crate::store::{
@@ -97,24 +97,6 @@ impl SqlStore {
         .await?;
         Ok(())
     }
-
-    /// Takes a user's stays in this workspace, and orders the media node to cut them.
-    async fn end_stays(&self, tx: &mut Tx, user_id: UserId, now_ms: i64) -> Result<Vec<Ended>, StoreError> {
-        let rows: Vec<(uuid::Uuid, uuid::Uuid)> =
-            sqlx::query_as("DELETE FROM participants WHERE workspace_id = $1 AND user_id = $2 RETURNING id, room_id")
-                .bind(self.workspace_id.0)
-                .bind(user_id.0)
-                .fetch_all(&mut **tx)
-                .await?;
-        let mut ended = Vec::new();
-        for (id, room_id) in rows {
-            let participant_id = ParticipantId(id);
-            let order = MediaOrder::Revoke { participant_id, reason: EndReason::Revoked };
-            self.put_outbox(tx, Topic::Media, &order, now_ms).await?;
-            ended.push(Ended { room_id: RoomId(room_id), participant_id, stays_as: None });
-        }
-        Ok(ended)
-    }
 }
 
 #[async_trait]
@@ -128,7 +110,7 @@ impl WorkspaceStore for SqlStore {
     }
 
     fn of(&self, workspace_id: WorkspaceId) -> Arc<dyn Store> {
-        Arc::new(Self { workspace_id, ..self.clone() })
+        Arc::new(self.in_workspace(workspace_id))
     }
 
     async fn create_workspace(
@@ -163,8 +145,7 @@ impl WorkspaceStore for SqlStore {
                 return Ok(if same { WorkspaceCreated::Again(there) } else { WorkspaceCreated::Taken });
             }
             self.put_workspace_member(&mut tx, id, owner, WorkspaceRole::Owner, audit.now_ms).await?;
-            let of_it = Self { workspace_id: id, ..self.clone() };
-            of_it.put_audit(&mut tx, audit, "workspaces.workspace.create", slug.as_str()).await?;
+            self.in_workspace(id).put_audit(&mut tx, audit, "workspaces.workspace.create", slug.as_str()).await?;
             let record = by_slug(&mut *tx, slug).await?.ok_or(StoreError::Corrupt("workspaces.slug"))?;
             tx.commit().await?;
             Ok(WorkspaceCreated::New(record))
@@ -306,8 +287,9 @@ impl WorkspaceStore for SqlStore {
             ] {
                 sqlx::query(statement).bind(self.workspace_id.0).bind(user_id.0).execute(&mut *tx).await?;
             }
-            let ended = self.end_stays(&mut tx, user_id, audit.now_ms).await?;
             self.put_audit(&mut tx, audit, "workspaces.member.delete", &user_id.to_string()).await?;
+            let stays = Stays::OfMember(user_id);
+            let ended = self.end_stays(&mut tx, stays, EndReason::Revoked, audit.now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(MemberChange::Done(ended))
         })
@@ -342,9 +324,9 @@ impl WorkspaceStore for SqlStore {
             .bind(audit.now_ms)
             .execute(&mut *tx)
             .await?;
-            let ended = participants::apply_features(self, &mut tx, audit.now_ms).await?;
             let target = format!("{} {}", feature.name(), if enabled { "on" } else { "off" });
             self.put_audit(&mut tx, audit, "workspaces.feature.set", &target).await?;
+            let ended = participants::apply_features(self, &mut tx, audit.now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(ended)
         })
