@@ -21,7 +21,7 @@ export function UploadList({ uploads }: { uploads: Uploads }) {
             <span className={styles.name}>{item.file.name}</span>
             <State item={item} />
           </div>
-          {item.state === 'failed' && (
+          {item.refusal?.mayRetry && (
             <IconButton label={`Try ${item.file.name} again`} onPress={() => uploads.retry(item.key)}>
               <RotateCw size={16} />
             </IconButton>
@@ -40,7 +40,7 @@ function State({ item }: { item: UploadItem }) {
     case 'failed':
       return (
         <span role="alert" className={styles.failed}>
-          {item.error}
+          {item.refusal?.error}
         </span>
       );
     case 'done':

@@ -70,12 +70,15 @@ test('what was taken away is broken off and makes place for the next', async () 
 test('a refusal stays with its reason until it is tried again', async () => {
   const { uploads, running, states } = uploadsOf();
   uploads.add(files('a'));
-  await running.get('a')?.fail(new BoltorezkaError('too_large', 'a file may have 5 bytes at most'));
-  expect(uploads.items[0]).toMatchObject({ state: 'failed', error: 'a file may have 5 bytes at most' });
+  await running.get('a')?.fail(new BoltorezkaError('network', 'The upload broke off.'));
+  expect(uploads.items[0]).toMatchObject({
+    state: 'failed',
+    refusal: { error: 'The upload broke off.', mayRetry: true },
+  });
   expect(uploads.isReady).toBe(false);
   uploads.retry(uploads.items[0]?.key ?? 0);
   expect(states()).toEqual(['a running']);
-  expect(uploads.items[0]).not.toHaveProperty('error');
+  expect(uploads.items[0]).not.toHaveProperty('refusal');
   await running.get('a')?.done();
   expect(uploads.isReady).toBe(true);
 });

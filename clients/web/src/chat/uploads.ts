@@ -1,5 +1,5 @@
 import { type Attachment, type ChangeEvents, codeOf, Observable, type UploadOptions } from '@boltorezka/client';
-import { messageOf } from '../app/session.tsx';
+import { type UploadRefusal, uploadRefusal } from './upload-refusal.ts';
 
 /** Most files of a message, as the server demands. */
 export const FILES_MAX = 10;
@@ -16,8 +16,8 @@ export interface UploadItem {
   readonly ratio: number;
   /** What the server made of it, when it is done. */
   readonly attachment?: Attachment;
-  /** Why it failed, for people. */
-  readonly error?: string;
+  /** Why it failed. */
+  readonly refusal?: UploadRefusal;
 }
 
 type SendFile = (file: File, options: UploadOptions) => Promise<Attachment>;
@@ -100,7 +100,7 @@ export class Uploads extends Observable<ChangeEvents> {
       this.#change(key, { state: 'done', ratio: 1, attachment });
     } catch (error) {
       // One that was taken away has nothing to say any more.
-      if (codeOf(error) !== 'closed') this.#change(key, { state: 'failed', error: messageOf(error) });
+      if (codeOf(error) !== 'closed') this.#change(key, { state: 'failed', refusal: uploadRefusal(error, file) });
     }
     this.#controls.delete(key);
     this.#next();
