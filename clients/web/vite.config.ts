@@ -1,5 +1,5 @@
 import react from '@vitejs/plugin-react';
-import { defaultClientConditions, defineConfig } from 'vite';
+import { defaultClientConditions, defaultServerConditions, defineConfig } from 'vite';
 
 /** Where `boltorezka serve` runs while the page comes from vite (`npm run dev`). */
 const SERVER = process.env.BOLTOREZKA_SERVER ?? 'http://127.0.0.1:8080';
@@ -8,6 +8,7 @@ export default defineConfig({
   plugins: [react()],
   // The client library is used from its sources, so that no build has to come first.
   resolve: { conditions: ['boltorezka-source', ...defaultClientConditions] },
+  ssr: { resolve: { conditions: ['boltorezka-source', ...defaultServerConditions] } },
   build: {
     target: 'es2022',
     // The page's policy allows no inlined fonts.

@@ -1,15 +1,17 @@
 import { OwnAccount } from './account.ts';
 import { Admin } from './admin.ts';
-import { BoltorezkaError, ProblemError } from './errors.ts';
+import { BoltorezkaError } from './errors.ts';
+import { problemOf } from './problem.ts';
 import type {
+  Attachment,
   CreateRoomRequest,
   LoginRequest,
   Member,
   Message,
   MuteRequest,
+  NotificationPage,
   Page,
   Participant,
-  Problem,
   RegisterRequest,
   ResetPasswordRequest,
   ResumeRequest,
@@ -20,13 +22,15 @@ import type {
   SetupRequest,
   TelemetryRequest,
   TicketResponse,
+  UnreadNotifications,
   UpdateRoomRequest,
   User,
   UserEnvelope,
   VerifyEmailRequest,
 } from './proto.ts';
-import { type PageOptions, query } from './send.ts';
+import { type PageOptions, path, query } from './send.ts';
 import { Telemetry } from './telemetry.ts';
+import { type UploadOptions, upload } from './upload.ts';
 import { Workspaces } from './workspaces.ts';
 
 /** How long an HTTP request may take. The slowest one, a log-in, waits for a password hash. */
@@ -132,6 +136,32 @@ export class Client {
     return this.#send('GET', `/rooms/${encodeURIComponent(slug)}/messages${query(page)}`);
   }
 
+  /** Messages of a room in which each of the words begins a word, newest first. */
+  searchMessages(slug: string, words: string, page: PageOptions = {}): Promise<Page<Message>> {
+    return this.#send('GET', `${path('rooms', slug, 'messages', 'search')}${query({ q: words, ...page })}`);
+  }
+
+  /** Uploads a file, to be named in a message of the room within an hour. */
+  uploadAttachment(slug: string, file: File, options?: UploadOptions): Promise<Attachment> {
+    const address = `${this.baseUrl}/v1${path('rooms', slug, 'attachments')}${query({ name: file.name })}`;
+    return upload(address, file, this.#headers(), options);
+  }
+
+  /** Where a file of a message is: for a link, or a picture. */
+  attachmentUrl(id: string): string {
+    return `${this.baseUrl}/v1${path('attachments', id)}`;
+  }
+
+  /** Who mentioned the account and who answered it, newest first. */
+  notifications(page: PageOptions = {}): Promise<NotificationPage> {
+    return this.#send('GET', `/notifications${query(page)}`);
+  }
+
+  /** That one and all before it are read. Gives how many are not. */
+  async readNotifications(upTo: string): Promise<number> {
+    return (await this.#send<UnreadNotifications>('POST', '/notifications/read', { upTo })).unreadCount;
+  }
+
   members(slug: string, page: PageOptions = {}): Promise<Page<Member>> {
     return this.#send('GET', `/rooms/${encodeURIComponent(slug)}/members${query(page)}`);
   }
@@ -193,9 +223,8 @@ export class Client {
 
   /** `keepalive` lets a request outlive its page. */
   async #send<T>(method: string, path: string, body?: unknown, keepalive = false): Promise<T> {
-    const headers: Record<string, string> = { accept: 'application/json' };
+    const headers = this.#headers();
     if (body !== undefined) headers['content-type'] = 'application/json';
-    if (this.#joinToken) headers.authorization = `Bearer ${this.#joinToken}`;
     let response: Response;
     try {
       response = await fetch(`${this.baseUrl}/v1${path}`, {
@@ -212,22 +241,18 @@ export class Client {
         ? new BoltorezkaError('timeout', 'The server did not answer in time. Try again.')
         : new BoltorezkaError('network', 'The server cannot be reached. Check the network and try again.');
     }
-    if (!response.ok) throw await problemOf(response);
+    if (!response.ok) {
+      const refusal = await response.text().catch(() => '');
+      throw problemOf(response.status, response.headers.get('retry-after'), refusal);
+    }
     if (response.status === 204) return undefined as T;
     const text = await response.text();
     return (text === '' ? undefined : JSON.parse(text)) as T;
   }
-}
 
-async function problemOf(response: Response): Promise<ProblemError> {
-  const retryAfterS = Number(response.headers.get('retry-after') ?? '');
-  const retryAfterMs = retryAfterS > 0 ? retryAfterS * 1000 : undefined;
-  const body: unknown = await response.json().catch(() => undefined);
-  if (isProblem(body)) return new ProblemError(body, retryAfterMs);
-  const title = `The server answered with status ${response.status}`;
-  return new ProblemError({ status: response.status, code: 'internal', title }, retryAfterMs);
-}
-
-function isProblem(body: unknown): body is Problem {
-  return typeof body === 'object' && body !== null && 'code' in body && typeof body.code === 'string';
+  #headers(): Record<string, string> {
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (this.#joinToken) headers.authorization = `Bearer ${this.#joinToken}`;
+    return headers;
+  }
 }

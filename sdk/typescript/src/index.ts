@@ -23,6 +23,7 @@ export type {
   AdminRoom,
   AdminSetting,
   ApiKey,
+  Attachment,
   AuditActor,
   AuditEntry,
   CallState as PresenceCallState,
@@ -41,6 +42,8 @@ export type {
   MediaState,
   Member,
   Message,
+  Notification,
+  NotificationPage,
   OptionalFeature,
   OutboxEvent,
   Page,
@@ -60,7 +63,8 @@ export type {
 } from './proto.ts';
 export { Gateway, type GatewayEnd, type GatewayEvents, type GatewayState } from './realtime/gateway.ts';
 export { Chat, type ChatEvents, type ChatOptions } from './room/chat.ts';
-export type { OutboxStorage, PendingMessage } from './room/outbox.ts';
+export type { MessageExtras, OutboxStorage, PendingMessage } from './room/outbox.ts';
 export type { Participant } from './room/participant.ts';
 export { Room, type RoomEnd, type RoomEvents, type RoomState } from './room/room.ts';
 export type { PageOptions } from './send.ts';
+export type { UploadOptions } from './upload.ts';

@@ -1,29 +1,64 @@
 import type { Chat } from '@boltorezka/client';
-import { SendHorizontal } from 'lucide-react';
-import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
-import { Button, TextArea, TextField } from 'react-aria-components';
-import { messageOf } from '../app/session.tsx';
+import { Paperclip, SendHorizontal } from 'lucide-react';
+import {
+  type ClipboardEvent,
+  type DragEvent,
+  type FormEvent,
+  type KeyboardEvent,
+  useEffect,
+  useRef,
+  useState,
+} from 'react';
+import { Button, FileTrigger, TextArea, TextField } from 'react-aria-components';
+import { useObservable } from '../app/hooks.ts';
+import { client, messageOf } from '../app/session.tsx';
+import { IconButton } from '../ui/button.tsx';
 import { useToast } from '../ui/toasts.tsx';
 import styles from './composer.module.css';
+import { type Mentionable, mentionsIn } from './mentions.ts';
+import { UploadList } from './upload-list.tsx';
+import { FILES_MAX, Uploads } from './uploads.ts';
 
 /** Longest message in characters, as the server demands. */
 const LENGTH_MAX = 4_000;
 
-/** Where a message is written: Enter sends, Shift and Enter makes a new line. */
-export function Composer({ chat }: { chat: Chat }) {
+interface ComposerProps {
+  chat: Chat;
+  /** The room, for its files. */
+  slug: string;
+  /** Who can be mentioned. */
+  people: readonly Mentionable[];
+}
+
+/** Where a message is written: Enter sends, Shift and Enter makes a new line. Files are chosen, dropped or pasted. */
+export function Composer({ chat, slug, people }: ComposerProps) {
   const [text, setText] = useState('');
+  const [isDropTarget, setDropTarget] = useState(false);
   const area = useRef<HTMLTextAreaElement>(null);
   const toast = useToast();
+  const uploads = useUploads(slug);
   useGrowing(area, text);
 
+  const hasFiles = uploads.items.length > 0;
+  const maySend = text.trim() !== '' && uploads.isReady;
   const send = () => {
-    if (text.trim() === '') return;
+    if (!maySend) return;
+    const mentions = mentionsIn(text, people);
+    const { attachments } = uploads;
     try {
-      chat.send(text.trim());
+      chat.send(text.trim(), {
+        ...(mentions.length > 0 ? { mentions } : {}),
+        ...(attachments.length > 0 ? { attachments } : {}),
+      });
       setText('');
+      uploads.clear();
     } catch (error) {
       toast(messageOf(error), 'error');
     }
+  };
+  const attach = (files: Iterable<File>) => {
+    if (uploads.add([...files]) > 0) toast(`A message has ${FILES_MAX} files at most.`, 'error');
+    area.current?.focus();
   };
   const onSubmit = (event: FormEvent) => {
     event.preventDefault();
@@ -36,29 +71,67 @@ export function Composer({ chat }: { chat: Chat }) {
     event.preventDefault();
     send();
   };
+  const onPaste = (event: ClipboardEvent) => {
+    if (event.clipboardData.files.length === 0) return;
+    event.preventDefault();
+    attach(event.clipboardData.files);
+  };
+  const onDragOver = (event: DragEvent) => {
+    if (!event.dataTransfer.types.includes('Files')) return;
+    event.preventDefault();
+    setDropTarget(true);
+  };
+  const onDrop = (event: DragEvent) => {
+    event.preventDefault();
+    setDropTarget(false);
+    attach(event.dataTransfer.files);
+  };
   return (
-    <form className={styles.composer} onSubmit={onSubmit}>
-      <TextField
-        aria-label="Message"
-        value={text}
-        onChange={setText}
-        maxLength={LENGTH_MAX}
-        className={styles.field ?? ''}
-      >
-        <TextArea
-          ref={area}
-          rows={1}
-          placeholder="Write a message"
-          className={styles.area ?? ''}
-          onKeyDown={onKeyDown}
-          enterKeyHint="send"
-        />
-      </TextField>
-      <Button type="submit" aria-label="Send" isDisabled={text.trim() === ''} className={styles.send ?? ''}>
-        <SendHorizontal size={18} />
-      </Button>
+    <form
+      className={isDropTarget ? styles.dropTarget : styles.form}
+      onSubmit={onSubmit}
+      onDragOver={onDragOver}
+      onDragLeave={() => setDropTarget(false)}
+      onDrop={onDrop}
+    >
+      <UploadList uploads={uploads} />
+      {hasFiles && text.trim() === '' && <p className={styles.hint}>Write a word about it, then send.</p>}
+      <div className={styles.composer}>
+        <FileTrigger allowsMultiple onSelect={(files) => attach(files ?? [])}>
+          <IconButton label="Attach files">
+            <Paperclip size={18} />
+          </IconButton>
+        </FileTrigger>
+        <TextField
+          aria-label="Message"
+          value={text}
+          onChange={setText}
+          maxLength={LENGTH_MAX}
+          className={styles.field ?? ''}
+        >
+          <TextArea
+            ref={area}
+            rows={1}
+            placeholder="Write a message"
+            className={styles.area ?? ''}
+            onKeyDown={onKeyDown}
+            onPaste={onPaste}
+            enterKeyHint="send"
+          />
+        </TextField>
+        <Button type="submit" aria-label="Send" isDisabled={!maySend} className={styles.send ?? ''}>
+          <SendHorizontal size={18} />
+        </Button>
+      </div>
     </form>
   );
+}
+
+/** The files of the message; who leaves takes them along. */
+function useUploads(slug: string): Uploads {
+  const [uploads] = useState(() => new Uploads((file, options) => client.uploadAttachment(slug, file, options)));
+  useEffect(() => () => uploads.clear(), [uploads]);
+  return useObservable(uploads);
 }
 
 /** Lets the field grow with its text; the style sheet sets the limit. */

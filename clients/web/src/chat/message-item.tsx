@@ -5,6 +5,7 @@ import { messageOf, useUser } from '../app/session.tsx';
 import { IconButton } from '../ui/button.tsx';
 import { ActionItem, ActionMenu } from '../ui/menu.tsx';
 import { useToast } from '../ui/toasts.tsx';
+import { Attachments } from './attachments.tsx';
 import { MessageEditor } from './message-editor.tsx';
 import styles from './message-item.module.css';
 import { messageRights } from './message-rights.ts';
@@ -44,6 +45,7 @@ export function MessageItem({ chat, message, role }: MessageItemProps) {
           {message.editedAt !== undefined && <span className={styles.mark}> (edited)</span>}
           {isPinned && <span className={styles.mark}> (pinned)</span>}
         </p>
+        <Attachments attachments={message.attachments} />
         <Reactions message={message} userId={user.id} isReadOnly={!rights.mayReact} onReact={react} />
       </div>
       {rights.mayReact && (

@@ -3,6 +3,7 @@ import { CircleAlert, Clock } from 'lucide-react';
 import { useUser } from '../app/session.tsx';
 import { Avatar } from '../ui/avatar.tsx';
 import { Button } from '../ui/button.tsx';
+import { Attachments } from './attachments.tsx';
 import styles from './message-list.module.css';
 import { MessageText } from './message-text.tsx';
 
@@ -28,10 +29,13 @@ export function PendingMessages({ chat }: { chat: Chat }) {
 function Pending({ message, chat }: { message: PendingMessage; chat: Chat }) {
   if (message.state === 'sending') {
     return (
-      <p className={styles.sending}>
-        <MessageText text={message.text} />
-        <Clock size={13} role="img" aria-label="On its way" />
-      </p>
+      <>
+        <p className={styles.sending}>
+          <MessageText text={message.text} />
+          <Clock size={13} role="img" aria-label="On its way" />
+        </p>
+        <Attachments attachments={message.attachments} />
+      </>
     );
   }
   return (
@@ -39,6 +43,7 @@ function Pending({ message, chat }: { message: PendingMessage; chat: Chat }) {
       <p className={styles.message}>
         <MessageText text={message.text} />
       </p>
+      <Attachments attachments={message.attachments} />
       <p role="alert" className={styles.reason}>
         <CircleAlert size={14} aria-hidden="true" />
         {message.error ?? 'It was not stored.'}

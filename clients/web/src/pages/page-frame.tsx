@@ -2,6 +2,7 @@ import { LogOut, Settings, User } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'react-aria-components';
 import { isAdmin, useSession, useUser } from '../app/session.tsx';
+import { InboxButton } from '../inbox/inbox-button.tsx';
 import { Avatar } from '../ui/avatar.tsx';
 import { IconButton } from '../ui/button.tsx';
 import { Logo } from '../ui/logo.tsx';
@@ -44,6 +45,7 @@ function AccountMenu() {
   const { signOut } = useSession();
   return (
     <div className={styles.account}>
+      <InboxButton />
       <span className={styles.name}>{user.displayName}</span>
       <ActionMenu
         label="Account"

@@ -1,6 +1,7 @@
 import type { Room } from '@boltorezka/client';
-import { ArrowLeft, MessageSquare, Users } from 'lucide-react';
+import { ArrowLeft, MessageSquare, Search, Users } from 'lucide-react';
 import { ToggleButton } from 'react-aria-components';
+import { InboxButton } from '../inbox/inbox-button.tsx';
 import { IconLink } from '../ui/button.tsx';
 import { QualityIndicator } from './quality-indicator.tsx';
 import styles from './room-view.module.css';
@@ -43,6 +44,15 @@ export function RoomHeader({ room, panel, unread, onToggle }: RoomHeaderProps) {
       </span>
       <ToggleButton
         className={styles.toggle ?? ''}
+        aria-label="Search messages"
+        isSelected={panel === 'search'}
+        onChange={() => onToggle('search')}
+      >
+        <Search size={18} />
+        <span>Search</span>
+      </ToggleButton>
+      <ToggleButton
+        className={styles.toggle ?? ''}
         aria-label="People"
         isSelected={panel === 'people'}
         onChange={() => onToggle('people')}
@@ -50,6 +60,7 @@ export function RoomHeader({ room, panel, unread, onToggle }: RoomHeaderProps) {
         <Users size={18} />
         <span>People</span>
       </ToggleButton>
+      <InboxButton />
     </header>
   );
 }

@@ -3,6 +3,7 @@ import { useCallback, useState } from 'react';
 import { useAnnounce } from '../app/announcer.tsx';
 import { useEvent, useIsNarrow, useMediaQuery, useObservable } from '../app/hooks.ts';
 import { ChatPanel } from '../chat/chat-panel.tsx';
+import { SearchPanel } from '../chat/search-panel.tsx';
 import { useUnread } from '../chat/use-unread.ts';
 import { PeoplePanel } from '../people/people-panel.tsx';
 import { Dialog } from '../ui/dialog.tsx';
@@ -15,9 +16,11 @@ import styles from './room-view.module.css';
 import { SidePanel } from './side-panel.tsx';
 import { callEndText } from './texts.ts';
 
-export type Panel = 'chat' | 'people';
+const PANELS = { chat: 'Chat', people: 'People', search: 'Search' };
 
-/** A room that we are in: stage or lobby, with chat and people beside it. */
+export type Panel = keyof typeof PANELS;
+
+/** A room that we are in: stage or lobby, with chat, people or search beside it. */
 export function RoomView({ room, media }: { room: Room; media: LocalMedia }) {
   useObservable(room);
   const call = useObservable(room.call);
@@ -35,6 +38,7 @@ export function RoomView({ room, media }: { room: Room; media: LocalMedia }) {
   useEvent(media, 'deviceLost', (kind) => toast(`The ${kind} was disconnected.`, 'error'));
 
   const toggle = useCallback((wanted: Panel) => setPanel((open) => (open === wanted ? undefined : wanted)), []);
+  const close = useCallback(() => setPanel(undefined), []);
   const isInCall = call.state === 'connected' || call.state === 'reconnecting';
 
   return (
@@ -47,21 +51,22 @@ export function RoomView({ room, media }: { room: Room; media: LocalMedia }) {
           {!isText && (isInCall ? <CallView room={room} media={media} /> : <Lobby room={room} media={media} />)}
         </main>
         {panel !== undefined && !isNarrow && (
-          <SidePanel title={panel === 'chat' ? 'Chat' : 'People'} onClose={() => setPanel(undefined)}>
-            {panel === 'chat' ? <ChatPanel room={room} /> : <PeoplePanel room={room} />}
+          <SidePanel title={PANELS[panel]} onClose={close}>
+            <PanelBody panel={panel} room={room} onClose={close} />
           </SidePanel>
         )}
       </div>
       {isNarrow && (
-        <Dialog
-          kind="sheet"
-          title={panel === 'people' ? 'People' : 'Chat'}
-          isOpen={panel !== undefined}
-          onClose={() => setPanel(undefined)}
-        >
-          {panel === 'people' ? <PeoplePanel room={room} /> : <ChatPanel room={room} />}
+        <Dialog kind="sheet" title={PANELS[panel ?? 'chat']} isOpen={panel !== undefined} onClose={close}>
+          <PanelBody panel={panel ?? 'chat'} room={room} onClose={close} />
         </Dialog>
       )}
     </div>
   );
+}
+
+function PanelBody({ panel, room, onClose }: { panel: Panel; room: Room; onClose(): void }) {
+  if (panel === 'people') return <PeoplePanel room={room} />;
+  if (panel === 'search') return <SearchPanel slug={room.slug} onClose={onClose} />;
+  return <ChatPanel room={room} />;
 }

@@ -77,6 +77,16 @@ describe('outbox', () => {
     expect(new Outbox('o', KEPT_MS, storage).pending).toEqual([]);
   });
 
+  test('keeps what a message has beside its text', () => {
+    const storage = new MemoryStorage();
+    const file = { id: 'f', name: 'plan.pdf', type: 'application/pdf', sizeBytes: 3 };
+    const extras = { mentions: ['ben'], attachments: [file] };
+    new Outbox('o', 0, storage).add({ key: 'k', text: 'hello', createdAtMs: 0, ...extras });
+    expect(new Outbox('o', 1, storage).toSend).toMatchObject([extras]);
+    storage.setItem('o', '[{"key":"k","text":"t","createdAtMs":1,"state":"sending","attachments":"f"}]');
+    expect(new Outbox('o', 2, storage).pending).toEqual([]);
+  });
+
   test('broken storage counts as empty', () => {
     const storage = new MemoryStorage();
     storage.setItem('o', '{"not":"a list"}');

@@ -4,7 +4,7 @@ import type { ChatDelta, Message, MessageSent } from '../proto.ts';
 import type { Gateway } from '../realtime/gateway.ts';
 import { ChangeNumbers } from './change-numbers.ts';
 import { ChatLog, numberOf } from './chat-log.ts';
-import { Outbox, type OutboxStorage, type PendingMessage } from './outbox.ts';
+import { type MessageExtras, Outbox, type OutboxStorage, type PendingMessage } from './outbox.ts';
 
 /** Messages asked for at a time. */
 const PAGE_SIZE = 50;
@@ -86,12 +86,11 @@ export class Chat extends Observable<ChatEvents> {
   }
 
   /** Queues a message. It is sent as soon as there is a connection, once, in order. */
-  send(text: string, replyTo?: string): void {
+  send(text: string, extras: MessageExtras = {}): void {
     if (this.#outbox.isFull) {
       throw new BoltorezkaError('too_large', 'Too many messages wait to be sent. Wait for the connection.');
     }
-    const message = { key: crypto.randomUUID(), text, createdAtMs: Date.now() };
-    this.#outbox.add(replyTo === undefined ? message : { ...message, replyTo });
+    this.#outbox.add({ ...extras, key: crypto.randomUUID(), text, createdAtMs: Date.now() });
     this.changed();
     void this.flush();
   }
@@ -219,12 +218,9 @@ export class Chat extends Observable<ChatEvents> {
   /** Says whether to go on with the next one. */
   async #sendOne(message: PendingMessage): Promise<boolean> {
     try {
-      const payload = { room: this.#slug, text: message.text };
-      const sent = (await this.#gateway.request(
-        'message.send',
-        message.replyTo === undefined ? payload : { ...payload, replyTo: message.replyTo },
-        { idempotencyKey: message.key },
-      )) as MessageSent;
+      const sent = (await this.#gateway.request('message.send', sendOf(this.#slug, message), {
+        idempotencyKey: message.key,
+      })) as MessageSent;
       this.#outbox.remove(message.key);
       this.#log.add([sent.message]);
       return true;
@@ -303,6 +299,17 @@ export class Chat extends Observable<ChatEvents> {
     this.#isLoading = false;
     this.changed();
   }
+}
+
+/** The payload of `message.send`. */
+function sendOf(room: string, { text, replyTo, mentions, attachments }: PendingMessage) {
+  return {
+    room,
+    text,
+    ...(replyTo === undefined ? {} : { replyTo }),
+    ...(mentions === undefined ? {} : { mentions: [...mentions] }),
+    ...(attachments === undefined ? {} : { attachments: attachments.map(({ id }) => id) }),
+  };
 }
 
 /** A request that is sent again is the same. */

@@ -1,15 +1,26 @@
+import type { Attachment } from '../proto.ts';
+
 /** Most messages that wait to be sent. More are refused, so that a dead line does not eat the memory. */
 export const PENDING_MAX = 100;
 
 /** How long an unsent message is kept, also over reloads of the page. */
 export const KEPT_MS = 24 * 3_600_000;
 
+/** What a message may have beside its text. */
+export interface MessageExtras {
+  /** The message that it answers. */
+  readonly replyTo?: string;
+  /** Whom it mentions, by user id. */
+  readonly mentions?: readonly string[];
+  /** What was uploaded for it. */
+  readonly attachments?: readonly Attachment[];
+}
+
 /** A message on its way. */
-export interface PendingMessage {
+export interface PendingMessage extends MessageExtras {
   /** Idempotency key: however often it is sent, it is stored once. */
   readonly key: string;
   readonly text: string;
-  readonly replyTo?: string;
   readonly createdAtMs: number;
   /** `failed` ones were refused and wait for a person's decision. */
   readonly state: 'sending' | 'failed';
@@ -100,6 +111,8 @@ function isPending(value: unknown): value is PendingMessage {
     typeof message.key === 'string' &&
     typeof message.text === 'string' &&
     typeof message.createdAtMs === 'number' &&
+    (message.mentions === undefined || Array.isArray(message.mentions)) &&
+    (message.attachments === undefined || Array.isArray(message.attachments)) &&
     (message.state === 'sending' || message.state === 'failed')
   );
 }
