@@ -1,12 +1,12 @@
 import { useState } from 'react';
 import { Form } from 'react-aria-components';
-import { timeText } from '../admin/texts.ts';
 import { client, useSession } from '../app/session.tsx';
 import { PasswordField } from '../pages/account-fields.tsx';
 import { useSubmit } from '../pages/use-submit.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog, DialogActions } from '../ui/dialog.tsx';
 import { FormError } from '../ui/field.tsx';
+import { timeText } from '../ui/times.ts';
 import { useToast } from '../ui/toasts.tsx';
 import styles from './account.module.css';
 import { Section } from './section.tsx';

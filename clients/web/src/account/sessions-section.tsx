@@ -1,11 +1,11 @@
 import type { Session } from '@boltorezka/client';
 import { useCallback } from 'react';
-import { timeText } from '../admin/texts.ts';
 import { client } from '../app/session.tsx';
 import { useAct } from '../app/use-act.ts';
 import { useLoad } from '../app/use-load.ts';
 import { Button } from '../ui/button.tsx';
 import { Badge, RecordItem, Records } from '../ui/records.tsx';
+import { timeText } from '../ui/times.ts';
 import styles from './account.module.css';
 import { agentText } from './agent.ts';
 import { Section } from './section.tsx';

@@ -6,9 +6,10 @@ import { client } from '../app/session.tsx';
 import { Button } from '../ui/button.tsx';
 import { TextField } from '../ui/field.tsx';
 import { RecordItem, Records } from '../ui/records.tsx';
+import { timeText } from '../ui/times.ts';
 import { AdminFrame } from './admin-frame.tsx';
 import styles from './admin-page.module.css';
-import { actorId, actorText, instantOf, timeText } from './texts.ts';
+import { actorId, actorText, instantOf } from './texts.ts';
 
 /** Who did what, when, and from where. */
 export function AuditPage() {

@@ -11,9 +11,10 @@ import { Dialog, DialogActions } from '../ui/dialog.tsx';
 import { FormError, TextField } from '../ui/field.tsx';
 import { Badge, RecordItem, Records } from '../ui/records.tsx';
 import { Secret } from '../ui/secret.tsx';
+import { timeText } from '../ui/times.ts';
 import { AdminFrame } from './admin-frame.tsx';
 import styles from './admin-page.module.css';
-import { scopesOf, timeText } from './texts.ts';
+import { scopesOf } from './texts.ts';
 
 /** Keys of the operator's own servers. */
 export function KeysPage() {

@@ -6,9 +6,10 @@ import { client } from '../app/session.tsx';
 import { useAct } from '../app/use-act.ts';
 import { Button } from '../ui/button.tsx';
 import { Badge, RecordItem, Records } from '../ui/records.tsx';
+import { timeText } from '../ui/times.ts';
 import { AdminFrame } from './admin-frame.tsx';
 import styles from './admin-page.module.css';
-import { countText, timeText } from './texts.ts';
+import { countText } from './texts.ts';
 
 const TOPICS: Record<OutboxEvent['topic'], string> = { media: 'To the media node', gateway: 'To sockets' };
 

@@ -7,8 +7,9 @@ import { useAct } from '../app/use-act.ts';
 import { Avatar } from '../ui/avatar.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
 import { Badge, type Fact, RecordItem, Records } from '../ui/records.tsx';
+import { timeText } from '../ui/times.ts';
 import { AdminFrame } from './admin-frame.tsx';
-import { bitrateText, durationText, timeText } from './texts.ts';
+import { bitrateText, durationText } from './texts.ts';
 
 const STATES = { connecting: 'Connecting', connected: 'Connected', suspended: 'Lost for now' } as const;
 const SOURCES = { microphone: 'Microphone', camera: 'Camera', screen: 'Screen', screenAudio: 'Sound of the screen' };

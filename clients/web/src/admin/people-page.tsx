@@ -11,9 +11,10 @@ import { Dialog } from '../ui/dialog.tsx';
 import { ActionItem, ActionMenu } from '../ui/menu.tsx';
 import { Badge, RecordItem, Records } from '../ui/records.tsx';
 import { Secret } from '../ui/secret.tsx';
+import { timeText } from '../ui/times.ts';
 import { type AccountAction, accountActions } from './account-actions.ts';
 import { AdminFrame } from './admin-frame.tsx';
-import { ROLES, timeText, wholeLink } from './texts.ts';
+import { ROLES, wholeLink } from './texts.ts';
 
 const ACTIONS: Record<AccountAction, { text: string; icon: typeof Star; isDangerous?: boolean }> = {
   approve: { text: 'Let in', icon: UserCheck },

@@ -6,8 +6,8 @@ import { client } from '../app/session.tsx';
 import { IconButton } from '../ui/button.tsx';
 import { ConfirmDialog } from '../ui/confirm-dialog.tsx';
 import { Badge, RecordItem, Records } from '../ui/records.tsx';
+import { timeText } from '../ui/times.ts';
 import { AdminFrame } from './admin-frame.tsx';
-import { timeText } from './texts.ts';
 
 const KINDS: Record<AdminRoom['kind'], string> = { text: 'Text', voice: 'Voice', video: 'Video' };
 

@@ -9,11 +9,6 @@ export const WORKSPACE_ROLES: Record<WorkspaceRole, string> = {
   owner: 'Owner',
 };
 
-/** A moment, in the reader's own way of writing. */
-export function timeText(time: string): string {
-  return new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
-}
-
 /** 612000 → 612 kbit/s. */
 export function bitrateText(bitsPerS: number): string {
   if (bitsPerS >= 1_000_000) return `${(bitsPerS / 1_000_000).toFixed(1)} Mbit/s`;

@@ -4,16 +4,17 @@ import { Form, Link } from 'react-aria-components';
 import { usePaged } from '../app/paged.ts';
 import { navigate } from '../app/router.ts';
 import { client } from '../app/session.tsx';
-import { slugOf } from '../pages/slug.ts';
+import { TitleAndAddress } from '../pages/title-and-address.tsx';
 import { useSubmit } from '../pages/use-submit.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog, DialogActions } from '../ui/dialog.tsx';
-import { FormError, TextField } from '../ui/field.tsx';
+import { FormError } from '../ui/field.tsx';
 import { RecordItem, Records } from '../ui/records.tsx';
+import { timeText } from '../ui/times.ts';
 import { AdminFrame } from './admin-frame.tsx';
 import styles from './admin-page.module.css';
 import { workspacePath } from './sections.ts';
-import { timeText, WORKSPACE_ROLES } from './texts.ts';
+import { WORKSPACE_ROLES } from './texts.ts';
 
 /** All tenants of the server. */
 export function WorkspacesPage() {
@@ -53,8 +54,6 @@ export function WorkspacesPage() {
 }
 
 function NewWorkspace({ onClose }: { onClose(): void }) {
-  const [title, setTitle] = useState('');
-  const [ownSlug, setOwnSlug] = useState<string>();
   const { error, isPending, onSubmit } = useSubmit(async (value) => {
     const made = await client.workspaces.create({ slug: value('slug'), title: value('title').trim() });
     navigate(workspacePath(made.slug));
@@ -62,18 +61,7 @@ function NewWorkspace({ onClose }: { onClose(): void }) {
   return (
     <Form className={styles.stacked ?? ''} onSubmit={onSubmit}>
       <FormError>{error}</FormError>
-      <TextField label="Title" name="title" value={title} onChange={setTitle} maxLength={120} isRequired autoFocus />
-      <TextField
-        label="Address"
-        name="slug"
-        value={ownSlug ?? slugOf(title)}
-        onChange={setOwnSlug}
-        description="Lower-case letters, digits and hyphens, 3 to 48 of them"
-        minLength={3}
-        maxLength={48}
-        pattern="[a-z0-9\-]+"
-        isRequired
-      />
+      <TitleAndAddress />
       <DialogActions>
         <Button variant="secondary" onPress={onClose}>
           Cancel

@@ -1,6 +1,5 @@
 import type { RoomKind } from '@boltorezka/client';
 import { Hash, Mic, Video } from 'lucide-react';
-import { useState } from 'react';
 import { Form, Label, Radio, RadioGroup } from 'react-aria-components';
 import { navigate, roomPath } from '../app/router.ts';
 import { client } from '../app/session.tsx';
@@ -8,7 +7,7 @@ import { Button } from '../ui/button.tsx';
 import { Dialog, DialogActions } from '../ui/dialog.tsx';
 import { FormError, TextField } from '../ui/field.tsx';
 import styles from './create-room-dialog.module.css';
-import { slugOf } from './slug.ts';
+import { TitleAndAddress } from './title-and-address.tsx';
 import { useSubmit } from './use-submit.ts';
 
 const KINDS: { kind: RoomKind; icon: typeof Hash; title: string; text: string }[] = [
@@ -26,8 +25,6 @@ export function CreateRoomDialog({ isOpen, onClose }: { isOpen: boolean; onClose
 }
 
 function CreateRoomForm({ onClose }: { onClose(): void }) {
-  const [title, setTitle] = useState('');
-  const [ownSlug, setOwnSlug] = useState<string>();
   const { error, isPending, onSubmit } = useSubmit(async (value) => {
     const kind = value('kind') as RoomKind;
     const capacity = Number(value('capacity'));
@@ -38,18 +35,7 @@ function CreateRoomForm({ onClose }: { onClose(): void }) {
   return (
     <Form className={styles.form ?? ''} onSubmit={onSubmit}>
       <FormError>{error}</FormError>
-      <TextField label="Title" name="title" value={title} onChange={setTitle} maxLength={120} isRequired autoFocus />
-      <TextField
-        label="Address"
-        name="slug"
-        value={ownSlug ?? slugOf(title)}
-        onChange={setOwnSlug}
-        description="Lower-case letters, digits and hyphens, 3 to 48 of them"
-        minLength={3}
-        maxLength={48}
-        pattern="[a-z0-9\-]+"
-        isRequired
-      />
+      <TitleAndAddress />
       <RadioGroup name="kind" defaultValue="video" className={styles.kinds ?? ''}>
         <Label className={styles.label ?? ''}>Kind</Label>
         <div className={styles.options}>
