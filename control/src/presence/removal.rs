@@ -1,9 +1,10 @@
-//! Stays that end by what becomes of an account.
+//! Stays that end by what becomes of an account, or of a room.
 
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::socket::ServerMessage;
 use boltorezka_proto::{ParticipantId, RoomId};
 
+use super::LiveRoom;
 use crate::app::App;
 use crate::ws::frame;
 
@@ -12,13 +13,29 @@ pub async fn take_out(app: &App, removed: Vec<(RoomId, ParticipantId)>) {
     for (room_id, participant_id) in removed {
         let Some(live) = app.hub.find(room_id) else { continue };
         let _gate = live.gate.lock().await;
-        let mut state = live.state();
-        let room = state.slug().clone();
-        let ended = frame(&ServerMessage::CallEnded { room, reason: EndReason::Revoked });
-        for socket in state.remove(participant_id) {
-            socket.send(ended.clone());
-        }
-        drop(state);
-        app.hub.touch(room_id);
+        end_stay(app, &live, participant_id, EndReason::Revoked);
+    }
+}
+
+/// Takes one stay out of a room's memory, under its gate, and tells its sockets why and those inside that it ended.
+pub fn end_stay(app: &App, live: &LiveRoom, participant_id: ParticipantId, reason: EndReason) {
+    let mut state = live.state();
+    let ended = frame(&ServerMessage::CallEnded { room: state.slug().clone(), reason });
+    for socket in state.remove(participant_id) {
+        socket.send(ended.clone());
+    }
+    drop(state);
+    app.hub.touch(live.id);
+}
+
+/// Empties a room that was deleted, under its gate, after those inside were told.
+pub fn end_deleted(app: &App, live: &LiveRoom) {
+    app.hub.forget(live.id);
+    let mut state = live.state();
+    let room = state.slug().clone();
+    state.tell(&ServerMessage::CallEnded { room, reason: EndReason::RoomDeleted });
+    let everybody: Vec<ParticipantId> = state.seats().map(|seat| seat.view.participant_id).collect();
+    for participant_id in everybody {
+        state.remove(participant_id);
     }
 }

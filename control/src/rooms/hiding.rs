@@ -1,11 +1,10 @@
 //! Hidden rooms: who is inside and may not see the room any more leaves it.
 
 use boltorezka_proto::call::EndReason;
-use boltorezka_proto::socket::ServerMessage;
 
 use crate::app::App;
+use crate::presence;
 use crate::store::{Audit, StoreError};
-use crate::ws::frame;
 
 /// Takes out those from whom their room is hidden since a room, a role in one or a role in the workspace was changed: after each
 /// such change, by whoever made it, and now and then, for a change after which the server ended.
@@ -28,12 +27,7 @@ pub async fn take_out_strangers(app: &App, by: Option<&Audit>) -> Result<(), Sto
             Some(audit) => drop(app.store.expel(live.id, stranger.participant_id, reason, audit).await?),
             None => drop(app.store.leave(stranger.participant_id, reason, app.clock.now_ms()).await?),
         }
-        let sockets = live.state().remove(stranger.participant_id);
-        let ended = frame(&ServerMessage::CallEnded { room: live.state().slug().clone(), reason });
-        for socket in sockets {
-            socket.send(ended.clone());
-        }
-        app.hub.touch(live.id);
+        presence::end_stay(&app, &live, stranger.participant_id, reason);
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::rest::{MuteRequest, RoomRole};
-use boltorezka_proto::socket::ServerMessage;
 use boltorezka_proto::{ErrorCode, ParticipantId, UserId};
 
 use super::access::check_outranks;
@@ -11,9 +10,8 @@ use super::hiding::take_out_strangers;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
-use crate::presence::LiveRoom;
+use crate::presence::{self, LiveRoom};
 use crate::store::{MemberRecord, RoomRecord, Standing, StoreError};
-use crate::ws::frame;
 
 /// Kicks or bans.
 ///
@@ -32,11 +30,7 @@ pub async fn expel(
     check_target(app, caller, standing, &live, participant_id).await?;
     let audit = caller.audit(app.clock.now_ms());
     app.store.expel(room.id, participant_id, reason, &audit).await?.ok_or_else(no_participant)?;
-    let ended = frame(&ServerMessage::CallEnded { room: room.slug.clone(), reason });
-    for socket in live.state().remove(participant_id) {
-        socket.send(ended.clone());
-    }
-    app.hub.touch(room.id);
+    presence::end_stay(app, &live, participant_id, reason);
     Ok(())
 }
 
@@ -112,13 +106,7 @@ pub async fn delete_room(app: &App, caller: &WorkspaceCaller, room: &RoomRecord)
     if !app.store.delete_room(room.id, &caller.audit(app.clock.now_ms())).await? {
         return Err(ErrorCode::NotFound.into());
     }
-    app.hub.forget(room.id);
-    let mut state = live.state();
-    state.tell(&ServerMessage::CallEnded { room: room.slug.clone(), reason: EndReason::RoomDeleted });
-    let everybody: Vec<ParticipantId> = state.seats().map(|seat| seat.view.participant_id).collect();
-    for participant_id in everybody {
-        state.remove(participant_id);
-    }
+    presence::end_deleted(app, &live);
     Ok(())
 }
 

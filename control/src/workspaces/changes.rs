@@ -6,12 +6,12 @@ use std::sync::Arc;
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::socket::ServerMessage;
 use boltorezka_proto::workspaces::{OptionalFeature, WorkspaceRole};
-use boltorezka_proto::{ErrorCode, ParticipantId, UserId};
+use boltorezka_proto::{ErrorCode, UserId};
 
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
-use crate::presence::LiveRoom;
+use crate::presence::{self, LiveRoom};
 use crate::rooms::refresh_roles;
 use crate::store::{Ended, MemberChange, WorkspaceMemberRecord};
 use crate::ws::frame;
@@ -100,14 +100,7 @@ pub async fn delete_workspace(app: App, caller: WorkspaceCaller) -> Result<(), A
             return Err(no_workspace());
         }
         for room in &rooms {
-            app.hub.forget(room.id);
-            let mut state = room.state();
-            let ended = ServerMessage::CallEnded { room: state.slug().clone(), reason: EndReason::RoomDeleted };
-            state.tell(&ended);
-            let everybody: Vec<ParticipantId> = state.seats().map(|seat| seat.view.participant_id).collect();
-            for participant_id in everybody {
-                state.remove(participant_id);
-            }
+            presence::end_deleted(&app, room);
         }
         app.hub.forget_workspace(app.workspace_id());
         Ok(())

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::chat::may_be_mentioned;
 use super::message_rows::{message_record, room_id, select_message};
-use super::rooms::is_seen;
+use super::rooms::{is_seen, join_roles};
 use super::{Db, Row, SqlStore, Tx};
 use crate::events::GatewayEvent;
 use crate::store::{NotificationRecord, NotificationStore, StoreError, Topic, UNREAD_MAX, codec};
@@ -35,8 +35,7 @@ async fn unread_count(
 ) -> Result<u32, StoreError> {
     let count: i64 = sqlx::query_scalar(concat!(
         "SELECT count(*) FROM (SELECT 1 FROM notifications n JOIN rooms r ON r.id = n.room_id JOIN users u ON u.id = n.user_id ",
-        "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = u.id ",
-        "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = u.id ",
+        join_roles!(),
         "WHERE n.user_id = $1 AND n.workspace_id = $2 AND n.read_at IS NULL AND (",
         is_seen!(),
         ") AND NOT EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = n.room_id AND b.user_id = n.user_id) LIMIT $3) AS unread"

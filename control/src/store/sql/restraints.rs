@@ -3,7 +3,7 @@
 use boltorezka_proto::{RoomId, UserId};
 use sqlx::Row as _;
 
-use super::rooms::{is_seen, select_standing, sighted};
+use super::rooms::{is_seen, join_roles, select_standing, sighted};
 use super::{SqlStore, Tx};
 use crate::store::{NewMessage, SendOutcome, Standing, StoreError};
 

@@ -2,13 +2,32 @@ use async_trait::async_trait;
 use boltorezka_proto::{ParticipantId, RoomId, WorkspaceId};
 use uuid::Uuid;
 
-use super::rooms::is_seen;
+use super::rooms::{is_seen, join_roles};
 use super::{SqlStore, lock};
 use crate::events::GatewayEvent;
 use crate::store::write::{Lock, retried};
 use crate::store::{RetentionStore, StoreError, StrangerRecord, Topic, codec};
 
 const DAY_MS: i64 = 24 * 3_600_000;
+
+impl SqlStore {
+    /// Whether the room's oldest message is older than it keeps them. It is asked often and mostly is not: nobody who writes waits
+    /// for that.
+    async fn has_expired(&self, room_id: RoomId, now_ms: i64) -> Result<bool, StoreError> {
+        let has_expired = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM rooms r WHERE r.id = $1 AND r.workspace_id = $2 AND r.retention_days > 0
+                 AND (SELECT m.created_at FROM messages m WHERE m.room_id = r.id ORDER BY m.seq LIMIT 1)
+                     <= $3 - r.retention_days * $4)",
+        )
+        .bind(room_id.0)
+        .bind(self.workspace_id.0)
+        .bind(now_ms)
+        .bind(DAY_MS)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(has_expired)
+    }
+}
 
 #[async_trait]
 impl RetentionStore for SqlStore {
@@ -21,6 +40,9 @@ impl RetentionStore for SqlStore {
     }
 
     async fn erase_expired(&self, room_id: RoomId, limit: u32, now_ms: i64) -> Result<u32, StoreError> {
+        if !self.has_expired(room_id, now_ms).await? {
+            return Ok(0);
+        }
         retried(|| async {
             let mut tx = self.begin().await?;
             lock(&mut tx, Lock::Room(room_id)).await?;
@@ -70,8 +92,7 @@ impl RetentionStore for SqlStore {
         let rows: Vec<(Uuid, Uuid, Uuid)> = sqlx::query_as(concat!(
             "SELECT p.workspace_id, p.room_id, p.id FROM rooms r JOIN participants p ON p.room_id = r.id ",
             "JOIN users u ON u.id = p.user_id ",
-            "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = u.id ",
-            "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = u.id ",
+            join_roles!(),
             "WHERE r.hidden = TRUE AND (",
             is_seen!(),
             ") IS NOT TRUE ORDER BY p.id"

@@ -40,6 +40,15 @@ macro_rules! is_seen {
 }
 pub(super) use is_seen;
 
+/// The joins that bring `wm` and `m` to the room `r` and the user `u`.
+macro_rules! join_roles {
+    () => {
+        "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = u.id \
+         LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = u.id "
+    };
+}
+pub(super) use join_roles;
+
 /// A query of what the user `$2` is in the room `$1` of the workspace `$3`, and whether it sees the room; perhaps with more columns.
 macro_rules! select_standing {
     ($more:literal) => {
@@ -50,8 +59,7 @@ macro_rules! select_standing {
             ") IS TRUE",
             $more,
             " FROM rooms r JOIN users u ON u.id = $2 ",
-            "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = u.id ",
-            "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = u.id ",
+            join_roles!(),
             "WHERE r.id = $1 AND r.workspace_id = $3"
         )
     };
@@ -240,8 +248,7 @@ impl RoomStore for SqlStore {
             room_columns!(),
             ", u.role, u.workspace_id = r.workspace_id, wm.role, m.role, b.user_id IS NOT NULL ",
             "FROM rooms r LEFT JOIN users u ON u.id = $2 ",
-            "LEFT JOIN workspace_members wm ON wm.workspace_id = r.workspace_id AND wm.user_id = $2 ",
-            "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = $2 ",
+            join_roles!(),
             "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = $2 ",
             "WHERE r.workspace_id = $3 AND ($2 IS NULL OR ",
             is_seen!(),
