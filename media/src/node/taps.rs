@@ -81,7 +81,7 @@ impl OpenTaps {
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
+    use std::net::{TcpListener, UdpSocket};
 
     use tokio_util::sync::CancellationToken;
 
@@ -90,7 +90,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_node_opens_taps_while_it_is_served_and_ends_them_with_itself() {
-        let udp_port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Free for TCP as well: a connection of another test may still hold it.
+        let mut ports = std::iter::repeat_with(|| UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+        let udp_port = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
         let (public_ips, bind_ip) = (Vec::new(), Some([127, 0, 0, 1].into()));
         let config = NodeConfig { udp_port, shards: 1, public_ips, bind_ip, limits: MediaLimits::default() };
         let node = Node::start(config).unwrap();
