@@ -118,6 +118,8 @@ limits! {
     reads_per_user_per_s = 2;
     /// Searches of one account or API key a second; ten times as many at once. Each may read a room's whole index.
     searches_per_user_per_s = 3;
+    /// Messages that one user reports a minute; as many at once. Somebody reads each of them.
+    reports_per_user_per_minute = 10;
     /// Largest file of a message in bytes.
     attachment_bytes = 25 * 1024 * 1024;
     /// Files that one account uploads a minute; as many at once.

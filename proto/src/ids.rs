@@ -98,6 +98,10 @@ uuid_id! {
     NotificationId
 }
 uuid_id! {
+    /// A report of a message.
+    ReportId
+}
+uuid_id! {
     /// Somebody who is told of events over HTTP.
     WebhookId
 }

@@ -7,6 +7,7 @@
 //! | [`rest`] | clients and control | HTTP, JSON |
 //! | [`accounts`] | clients and control | HTTP, JSON |
 //! | [`notifications`] | clients and control | HTTP and the socket, JSON |
+//! | [`reports`] | clients and control | HTTP, JSON |
 //! | [`rooms`] | clients and control | HTTP, JSON |
 //! | [`admin`] | clients and control | HTTP, JSON |
 //! | [`telemetry`] | clients and control | HTTP, JSON |
@@ -30,6 +31,7 @@ mod ids;
 pub mod inspection;
 pub mod notifications;
 mod permissions;
+pub mod reports;
 pub mod rest;
 pub mod rooms;
 mod schema;
@@ -42,11 +44,11 @@ pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{
-    ApiKeyId, AttachmentId, AuditId, EventId, InviteId, LoginId, MessageId, NotificationId, ParticipantId, RoomId,
-    SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
+    ApiKeyId, AttachmentId, AuditId, EventId, InviteId, LoginId, MessageId, NotificationId, ParticipantId, ReportId,
+    RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
 };
 pub use text::{
-    DisplayName, FileName, InvalidText, MessageText, ReactionEmoji, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug,
-    WorkspaceTitle,
+    DisplayName, FileName, InvalidText, MessageText, ReactionEmoji, ReportReason, RoomCategory, RoomSlug, RoomTitle,
+    WorkspaceSlug, WorkspaceTitle,
 };
 pub use time::Timestamp;

@@ -137,6 +137,12 @@ text! {
     |c| !c.is_control() || c == '\n' || c == '\t'
 }
 text! {
+    /// Why somebody reports a message.
+    ReportReason, "reason", 1..=1000, "printable characters and line breaks",
+    r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$",
+    |c| !c.is_control() || c == '\n' || c == '\t'
+}
+text! {
     /// What a file is called: a text, and never a path.
     FileName, "name", 1..=200, "printable characters but slashes and marks of direction",
     r"^[^\x00-\x1f\x7f-\x9f/\\\u202a-\u202e\u2066-\u2069]*$",

@@ -10,6 +10,7 @@ use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::inspection::Carrier;
 use boltorezka_proto::notifications::*;
+use boltorezka_proto::reports::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
 use boltorezka_proto::socket::*;
@@ -42,6 +43,7 @@ fn typescript_is_up_to_date() {
         MessageId,
         AttachmentId,
         NotificationId,
+        ReportId,
         WebhookId,
         EventId,
         SessionId,
@@ -58,6 +60,7 @@ fn typescript_is_up_to_date() {
         WorkspaceTitle,
         DisplayName,
         MessageText,
+        ReportReason,
         ReactionEmoji,
         FileName,
         ErrorCode,
@@ -179,6 +182,8 @@ fn typescript_is_up_to_date() {
         NotificationKind,
         Notification,
         NotificationPage,
+        ReportMessageRequest,
+        Report,
         ReadNotificationsRequest,
         UnreadNotifications,
         ChatDelta,

@@ -7,11 +7,12 @@ use boltorezka_proto::workspaces::OptionalFeature;
 
 use super::attachments::{SWEEP_EVERY, SWEEP_STRAYS_EVERY, sweep, sweep_strays};
 use super::notifications::NOTIFICATIONS_KEPT_MS;
+use super::reports::REPORTS_KEPT_MS;
 use super::{KEYS_KEPT_MS, routes};
 use crate::app::App;
 use crate::features::{Events, Feature, Routes, every};
 
-/// Old keys and notifications are forgotten this often.
+/// Old keys, notifications and reports are forgotten this often.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// The feature.
@@ -36,7 +37,7 @@ impl Feature for Chat {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial", "chat", "chat search", "attachments", "notifications"]
+        &["initial", "chat", "chat search", "attachments", "notifications", "reports"]
     }
 
     fn routes(&self) -> Routes {
@@ -60,8 +61,9 @@ impl Feature for Chat {
     }
 
     async fn start(&self, app: &App) -> Result<(), String> {
-        every(app, FORGET_EVERY, "forgetting old keys and notifications", async |app: App| {
+        every(app, FORGET_EVERY, "forgetting old keys, notifications and reports", async |app: App| {
             app.store.drop_old_notifications(app.clock.now_ms() - NOTIFICATIONS_KEPT_MS).await?;
+            app.store.drop_old_reports(app.clock.now_ms() - REPORTS_KEPT_MS).await?;
             app.store.forget_chat_keys(app.clock.now_ms() - KEYS_KEPT_MS).await
         });
         every(app, SWEEP_EVERY, "removing files that are not needed", sweep);

@@ -5,6 +5,7 @@ mod changes;
 mod feature;
 mod following;
 mod notifications;
+mod reports;
 mod routes;
 mod search;
 

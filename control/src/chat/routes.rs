@@ -25,6 +25,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(super::search::routes())
         .merge(super::attachments::routes())
         .merge(super::notifications::routes())
+        .merge(super::reports::routes())
 }
 
 /// Lists what was said in a room, newest first.

@@ -181,6 +181,14 @@ actions! {
     /// Mark that as read.
     ReadNotifications = "chat.notification.read", ["POST /v1/notifications/read"],
         Workspace(WorkspaceRole::Guest), [Account];
+    /// Report a message to the admins of the workspace.
+    ReportMessage = "chat.message.report", ["POST /v1/rooms/{slug}/messages/{messageId}/report"],
+        Room(RoomRole::Listener), [Account];
+    /// See what was reported.
+    ListReports = "chat.report.list", ["GET /v1/reports"], Workspace(WorkspaceRole::Admin), [Account, ApiKey];
+    /// Be done with a report.
+    ResolveReport = "chat.report.resolve", ["POST /v1/reports/{reportId}/resolve"],
+        Workspace(WorkspaceRole::Admin), [Account, ApiKey];
     /// See what is pinned.
     ListPins = "chat.pin.list", ["GET /v1/rooms/{slug}/pins"], Room(RoomRole::Listener), [Account, ApiKey];
     /// Ask for what changed since.

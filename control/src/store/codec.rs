@@ -6,7 +6,7 @@ use boltorezka_proto::rest::{Role, RoomKind, RoomRole};
 use boltorezka_proto::webhooks::WebhookEventType;
 use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{
-    DisplayName, FileName, MessageText, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle,
+    DisplayName, FileName, MessageText, ReportReason, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle,
 };
 
 use crate::store::StoreError;
@@ -135,6 +135,10 @@ pub fn display_name(text: &str) -> Result<DisplayName, StoreError> {
 
 pub fn message_text(text: &str) -> Result<MessageText, StoreError> {
     MessageText::new(text).map_err(|_| StoreError::Corrupt("messages.text"))
+}
+
+pub fn report_reason(text: &str) -> Result<ReportReason, StoreError> {
+    ReportReason::new(text).map_err(|_| StoreError::Corrupt("reports.reason"))
 }
 
 pub fn file_name(text: &str) -> Result<FileName, StoreError> {

@@ -20,6 +20,7 @@ macro_rules! migrations {
             (9, "attachments", include_str!(concat!("../../migrations/", $folder, "/0009_attachments.sql"))),
             (10, "notifications", include_str!(concat!("../../migrations/", $folder, "/0010_notifications.sql"))),
             (11, "admin", include_str!(concat!("../../migrations/", $folder, "/0011_admin.sql"))),
+            (12, "reports", include_str!(concat!("../../migrations/", $folder, "/0012_reports.sql"))),
         ]
     };
 }

@@ -27,6 +27,7 @@ mod notifications;
 mod outbox;
 mod participants;
 mod postgres;
+mod reports;
 mod retention;
 mod room_invites;
 mod rooms;
@@ -70,6 +71,7 @@ pub use moves::MoveStore;
 pub use notifications::{NotificationRecord, NotificationStore};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
+pub use reports::{NewReport, ReportStore};
 pub use retention::{RetentionStore, StrangerRecord};
 pub use room_invites::{InvitedTo, NewRoomInvite, Redeemed, RoomInviteRecord, RoomInviteStore, RoomInvited};
 pub use rooms::{MemberRecord, NewRoom, RoomPlace, RoomRecord, RoomStore, Standing};
@@ -111,6 +113,7 @@ store!(
     NotificationStore,
     OutboxStore,
     ParticipantStore,
+    ReportStore,
     RetentionStore,
     RoomInviteStore,
     RoomStore,

@@ -43,6 +43,9 @@ fn about(operation: &str) -> About {
         | "listMessages"
         | "searchMessages"
         | "listNotifications"
+        | "reportMessage"
+        | "listReports"
+        | "resolveReport"
         | "readNotifications"
         | "uploadAttachment"
         | "getAttachment"
@@ -151,6 +154,7 @@ fn body(operation: &str, room: &str) -> Option<Value> {
         "moveParticipant" => Some(json!({ "room": room })),
         "redeemRoomInvite" => Some(json!({ "token": "a guess" })),
         "readNotifications" => Some(json!({ "upTo": "ffffffff-ffff-7fff-bfff-ffffffffffff" })),
+        "reportMessage" => Some(json!({ "reason": "spam" })),
         "uploadAttachment" => Some(json!("the file")),
         "muteParticipant" => Some(json!({ "source": "camera" })),
         _ => None,
@@ -170,6 +174,8 @@ struct Tenant {
     room: String,
     webhook_id: String,
     attachment_id: String,
+    /// Of the message.
+    report_id: String,
     /// Into the room "talk".
     invite_id: String,
 }
@@ -193,7 +199,23 @@ impl Tenant {
         let webhook_id = webhook["webhook"]["id"].as_str().unwrap().to_owned();
         let invite = owner.act("/v1/rooms/talk/invites").await.expect(201);
         let invite_id = invite["invite"]["id"].as_str().unwrap().to_owned();
-        Self { slug, owner, key, socket, participant_id, message_id, room, webhook_id, attachment_id, invite_id }
+        let report = format!("/v1/rooms/talk/messages/{message_id}/report");
+        assert_eq!(owner.post(&report, json!({ "reason": "a secret of its own" })).await.status, 204);
+        let reports = owner.get("/v1/reports").await.expect(200);
+        let report_id = reports["items"][0]["id"].as_str().unwrap().to_owned();
+        Self {
+            slug,
+            owner,
+            key,
+            socket,
+            participant_id,
+            message_id,
+            room,
+            webhook_id,
+            attachment_id,
+            report_id,
+            invite_id,
+        }
     }
 
     /// Everything that its owner sees, but for the answers' times.
@@ -205,8 +227,12 @@ impl Tenant {
             ["", "/members", "/messages", "/participants", "/bans", "/invites"]
                 .map(|path| format!("/v1/rooms/{room}{path}"))
         });
-        let lists =
-            ["/v1/rooms".to_owned(), "/v1/webhooks".to_owned(), format!("/v1/attachments/{}", self.attachment_id)];
+        let lists = [
+            "/v1/rooms".to_owned(),
+            "/v1/webhooks".to_owned(),
+            "/v1/reports".to_owned(),
+            format!("/v1/attachments/{}", self.attachment_id),
+        ];
         for path in paths.into_iter().chain(lists).chain(in_rooms.into_iter().flatten()) {
             seen.push(self.owner.get(&path).await.expect(200));
         }
@@ -214,9 +240,10 @@ impl Tenant {
     }
 
     /// What must never be told to the other.
-    fn secrets(&self) -> [&str; 8] {
-        let Self { participant_id, message_id, room, owner, webhook_id, attachment_id, invite_id, .. } = self;
-        ["a secret of", participant_id, message_id, room, &owner.id, webhook_id, attachment_id, invite_id]
+    fn secrets(&self) -> [&str; 9] {
+        let Self { participant_id, message_id, room, owner, webhook_id, attachment_id, report_id, invite_id, .. } =
+            self;
+        ["a secret of", participant_id, message_id, room, &owner.id, webhook_id, attachment_id, report_id, invite_id]
     }
 }
 
@@ -259,7 +286,8 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
             let path = template.replace("{workspace}", workspace).replace("{slug}", room).replace("{room}", room);
             let path = path.replace("{participantId}", &beta.participant_id).replace("{userId}", &beta.owner.id);
             let path = path.replace("{webhookId}", &beta.webhook_id).replace("{attachmentId}", &beta.attachment_id);
-            let path = path.replace("{inviteId}", &beta.invite_id);
+            let path = path.replace("{inviteId}", &beta.invite_id).replace("{messageId}", &beta.message_id);
+            let path = path.replace("{reportId}", &beta.report_id);
             let path = path.replace("/attachments", "/attachments?name=a.txt").replace("?name=a.txt/", "/");
             let path = path.replace("/messages/search", "/messages/search?q=secret");
             path.replace("{feature}", "video").replace("{session}", "secret")
@@ -292,6 +320,8 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
                 let names_another = path.contains(&beta.participant_id)
                     || path.contains(&beta.webhook_id)
                     || path.contains(&beta.invite_id)
+                    || path.contains(&beta.message_id)
+                    || path.contains(&beta.report_id)
                     || path.contains(&beta.attachment_id)
                     || path.contains(&beta.room)
                     || (path.contains(&beta.owner.id) && operation != "setWorkspaceMember");

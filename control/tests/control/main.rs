@@ -27,6 +27,7 @@ mod openapi;
 mod permissions;
 mod presence;
 mod problems;
+mod reports;
 mod revocation;
 mod rights;
 mod room_invites;

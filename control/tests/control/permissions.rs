@@ -15,6 +15,7 @@ use crate::common::client::Answer;
 use crate::common::server::make_room;
 use crate::common::workspaces::{make_workspace, take_in};
 use crate::common::{Client, Socket, TestNode, TestServer};
+use crate::reports::{reported, said};
 
 /// Each kind of caller, with its column. Who is not signed in has none: it may do nothing of this.
 const CALLERS: [(&str, Option<&str>); 15] = [
@@ -277,6 +278,12 @@ impl World {
         } else {
             path
         };
+        let (admin, mut path) = (self.super_admin.within(&place.workspace), path);
+        if path.contains("{messageId}") {
+            path = path.replace("{messageId}", &said(&admin, &place.room).await);
+        } else if path.contains("{reportId}") {
+            path = path.replace("{reportId}", &reported(&admin, &place.room).await);
+        }
         let path = path.replace("/attachments", "/attachments?name=a.txt").replace("?name=a.txt/", "/");
         let path = path.replace("/messages/search", "/messages/search?q=hello");
         let (method, path) = path.split_once(' ').unwrap();
@@ -284,6 +291,8 @@ impl World {
         let (status, body) = match name {
             "accounts.ticket.create" => (201, Value::Null),
             "chat.notification.read" => (200, json!({ "upTo": "01890000-0000-7000-8000-000000000000" })),
+            "chat.message.report" => (204, json!({ "reason": "spam" })),
+            "chat.report.resolve" => (200, Value::Null),
             "chat.attachment.upload" => (201, json!("the file")),
             "accounts.join_token.create" => (201, json!({ "room": room, "identity": "i", "displayName": "I" })),
             "rooms.room.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N", "kind": "text" })),

@@ -10,6 +10,7 @@ use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::notifications::*;
+use boltorezka_proto::reports::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
 use boltorezka_proto::socket::*;
@@ -91,6 +92,8 @@ pub fn check_example(kind: &str, value: &Value) {
         "CreateRoomInviteRequest" => check::<CreateRoomInviteRequest>(value),
         "RoomInviteCreated" => check::<RoomInviteCreated>(value),
         "Attachment" => check::<Attachment>(value),
+        "Report" => check::<Report>(value),
+        "ReportMessageRequest" => check::<ReportMessageRequest>(value),
         "NotificationPage" => check::<NotificationPage>(value),
         "ReadNotificationsRequest" => check::<ReadNotificationsRequest>(value),
         "SetMemberRequest" => check::<SetMemberRequest>(value),

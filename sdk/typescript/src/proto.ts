@@ -37,6 +37,11 @@ export type AttachmentId = string;
 export type NotificationId = string;
 
 /**
+ * A report of a message.
+ */
+export type ReportId = string;
+
+/**
  * Somebody who is told of events over HTTP.
  */
 export type WebhookId = string;
@@ -118,6 +123,11 @@ export type DisplayName = string;
  * What a chat message says.
  */
 export type MessageText = string;
+
+/**
+ * Why somebody reports a message.
+ */
+export type ReportReason = string;
 
 /**
  * What people react with: commonly one emoji, of several characters where it is put together.
@@ -2459,6 +2469,64 @@ nextCursor?: string,
  * How many are not read; 100 means 100 or more.
  */
 unreadCount: number, };
+
+/**
+ * `POST /v1/rooms/{slug}/messages/{messageId}/report`.
+ */
+export type ReportMessageRequest = { 
+/**
+ * Why, in the reporter's words.
+ */
+reason: ReportReason, };
+
+/**
+ * A report of a message.
+ */
+export type Report = { 
+/**
+ * Stable id. Ids grow with time.
+ */
+id: ReportId, 
+/**
+ * Where it was said.
+ */
+room: RoomSlug, 
+/**
+ * The message, which may be gone.
+ */
+messageId: MessageId, 
+/**
+ * Who said it.
+ */
+senderId: UserId, 
+/**
+ * Its name now.
+ */
+senderName: DisplayName, 
+/**
+ * Who reports it.
+ */
+reporterId: UserId, 
+/**
+ * Its name now.
+ */
+reporterName: DisplayName, 
+/**
+ * What the message said when it was reported.
+ */
+text: MessageText, 
+/**
+ * Why it is reported.
+ */
+reason: ReportReason, 
+/**
+ * When.
+ */
+createdAt: Timestamp, 
+/**
+ * When an admin was done with it; absent until then.
+ */
+resolvedAt?: Timestamp, };
 
 /**
  * `POST /v1/notifications/read`.

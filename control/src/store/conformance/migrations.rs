@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 11] = [
+const RELEASED: [(i64, &str); 12] = [
     (1, "initial"),
     (2, "whip sessions"),
     (3, "workspaces"),
@@ -24,6 +24,7 @@ const RELEASED: [(i64, &str); 11] = [
     (9, "attachments"),
     (10, "notifications"),
     (11, "admin"),
+    (12, "reports"),
 ];
 
 impl Database {

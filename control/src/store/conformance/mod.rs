@@ -44,6 +44,7 @@ mod people;
 #[path = "../../../tests/support/postgres.rs"]
 mod postgres_server;
 mod races;
+mod reports;
 mod retention;
 mod room_invites;
 mod room_settings;

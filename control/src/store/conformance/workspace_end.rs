@@ -15,7 +15,9 @@ use super::room_settings::set;
 use super::workspaces::{made, take_in};
 use crate::auth::hash_token;
 use crate::calls::MediaOrder;
-use crate::store::{Actor, Change, Grant, MessageChange, NewMessage, NewWebhook, NewWhipSession, SendOutcome, Store};
+use crate::store::{
+    Actor, Change, Grant, MessageChange, NewMessage, NewReport, NewWebhook, NewWhipSession, SendOutcome, Store,
+};
 use crate::whip::Kind;
 
 on_every_database!(
@@ -61,6 +63,9 @@ async fn fill(store: &dyn Store, owner: UserId) -> Vec<RoomId> {
     let (emoji, own) = (ReactionEmoji::new("+").unwrap(), Uuid::now_v7().to_string());
     let reaction = change(&said, talk.id, bob, Change::React { emoji: &emoji, on: true });
     changed(store, MessageChange { idempotency_key: Some(&own), ..reaction }).await;
+    let reason = boltorezka_proto::ReportReason::new("spam").unwrap();
+    let report = NewReport { room_id: talk.id, message_id: said.id, reporter_id: bob, reason: &reason, now_ms: NOW_MS };
+    assert!(store.report_message(report).await.unwrap());
     store.mark_read(talk.id, bob, 1).await.unwrap();
     let token_hash = hash_token(&Uuid::now_v7().to_string());
     let session = NewWhipSession { token_hash, participant_id: seat, kind: Kind::Whip, offer: "v=0", now_ms: NOW_MS };

@@ -22,6 +22,7 @@ mod moves;
 mod notifications;
 mod outbox;
 mod participants;
+mod reports;
 mod restraints;
 mod retention;
 mod room_invites;
