@@ -43,10 +43,10 @@ struct Said {
 }
 
 /// What somebody has received.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Heard {
-    /// When its channels were open.
-    since: Instant,
+    /// When each channel was open for sure: one may be for a while before the other is, when what opens it was lost.
+    since: [Option<Instant>; 2],
     /// Messages, by their place in all that was said.
     messages: BTreeSet<usize>,
     /// The latest reliable one of each sender.
@@ -57,8 +57,8 @@ struct Heard {
 }
 
 impl Heard {
-    fn nothing(since: Instant) -> Self {
-        Self { since, messages: BTreeSet::new(), latest: BTreeMap::new(), told: 0, missed: 0 }
+    fn open(&mut self, kind: DataKind, now: Instant) {
+        self.since[kind as usize].get_or_insert(now);
     }
 }
 
@@ -73,7 +73,9 @@ impl Messages {
         if !clients[index].data.is_open() || clients[index].is_closed {
             return;
         }
-        self.heard.entry(index).or_insert_with(|| Heard::nothing(now));
+        let heard = self.heard.entry(index).or_default();
+        heard.open(DataKind::Reliable, now);
+        heard.open(DataKind::Lossy, now);
         let random = &mut self.random;
         let next = self.next.entry(index).or_insert_with(|| now + random.duration(PAUSE.0, PAUSE.1));
         if *next > now {
@@ -108,8 +110,9 @@ impl Messages {
         rights: &Rights,
     ) -> Result<(), String> {
         let (header, payload) = data::read::<DataFrom>(&message).map_err(|error| error.to_string())?;
+        let heard = self.heard.entry(index).or_default();
         // It may overtake the word that the channel is open.
-        let heard = self.heard.entry(index).or_insert_with(|| Heard::nothing(now));
+        heard.open(kind, now);
         let from = match header {
             DataFrom::Missed { missed } => {
                 heard.told += missed;
@@ -143,10 +146,11 @@ impl Messages {
             return wrong("came behind a later one");
         }
         let begins = latest.map_or(0, |latest| latest + 1);
-        let between = self.sent[begins..number].iter().filter(|other| other.by == said.by && other.kind == kind);
-        heard.missed += between.filter(|other| other.is_due_to(index, heard.since, rights)).count() as u32;
+        let before = self.sent[begins..number].iter().filter(|other| other.by == said.by && other.kind == kind);
+        let missed: Vec<_> = before.filter(|other| other.is_due_to(index, &heard.since, rights)).collect();
+        heard.missed += missed.len() as u32;
         if heard.missed > heard.told {
-            return wrong("came though one before it had not, of which nothing was told");
+            return wrong(&format!("came though before it {missed:?} had not, of which nothing was told"));
         }
         Ok(())
     }
@@ -173,7 +177,7 @@ impl Messages {
             let recent =
                 self.sent.iter().enumerate().filter(|(_, said)| said.at >= since && said.at + ARRIVES_WITHIN <= now);
             let due =
-                recent.filter(|(_, said)| present.contains(&said.by) && said.is_due_to(*index, heard.since, rights));
+                recent.filter(|(_, said)| present.contains(&said.by) && said.is_due_to(*index, &heard.since, rights));
             if let Some((number, said)) = due.into_iter().find(|(number, _)| !heard.messages.contains(number)) {
                 return Err(format!("message {number}, {said:?}, did not reach client {index} on a good link"));
             }
@@ -184,11 +188,11 @@ impl Messages {
 
 impl Said {
     /// Whether a client has to receive it: nothing has changed for either since before it was sent.
-    fn is_due_to(&self, index: usize, since: Instant, rights: &Rights) -> bool {
+    fn is_due_to(&self, index: usize, since: &[Option<Instant>; 2], rights: &Rights) -> bool {
         let is_named = self.to.as_ref().is_none_or(|to| to.contains(&index));
         is_named
             && self.by != index
-            && since < self.at
+            && since[self.kind as usize].is_some_and(|since| since < self.at)
             && rights.are_full_since(index, self.at)
             && rights.are_full_since(self.by, self.at)
     }

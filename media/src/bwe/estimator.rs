@@ -47,9 +47,11 @@ const RIVALS_SLOPE_MIN: f64 = 0.1;
 const FULL_RATIO: f64 = 0.95;
 /// Share of the estimate up to which what plays may go on while no long queue stands.
 const KEPT_RATIO: f64 = 1.12;
-/// Bursts are sent at so many times the estimate; and while the link was never seen full.
+/// Bursts are sent at so many times the estimate; and while the link was never seen full, unless the estimate is narrow: there
+/// a keyframe at twice what the link carries fills its queue, and the sounds behind it are lost.
 const PACE_RATIO: f64 = 1.1;
 const PACE_RATIO_UNKNOWN: f64 = 2.0;
+const PACE_NARROW_BPS: f64 = 1_000_000.0;
 /// Time, beyond the round trip, after which another fall may follow: reports must speak of what was sent after the last.
 const FALL_GAP_US: i64 = 200_000;
 /// A queue below this is empty; above this it is one even where little is sent; above this nothing is added to it; above this
@@ -363,7 +365,9 @@ impl Estimator {
 
     /// The rate at which bursts are sent.
     fn pace_bps(&self) -> f64 {
-        self.full_bps() * if self.capacity.is_some() { PACE_RATIO } else { PACE_RATIO_UNKNOWN }
+        let full_bps = self.full_bps();
+        let is_careful = self.capacity.is_some() || full_bps < PACE_NARROW_BPS;
+        full_bps * if is_careful { PACE_RATIO } else { PACE_RATIO_UNKNOWN }
     }
 
     fn fall_to(&mut self, bps: f64, now_us: i64) {

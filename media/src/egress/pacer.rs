@@ -15,8 +15,9 @@ use crate::rtp::Packet;
 /// Backlog of the link up to which packets leave at once: that of a usual frame, so that most of what is sent still leaves in
 /// whole messages.
 const BURST_US: i64 = 30_000;
-/// Nothing waits longer than this: that more comes than the link takes is for the estimator and the allocator to see.
-const WAIT_MAX: Duration = Duration::from_millis(250);
+/// Nothing waits longer than this: that more comes than the link takes is for the estimator and the allocator to see. A narrow
+/// link takes so long for a keyframe, and loses the voices behind one that leaves at once.
+const WAIT_MAX: Duration = Duration::from_millis(500);
 /// Packets that wait at most: a quarter of a second at 40 Mb/s. When it is full, the oldest leave at once.
 const PACKETS_MAX: usize = 1_024;
 /// The least time between two looks: a packet of 1,200 bytes at 5 Mb/s.
