@@ -74,7 +74,9 @@ pub async fn open(path: &str, signal: Arc<OutboxSignal>) -> Result<SqlStore, Ope
     Ok(SqlStore::new(writer, readers, signal).await?)
 }
 
-/// What was answered is on the disk (`synchronous = FULL`), whatever ends: the process or the power.
+/// What was answered is on the disk (`synchronous = FULL`), whatever ends: the process or the power. What a statement could
+/// have to take back stays in memory (`temp_store`): messages that share a transaction wrote it to a file, thousands of pages a
+/// second.
 fn options(path: &str) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(Path::new(path))
@@ -82,6 +84,7 @@ fn options(path: &str) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        .pragma("temp_store", "MEMORY")
         .busy_timeout(BUSY_TIMEOUT)
 }
 

@@ -1,5 +1,6 @@
 //! The life of an open socket: one task reads, one writes.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
@@ -80,10 +81,12 @@ async fn write(socket: SocketHandle, mut outgoing: Outgoing, mut sink: Sink, hea
     let period = Duration::from_millis(heartbeat_ms.unwrap_or(HEARTBEAT_MS_DEFAULT).into());
     let mut heartbeats = interval_at(Instant::now() + period, period);
     heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Made once: each turn would enter and leave the list of those who wait for it.
+    let mut closed = pin!(socket.closed());
     loop {
         let text = tokio::select! {
             biased;
-            code = socket.closed() => {
+            code = &mut closed => {
                 let _ = timeout(CLOSE_TIMEOUT, finish(&mut outgoing, &mut sink, code)).await;
                 return;
             }
@@ -92,6 +95,7 @@ async fn write(socket: SocketHandle, mut outgoing: Outgoing, mut sink: Sink, hea
         };
         let Some(text) = text else { return };
         let sent = tokio::select! {
+            biased;
             sent = timeout(WRITE_TIMEOUT, sink.send(Message::Text(text))) => matches!(sent, Ok(Ok(()))),
             _ = closed_for_slowness(&socket) => false,
         };
