@@ -60,10 +60,8 @@ async fn open(
         ApiError::because(ErrorCode::Malformed, format!("this is a WebSocket (RFC 6455): {}", error.body_text()))
     })?;
     let opened = redeem(&app, parameters.ticket).await?;
-    let upgrade = upgrade
-        .max_message_size(FRAME_BYTES_MAX)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .read_buffer_size(READ_BUFFER_BYTES);
+    let upgrade =
+        upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX).read_buffer_size(READ_BUFFER_BYTES);
     Ok(upgrade.on_upgrade(async move |stream| match opened {
         Ok((user, role, grant)) => {
             // The ticket says which workspace it is for, not the address.

@@ -28,6 +28,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const KEPT_LIMITS: [&str; 3] = ["--limits-socket-idle-ms", "--limits-heartbeat-ms", "--limits-participant-grace-ms"];
 /// The limit of voices that are heard at the same time.
 const HEARD_FLAG: &str = "--limits-voices-heard";
+/// Where the server keeps what it knows, when not below its data directory.
+const DATABASE_FLAG: &str = "--database-url=";
 /// Log lines that are shown when it did not start.
 const LOG_LINES: usize = 20;
 
@@ -104,7 +106,7 @@ impl Server {
         let link_line = server.line(&mut lines, "owner link: ").await?;
         let token = link_line.split_once("token=").map_or("", |(_, token)| token.trim());
         server.set_up(token).await?;
-        server.api_key = server.make_key(&program, link)?;
+        server.api_key = server.make_key(&program, link, &options.flags)?;
         server.media = server.wait_for_node().await?;
         if !others.is_empty() {
             process::pin(control, &others).map_err(|error| failed("pinning the control plane", error))?;
@@ -155,8 +157,10 @@ impl Server {
         Client::set_up(&self.url, &request).await.map(drop).map_err(|error| refused(&error))
     }
 
-    fn make_key(&self, program: &Path, link: &Link) -> Result<String, TargetError> {
+    /// In the server's database, wherever that is.
+    fn make_key(&self, program: &Path, link: &Link, flags: &[String]) -> Result<String, TargetError> {
         let mut command = clean(link.command(program), "api-key", self.folder.path());
+        command.args(flags.iter().filter(|flag| flag.starts_with(DATABASE_FLAG)));
         let output = command.arg("bench").output().map_err(|error| TargetError::Start(error.to_string()))?;
         if !output.status.success() {
             return Err(TargetError::refused("an API key", String::from_utf8_lossy(&output.stderr).trim()));

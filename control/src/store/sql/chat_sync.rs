@@ -3,9 +3,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use boltorezka_proto::socket::{ChatDelta, Message};
 use boltorezka_proto::{RoomId, UserId};
+use sqlx::QueryBuilder;
+use uuid::Uuid;
 
-use super::SqlStore;
 use super::message_rows::{message_record, select_message};
+use super::{Db, SqlStore};
 use crate::store::{ChatStore, ChatSyncStore, DeltaRequest, StoreError, UNREAD_MAX, Unread, codec};
 
 impl SqlStore {
@@ -102,30 +104,42 @@ impl ChatSyncStore for SqlStore {
     }
 
     async fn unread(&self, user_id: UserId, rooms: &[RoomId]) -> Result<HashMap<RoomId, Unread>, StoreError> {
-        let mut unread = HashMap::with_capacity(rooms.len());
-        for room_id in rooms {
-            let row: Option<(i64, i64, i64, i64)> = sqlx::query_as(
-                "SELECT r.message_seq, coalesce(p.seq, 0),
-                     (SELECT count(*) FROM (SELECT 1 FROM messages m WHERE m.room_id = $1 AND m.seq > coalesce(p.seq, 0)
-                         AND m.deleted_at IS NULL AND m.sender_id <> $2 LIMIT $3) AS unread),
-                     (SELECT count(*) FROM (SELECT 1 FROM message_mentions n WHERE n.user_id = $2 AND n.room_id = $1
-                         AND n.seq > coalesce(p.seq, 0) LIMIT $3) AS mentions)
-                 FROM rooms r LEFT JOIN room_reads p ON p.room_id = r.id AND p.user_id = $2 WHERE r.id = $1",
+        if rooms.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let (user_id, max) = (user_id.0, i64::from(UNREAD_MAX));
+        let mut query = QueryBuilder::<Db>::new("SELECT r.id, r.message_seq, coalesce(p.seq, 0), ");
+        query
+            .push(
+                "(SELECT count(*) FROM (SELECT 1 FROM messages m WHERE m.room_id = r.id AND m.seq > coalesce(p.seq, 0)",
             )
-            .bind(room_id.0)
-            .bind(user_id.0)
-            .bind(i64::from(UNREAD_MAX))
-            .fetch_optional(&self.readers)
-            .await?;
-            let Some((last_seq, read_seq, unread_count, mention_count)) = row else { continue };
+            .push(" AND m.deleted_at IS NULL AND m.sender_id <> ")
+            .push_bind(user_id)
+            .push(" LIMIT ")
+            .push_bind(max)
+            .push(") AS unread), (SELECT count(*) FROM (SELECT 1 FROM message_mentions n WHERE n.room_id = r.id")
+            .push(" AND n.seq > coalesce(p.seq, 0) AND n.user_id = ")
+            .push_bind(user_id)
+            .push(" LIMIT ")
+            .push_bind(max)
+            .push(") AS mentions) FROM rooms r LEFT JOIN room_reads p ON p.room_id = r.id AND p.user_id = ")
+            .push_bind(user_id)
+            .push(" WHERE r.id IN (");
+        let mut ids = query.separated(", ");
+        for room_id in rooms {
+            ids.push_bind(room_id.0);
+        }
+        ids.push_unseparated(")");
+        let rows: Vec<(Uuid, i64, i64, i64, i64)> = query.build_query_as().fetch_all(&self.readers).await?;
+        let of_row = |(room_id, last_seq, read_seq, unread_count, mention_count)| {
             let of_room = Unread {
                 last_seq: codec::number(last_seq),
                 read_seq: codec::number(read_seq),
                 unread_count: codec::count(unread_count),
                 mention_count: codec::count(mention_count),
             };
-            unread.insert(*room_id, of_room);
-        }
-        Ok(unread)
+            (RoomId(room_id), of_room)
+        };
+        Ok(rows.into_iter().map(of_row).collect())
     }
 }
