@@ -322,6 +322,9 @@ impl World {
             "accounts.second_factor.enrol" => (401, json!({ "password": "a wrong guess" })),
             "accounts.second_factor.confirm" => (409, json!({ "code": "000000" })),
             "accounts.second_factor.disable" => (401, json!({ "password": "a wrong guess", "code": "000000" })),
+            // There is no provider, which is looked at by those who may.
+            "accounts.oidc.link" => (404, json!({ "password": "a wrong guess" })),
+            "accounts.oidc.unlink" => (404, Value::Null),
             "admin.second_factor.delete" => (404, Value::Null),
             "admin.invite.create" => (201, Value::Null),
             "admin.api_key.create" => (201, json!({ "name": "shop" })),
