@@ -57,9 +57,7 @@ interface StepProps {
 function SetUp({ hasPassword, onDone }: StepProps) {
   const [step, setStep] = useState<Step>({ at: 'password' });
   if (step.at === 'password') {
-    return (
-      <AskPassword hasPassword={hasPassword} onSecret={(secret) => setStep({ at: 'secret', ...secret })} />
-    );
+    return <AskPassword hasPassword={hasPassword} onSecret={(secret) => setStep({ at: 'secret', ...secret })} />;
   }
   if (step.at === 'secret') return <Confirm {...step} onCodes={(codes) => setStep({ at: 'codes', codes })} />;
   return (

@@ -4,7 +4,8 @@ const TEXTS: Record<OidcError, string> = {
   expired: 'That sign-in took too long, or was begun in another browser. Try again.',
   denied: 'You were not signed in there. Try again, or sign in by password.',
   provider_unavailable: 'The sign-in service cannot be reached now. Try again later, or sign in by password.',
-  bad_answer: 'The sign-in service gave an answer that cannot be trusted. Try again; if it stays so, tell the operator.',
+  bad_answer:
+    'The sign-in service gave an answer that cannot be trusted. Try again; if it stays so, tell the operator.',
   no_address: 'The sign-in service has not given your e-mail address, and an account needs one.',
   registration_closed: 'You have no account here yet, and this server takes invited people only. Ask its operator.',
   no_invite: 'The invite is unknown, used up, expired or for another address. Ask for a new one.',
