@@ -120,13 +120,17 @@ async fn no_token_is_believed_that_should_not_be() {
         ),
         ("no token", Arc::new(|_, _| "nonsense".to_owned())),
     ];
-    let mut browser = Browser::new(&server);
+    let mut believed = Vec::new();
     for (what, forge) in cases {
         provider.change(|behaviour| behaviour.forge = forge);
+        let mut browser = Browser::new(&server);
         let page = browser.sign_in(&server, &provider, &ann()).await;
-        assert_eq!(page, "/login?oidcError=bad_answer", "{what}");
-        assert!(browser.me().await.is_none(), "{what}");
+        if page != "/login?oidcError=bad_answer" || browser.me().await.is_some() {
+            believed.push(what);
+        }
     }
+    assert!(believed.is_empty(), "{believed:?}");
+    let mut browser = Browser::new(&server);
     assert_eq!(server.count("SELECT count(*) FROM users").await, 0);
     // What is well is taken, also where it need not be.
     let fine = forged(|claims| {
