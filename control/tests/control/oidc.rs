@@ -269,6 +269,18 @@ async fn a_provider_that_is_down_stops_nothing_else() {
     assert_eq!(browser.come_back(&back).await, "/login?oidcError=provider_unavailable");
     provider.change(|behaviour| behaviour.is_down = false);
     assert_eq!(browser.sign_in(&server, &provider, &ann()).await, "/");
+    // Its keys alone.
+    server.clock.advance_ms(60 * 60 * 1000);
+    provider.change(|behaviour| behaviour.are_keys_down = true);
+    let asked = provider.asked("/jwks");
+    for _ in 0..3 {
+        let page = browser.sign_in(&server, &provider, &ann()).await;
+        assert_eq!(page, "/login?oidcError=provider_unavailable");
+    }
+    assert_eq!(provider.asked("/jwks"), asked + 1);
+    provider.change(|behaviour| behaviour.are_keys_down = false);
+    server.clock.advance_ms(5_000);
+    assert_eq!(browser.sign_in(&server, &provider, &ann()).await, "/");
     // What the provider has refused itself.
     let url = browser.begin(json!({ "next": "/rooms/a" })).await;
     let state = url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
@@ -356,7 +368,5 @@ async fn sign_ins_are_limited_by_address() {
     let body = json!({ "code": "123456" });
     server.anybody().post("/v1/auth/oidc/begin", json!({})).await.expect_problem(429, "rate_limited");
     server.anybody().post("/v1/auth/oidc/second-factor", body).await.expect_problem(429, "rate_limited");
-    server.clock.advance_ms(60_000);
-    provider.server_with(|config| config.limits.register_per_address_per_minute = Some(1)).await;
     assert_eq!(provider.asked("/token"), 1, "nothing was asked of the provider");
 }

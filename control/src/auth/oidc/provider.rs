@@ -83,6 +83,22 @@ struct Known {
     failed_at_ms: Option<i64>,
 }
 
+impl Known {
+    /// Asks the provider, unless it failed a moment ago.
+    async fn asked<T>(
+        &mut self,
+        now_ms: i64,
+        request: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        if self.failed_at_ms.is_some_and(|at_ms| is_fresh(at_ms, now_ms, PAUSE_MS)) {
+            return Err(ProviderError::Unavailable("it failed a moment ago".to_owned()));
+        }
+        let answer = request.await;
+        self.failed_at_ms = answer.is_err().then_some(now_ms);
+        answer
+    }
+}
+
 /// What a sign-in is begun with.
 #[derive(Clone, Copy, Debug)]
 pub struct Beginning<'a> {
@@ -232,21 +248,9 @@ impl Provider {
         if let Some((metadata, _)) = known.metadata.as_ref().filter(|(_, at_ms)| is_fresh(*at_ms, now_ms, FRESH_MS)) {
             return Ok(metadata.clone());
         }
-        if known.failed_at_ms.is_some_and(|at_ms| is_fresh(at_ms, now_ms, PAUSE_MS)) {
-            return Err(ProviderError::Unavailable("it failed a moment ago".to_owned()));
-        }
-        match self.discover().await {
-            Ok(metadata) => {
-                let metadata = Arc::new(metadata);
-                known.metadata = Some((metadata.clone(), now_ms));
-                known.failed_at_ms = None;
-                Ok(metadata)
-            }
-            Err(error) => {
-                known.failed_at_ms = Some(now_ms);
-                Err(error)
-            }
-        }
+        let metadata = Arc::new(known.asked(now_ms, self.discover()).await?);
+        known.metadata = Some((metadata.clone(), now_ms));
+        Ok(metadata)
     }
 
     async fn discover(&self) -> Result<Metadata, ProviderError> {
@@ -278,7 +282,8 @@ impl Provider {
             return Ok(keys.clone());
         }
         let url = self.known_metadata(&mut known, now_ms).await?.jwks_uri.clone();
-        let set: KeySet = fetch::json(self.client.get(url)).await?;
+        let request = async { Ok(fetch::json::<KeySet>(self.client.get(url)).await?) };
+        let set = known.asked(now_ms, request).await?;
         let keys = Arc::new(Keys::read(set.keys));
         known.keys = Some((keys.clone(), now_ms));
         Ok(keys)

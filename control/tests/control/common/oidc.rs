@@ -77,6 +77,7 @@ pub struct Behaviour {
     pub metadata: Value,
     pub userinfo: Option<Value>,
     pub is_down: bool,
+    pub are_keys_down: bool,
     /// Requests by path.
     pub asked: HashMap<String, usize>,
     grants: HashMap<String, Grant>,
@@ -99,6 +100,7 @@ impl Provider {
             metadata: json!({}),
             userinfo: None,
             is_down: false,
+            are_keys_down: false,
             asked: HashMap::new(),
             grants: HashMap::new(),
         };
@@ -190,8 +192,11 @@ impl Provider {
         if let Err(down) = provider.note("/jwks") {
             return down;
         }
-        let keys = provider.behaviour.lock().unwrap().keys.clone();
-        Json(json!({ "keys": keys })).into_response()
+        let behaviour = provider.behaviour.lock().unwrap();
+        if behaviour.are_keys_down {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+        Json(json!({ "keys": behaviour.keys })).into_response()
     }
 
     async fn tell(State(provider): State<Self>, headers: HeaderMap) -> Response {
