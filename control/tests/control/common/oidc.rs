@@ -168,15 +168,15 @@ impl Provider {
         format!("{}?{}", back.path(), back.query().unwrap())
     }
 
-    fn note(&self, path: &str) -> Result<(), Response> {
+    fn note(&self, path: &str) -> Result<(), StatusCode> {
         let mut behaviour = self.behaviour.lock().unwrap();
         *behaviour.asked.entry(path.to_owned()).or_default() += 1;
-        if behaviour.is_down { Err(StatusCode::SERVICE_UNAVAILABLE.into_response()) } else { Ok(()) }
+        if behaviour.is_down { Err(StatusCode::SERVICE_UNAVAILABLE) } else { Ok(()) }
     }
 
     async fn describe(State(provider): State<Self>) -> Response {
         if let Err(down) = provider.note("/.well-known/openid-configuration") {
-            return down;
+            return down.into_response();
         }
         let at = provider.issuer();
         let mut metadata = json!({
@@ -190,7 +190,7 @@ impl Provider {
 
     async fn show_keys(State(provider): State<Self>) -> Response {
         if let Err(down) = provider.note("/jwks") {
-            return down;
+            return down.into_response();
         }
         let behaviour = provider.behaviour.lock().unwrap();
         if behaviour.are_keys_down {
@@ -201,7 +201,7 @@ impl Provider {
 
     async fn tell(State(provider): State<Self>, headers: HeaderMap) -> Response {
         if let Err(down) = provider.note("/userinfo") {
-            return down;
+            return down.into_response();
         }
         assert_eq!(headers[header::AUTHORIZATION], "Bearer an access token");
         let told = provider.behaviour.lock().unwrap().userinfo.clone();
@@ -210,7 +210,7 @@ impl Provider {
 
     async fn give_tokens(State(provider): State<Self>, headers: HeaderMap, body: Bytes) -> Response {
         if let Err(down) = provider.note("/token") {
-            return down;
+            return down.into_response();
         }
         let form: HashMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
         let behaviour = provider.behaviour.lock().unwrap();
