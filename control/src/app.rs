@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::auth::{JoinTokens, Passwords, Sealer, TokenHash};
+use crate::auth::{JoinTokens, Passwords, Provider, Sealer, TokenHash};
 use crate::calls::Link;
 use crate::chat::Attachments;
 use crate::clock::Clock;
@@ -49,6 +49,8 @@ pub struct Shared {
     pub passwords: Passwords,
     /// Join tokens.
     pub join_tokens: JoinTokens,
+    /// Signs people in, where the settings name it.
+    pub oidc: Option<Provider>,
     /// Sends mails, where the settings say how.
     pub mailer: Option<Mailer>,
     /// Fired when a mail waits.

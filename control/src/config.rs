@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use boltorezka_proto::admin::AdminSetting;
 
+use crate::auth::OidcConfig;
 use crate::chat::MediaTypes;
 use crate::limits::Limits;
 use crate::mail::SmtpConfig;
@@ -26,6 +27,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// How mails are sent; none are when absent, and admins hand links out.
     pub smtp: Option<SmtpConfig>,
+    /// Who signs people in beside passwords. It takes a `public_url`, which the provider sends browsers back to.
+    pub oidc: Option<OidcConfig>,
     /// Days from an account's wish to be gone to its end. Until then its owner takes it back by logging in.
     pub account_deletion_days: u32,
     /// What is kept of where a session was begun.
@@ -53,6 +56,7 @@ impl Config {
             registration_approval: false,
             public_url: None,
             smtp: None,
+            oidc: None,
             account_deletion_days: 14,
             session_details: SessionDetails::default(),
             attachment_types: MediaTypes::default(),

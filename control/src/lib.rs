@@ -55,6 +55,7 @@ use boltorezka_proto::WorkspaceSlug;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use auth::OidcConfig;
 pub use chat::MediaTypes;
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Registration, SessionDetails};
@@ -103,6 +104,7 @@ impl Control {
         let join_tokens = auth::JoinTokens::new(&auth::signing_key(store.as_ref()).await?);
         let shared = Shared {
             passwords: auth::Passwords::new(&config.limits).map_err(OpenError::Key)?,
+            oidc: config.oidc.as_ref().map(auth::Provider::new).transpose().map_err(OpenError::Oidc)?,
             mailer: config.smtp.as_ref().map(mail::Mailer::new).transpose().map_err(OpenError::Mail)?,
             mails: tokio::sync::Notify::new(),
             sealer: auth::Sealer::open(&config.data_dir).map_err(OpenError::Key)?,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::oidc::OidcLink;
 use crate::rest::{RoomRole, User};
 use crate::schema::{ApiKeyName, Email, InviteSeconds, InviteUses, Password};
 use crate::socket::Attachment;
@@ -42,6 +43,9 @@ pub struct Me {
     pub email_verified: bool,
     /// Whether signing in takes a second factor.
     pub second_factor: bool,
+    /// Whether it has a password. Who has none signs in by a provider, and a sign-in of the last ten minutes stands where a
+    /// password is asked for.
+    pub has_password: bool,
 }
 
 /// An account as admins see it.
@@ -336,6 +340,9 @@ pub struct Export {
     pub second_factor: bool,
     /// When it was made.
     pub created_at: Timestamp,
+    /// What signs in to it beside a password.
+    #[serde(default)]
+    pub identities: Vec<OidcLink>,
     /// Where it is signed in.
     pub sessions: Vec<Session>,
     /// Its roles in rooms.

@@ -7,6 +7,7 @@
 //! | [`rest`] | clients and control | HTTP, JSON |
 //! | [`accounts`] | clients and control | HTTP, JSON |
 //! | [`notifications`] | clients and control | HTTP and the socket, JSON |
+//! | [`oidc`] | clients and control | HTTP, JSON |
 //! | [`reports`] | clients and control | HTTP, JSON |
 //! | [`rooms`] | clients and control | HTTP, JSON |
 //! | [`admin`] | clients and control | HTTP, JSON |
@@ -30,6 +31,7 @@ mod error;
 mod ids;
 pub mod inspection;
 pub mod notifications;
+pub mod oidc;
 mod permissions;
 pub mod reports;
 pub mod rest;

@@ -10,6 +10,7 @@ use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::inspection::Carrier;
 use boltorezka_proto::notifications::*;
+use boltorezka_proto::oidc::*;
 use boltorezka_proto::reports::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
@@ -131,6 +132,16 @@ fn typescript_is_up_to_date() {
         ExportedMessage,
         DeleteMeRequest,
         DeletionPlanned,
+        // signing in by a provider
+        OidcStatus,
+        OidcProvider,
+        BeginOidcRequest,
+        LinkOidcRequest,
+        OidcBegun,
+        OidcSecondFactorRequest,
+        OidcLinkStatus,
+        OidcLink,
+        OidcError,
         // admin
         AuditActor,
         AuditEntry,

@@ -87,6 +87,7 @@ pub async fn open_control(settings: &Settings) -> Result<Control, Failure> {
         super_admin_email: settings.super_admin_email.clone(),
         public_url: settings.public_url.clone(),
         smtp: settings.smtp(),
+        oidc: settings.oidc(),
         account_deletion_days: settings.account_deletion_days,
         registration_approval: settings.registration_approval,
         session_details: settings.session_details,

@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::caller::{Caller, ClientAddress, SignedIn};
+use super::oidc::link_view;
 use super::session_routes::{check_password, session_view};
 use crate::app::App;
 use crate::error::ApiError;
@@ -38,6 +39,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
     let now_ms = app.clock.now_ms();
     let (record, created_at_ms) = app.store.account(user.id).await?.ok_or(ErrorCode::Unauthenticated)?;
     let sessions = app.store.sessions(user.id, now_ms).await?;
+    let identities = app.store.oidc_links(user.id).await?;
     let roles = app.store.roles_of(user.id).await?;
     let acts = app.store.acts_of(user.id, ACTS_MAX).await?;
     let mut messages = app.store.written_by(user.id, after, page.limit + 1).await?;
@@ -61,6 +63,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
         second_factor: record.second_factor,
         user: record.user,
         created_at: Timestamp::from_unix_ms(created_at_ms),
+        identities: identities.into_iter().map(link_view).collect(),
         sessions: sessions.into_iter().map(|record| session_view(record, session)).collect(),
         roles: roles.into_iter().map(|(room, role)| ExportedRole { room, role }).collect(),
         acts: acts.into_iter().map(act).collect(),
@@ -85,8 +88,9 @@ async fn delete_me(
     caller: Caller,
     Fields(request): Fields<DeleteMeRequest>,
 ) -> Result<Body<DeletionPlanned>, ApiError> {
-    let SignedIn { user, .. } = caller.signed_in(Action::DeleteMe)?;
-    check_password(&app, address, &user, request.password).await?;
+    let signed_in = caller.signed_in(Action::DeleteMe)?;
+    check_password(&app, address, &signed_in, request.password).await?;
+    let user = signed_in.user;
     let now_ms = app.clock.now_ms();
     let erase_at_ms = now_ms + i64::from(app.config.account_deletion_days) * DAY_MS;
     let removed = match app.store.plan_erasure(user.id, erase_at_ms, now_ms).await? {

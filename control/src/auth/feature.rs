@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::features::{Feature, Routes, every};
 use crate::mail;
 
-/// Sessions, tickets and links that have expired, and accounts whose time has come, are deleted this often.
+/// Sessions, tickets, links and sign-ins that have expired, and accounts whose time has come, are deleted this often.
 const CLEAN_EVERY: Duration = Duration::from_secs(60);
 
 /// The feature.
@@ -30,7 +30,7 @@ impl Feature for Accounts {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial", "accounts"]
+        &["initial", "accounts", "oidc"]
     }
 
     fn routes(&self) -> Routes {
@@ -40,7 +40,8 @@ impl Feature for Accounts {
     async fn start(&self, app: &App) -> Result<(), String> {
         every(app, CLEAN_EVERY, "deleting what has expired", async |app: App| {
             app.store.delete_expired(app.clock.now_ms()).await?;
-            app.store.delete_expired_links(app.clock.now_ms()).await
+            app.store.delete_expired_links(app.clock.now_ms()).await?;
+            app.store.delete_expired_oidc(app.clock.now_ms()).await
         });
         every(app, CLEAN_EVERY, "erasing accounts", async |app: App| erasure::erase_due(&app).await);
         app.tasks.spawn(mail::run(app.clone(), app.shutdown.child_token()));

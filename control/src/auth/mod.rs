@@ -1,4 +1,4 @@
-//! Who somebody is: passwords, sessions, tickets, API keys, join tokens.
+//! Who somebody is: passwords, identities of a provider, sessions, tickets, API keys, join tokens.
 
 mod api_key;
 mod caller;
@@ -6,6 +6,7 @@ mod erasure;
 mod feature;
 mod join_token;
 mod link_routes;
+mod oidc;
 mod origin;
 mod owner;
 mod password;
@@ -22,6 +23,7 @@ pub use caller::{Caller, ClientAddress, Identified, SignedBearer, WorkspaceCalle
 pub use feature::Accounts;
 pub use join_token::{JoinClaims, JoinTokens};
 pub use link_routes::{hand_out, link_life_ms, link_page};
+pub use oidc::{OidcConfig, Provider};
 pub use origin::{check_origin, is_foreign_upgrade};
 pub use owner::{owner_token, signing_key};
 pub use password::Passwords;

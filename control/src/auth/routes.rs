@@ -20,7 +20,7 @@ use super::join_token::JoinClaims;
 use super::owner::OWNER_TOKEN_HASH;
 use super::session::{ClientDetails, ended_session_cookie, start_session};
 use super::token::{hash_token, new_token};
-use super::{erasure, link_routes, second_factor, session_routes};
+use super::{erasure, link_routes, oidc, second_factor, session_routes};
 use crate::app::App;
 use crate::calls::PermissionBits;
 use crate::config::Registration;
@@ -48,6 +48,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(session_routes::routes())
         .merge(erasure::routes())
         .merge(link_routes::routes())
+        .merge(oidc::routes())
         .merge(second_factor::routes())
 }
 
@@ -212,6 +213,7 @@ async fn me(app: App, caller: Caller) -> Result<axum::Json<Me>, ApiError> {
                 state: record.state(),
                 email_verified: record.email_verified,
                 second_factor: record.second_factor,
+                has_password: record.password_hash.is_some(),
                 user: record.user,
             }))
         }

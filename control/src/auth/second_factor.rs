@@ -45,8 +45,9 @@ async fn enrol(
     caller: Caller,
     Fields(request): Fields<EnrolSecondFactorRequest>,
 ) -> Result<Body<SecondFactorSecret>, ApiError> {
-    let SignedIn { user, .. } = caller.signed_in(Action::EnrolSecondFactor)?;
-    check_password(&app, address, &user, request.password).await?;
+    let signed_in = caller.signed_in(Action::EnrolSecondFactor)?;
+    check_password(&app, address, &signed_in, request.password).await?;
+    let user = signed_in.user;
     let internal = |_| ApiError::new(ErrorCode::Internal);
     let secret: Secret = random_bytes().map_err(internal)?;
     let sealed = app.sealer.seal(user.id.0, &secret).map_err(internal)?;
@@ -100,8 +101,9 @@ async fn disable(
     caller: Caller,
     Fields(request): Fields<DisableSecondFactorRequest>,
 ) -> Result<StatusCode, ApiError> {
-    let SignedIn { user, .. } = caller.signed_in(Action::DisableSecondFactor)?;
-    check_password(&app, address, &user, request.password).await?;
+    let signed_in = caller.signed_in(Action::DisableSecondFactor)?;
+    check_password(&app, address, &signed_in, request.password).await?;
+    let user = signed_in.user;
     check_code(&app, &user, &request.code).await?;
     app.store.delete_second_factor(user.id, None).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use axum::Json as Body;
 use axum::http::StatusCode;
 use boltorezka_proto::accounts::{ChangePasswordRequest, Session, Sessions};
-use boltorezka_proto::rest::User;
 use boltorezka_proto::{ErrorCode, LoginId, Timestamp};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,6 +18,9 @@ use crate::http::{Fields, Path, id_in_path};
 use crate::permissions::Action;
 use crate::rate::address_key;
 use crate::store::{SessionRecord, UserRecord};
+
+/// A sign-in of this age stands for the password of an account that has none.
+const FRESH_SIGN_IN_MS: i64 = 10 * 60 * 1000;
 
 /// The routes of this part.
 pub fn routes() -> OpenApiRouter<App> {
@@ -87,8 +89,9 @@ async fn change_password(
     caller: Caller,
     Fields(request): Fields<ChangePasswordRequest>,
 ) -> Result<StatusCode, ApiError> {
-    let SignedIn { user, session } = caller.signed_in(Action::ChangePassword)?;
-    let record = check_password(&app, address, &user, request.password).await?;
+    let signed_in = caller.signed_in(Action::ChangePassword)?;
+    let record = check_password(&app, address, &signed_in, request.password).await?;
+    let SignedIn { user, session } = signed_in;
     let hash = app.passwords.hash(request.new_password).await?;
     if !app.store.change_password(user.id, record.credentials_rev, &hash, Some(session)).await? {
         return Err(ApiError::because(ErrorCode::Conflict, "the password was changed elsewhere; sign in anew"));
@@ -97,20 +100,30 @@ async fn change_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Asks for the password of a signed-in account again: whoever found an open session must not guess it.
+/// Asks for the password of a signed-in account again: whoever found an open session must not guess it. Of an account that has
+/// none, the session must be one of the last minutes.
 ///
 /// # Errors
 /// `invalid_credentials`, `rate_limited`, `unavailable`.
 pub(super) async fn check_password(
     app: &App,
     address: IpAddr,
-    user: &User,
+    SignedIn { user, session }: &SignedIn,
     password: String,
 ) -> Result<UserRecord, ApiError> {
     let now_ms = app.clock.now_ms();
     app.rates.login_address.take(address_key(address), now_ms).map_err(ApiError::rate_limited)?;
     app.rates.login_account.take(hash_token(&user.email), now_ms).map_err(ApiError::rate_limited)?;
     let record = app.store.user(user.id).await?.ok_or(ErrorCode::Unauthenticated)?;
+    if record.password_hash.is_none() {
+        let sessions = app.store.sessions(user.id, now_ms).await?;
+        let began = sessions.into_iter().find(|each| each.id == *session).map(|each| each.created_at_ms);
+        let is_fresh = began.is_some_and(|began_ms| now_ms - began_ms < FRESH_SIGN_IN_MS);
+        let detail =
+            "the account has no password: sign out, sign in again by the provider, and repeat this within ten minutes";
+        let stale = || ApiError::because(ErrorCode::InvalidCredentials, detail);
+        return is_fresh.then_some(record).ok_or_else(stale);
+    }
     if app.passwords.verify(password, record.password_hash.as_deref()).await? {
         Ok(record)
     } else {

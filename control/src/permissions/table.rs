@@ -68,6 +68,12 @@ actions! {
     /// Take one's second factor away.
     DisableSecondFactor = "accounts.second_factor.disable", ["POST /v1/auth/second-factor/disable"],
         Server(Role::User), [Account, Pending];
+    /// See the identity of a provider that signs in to one's account.
+    ReadOidcLink = "accounts.oidc.read", ["GET /v1/auth/oidc/link"], Server(Role::User), [Account, Pending];
+    /// Have an identity of the provider sign in to one's account.
+    LinkOidc = "accounts.oidc.link", ["POST /v1/auth/oidc/link"], Server(Role::User), [Account, Pending];
+    /// Take that back.
+    UnlinkOidc = "accounts.oidc.unlink", ["DELETE /v1/auth/oidc/link"], Server(Role::User), [Account, Pending];
     /// Get a ticket, which opens a socket.
     CreateTicket = "accounts.ticket.create", ["POST /v1/auth/ws-ticket"],
         Workspace(WorkspaceRole::Guest), [Account, JoinToken];
@@ -311,10 +317,14 @@ actions! {
 }
 
 /// Operations that ask for no permission, and what they ask for instead.
-pub const OPEN: [(&str, &str); 11] = [
+pub const OPEN: [(&str, &str); 15] = [
     ("POST /v1/setup", "the token of the owner link, once"),
     ("POST /v1/auth/register", "the setting `registration`, or an invite"),
     ("POST /v1/auth/login", "e-mail and password, and a code where the account has a second factor"),
+    ("GET /v1/auth/oidc", "nothing"),
+    ("POST /v1/auth/oidc/begin", "nothing: it only leads to the provider"),
+    ("GET /v1/auth/oidc/callback", "the cookie of the browser that began, and the provider's answer, once"),
+    ("POST /v1/auth/oidc/second-factor", "the cookie of a browser that comes from the provider, and a code"),
     ("POST /v1/auth/password-reset", "nothing: the answer is the same for every address"),
     ("POST /v1/auth/password-reset/confirm", "the token of a link, once"),
     ("POST /v1/auth/logout", "nothing: without a session there is none to end"),

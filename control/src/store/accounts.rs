@@ -13,7 +13,7 @@ use super::{Audit, StoreError};
 pub struct UserRecord {
     /// As others see it. The address of an external identity is empty.
     pub user: User,
-    /// Argon2id in PHC form; none for an external identity.
+    /// Argon2id in PHC form; none for an external identity, and for an account that signs in by a provider alone.
     pub password_hash: Option<String>,
     /// Whether the account was blocked.
     pub blocked: bool,
@@ -43,7 +43,7 @@ impl UserRecord {
 pub struct NewAccount {
     /// Lower-cased.
     pub email: String,
-    /// Argon2id in PHC form.
+    /// Argon2id in PHC form; empty for none.
     pub password_hash: String,
     /// Name for people.
     pub display_name: DisplayName,
@@ -72,7 +72,7 @@ pub trait AccountStore: Send + Sync {
     async fn put_setting(&self, key: &str, value: &[u8], only_if_absent: bool) -> Result<Vec<u8>, StoreError>;
 
     /// Makes `account` the first super admin, once. An account that registered with the address before is taken over
-    /// and signed out everywhere: the owner link is the stronger proof.
+    /// and signed out everywhere, and what else signed in to it does so no more: the owner link is the stronger proof.
     async fn set_up(&self, account: &NewAccount, audit: &Audit) -> Result<SetupOutcome, StoreError>;
 
     /// Whether the first super admin is there.

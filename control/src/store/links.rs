@@ -68,8 +68,8 @@ pub trait LinkStore: Send + Sync {
     /// Whether a link for another password could be used now.
     async fn reset_opens(&self, hash: TokenHash, now_ms: i64) -> Result<bool, StoreError>;
 
-    /// Uses a link for another password, once: ends all sessions of the account, and its other links. `None` when the link
-    /// is unknown, used or expired, or the account blocked.
+    /// Uses a link for another password, once: ends all sessions of the account, its other links, and what else signed in to
+    /// it. `None` when the link is unknown, used or expired, or the account blocked.
     async fn reset_password(
         &self,
         hash: TokenHash,

@@ -21,6 +21,7 @@ macro_rules! migrations {
             (10, "notifications", include_str!(concat!("../../migrations/", $folder, "/0010_notifications.sql"))),
             (11, "admin", include_str!(concat!("../../migrations/", $folder, "/0011_admin.sql"))),
             (12, "reports", include_str!(concat!("../../migrations/", $folder, "/0012_reports.sql"))),
+            (13, "oidc", include_str!(concat!("../../migrations/", $folder, "/0013_oidc.sql"))),
         ]
     };
 }

@@ -24,6 +24,7 @@ mod migrations;
 mod moderation;
 mod moves;
 mod notifications;
+mod oidc;
 mod outbox;
 mod participants;
 mod postgres;
@@ -69,6 +70,9 @@ pub use migrations::names as migration_names;
 pub use moderation::{ModerationStore, Removed};
 pub use moves::MoveStore;
 pub use notifications::{NotificationRecord, NotificationStore};
+pub use oidc::{
+    EndedState, Identity, Newcomer, OidcLinkRecord, OidcLinked, OidcSignIn, OidcSignedIn, OidcStore, OidcUnlinked,
+};
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
 pub use reports::{NewReport, ReportStore};
@@ -111,6 +115,7 @@ store!(
     ModerationStore,
     MoveStore,
     NotificationStore,
+    OidcStore,
     OutboxStore,
     ParticipantStore,
     ReportStore,
@@ -196,6 +201,9 @@ pub enum OpenError {
     /// The first reads failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The settings of the provider cannot be used.
+    #[error("{0}")]
+    Oidc(String),
     /// The settings for mails cannot be used.
     #[error("{0}")]
     Mail(String),

@@ -23,6 +23,8 @@ mod isolation;
 mod links;
 mod moving;
 mod notifications;
+mod oidc;
+mod oidc_accounts;
 mod openapi;
 mod permissions;
 mod presence;

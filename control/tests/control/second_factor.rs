@@ -12,7 +12,7 @@ use crate::common::{Client, TestServer};
 const PASSWORD: &str = "a long password";
 
 /// What an authenticator shows (RFC 6238).
-fn code(server: &TestServer, secret: &str, steps_ahead: i64) -> String {
+pub fn code(server: &TestServer, secret: &str, steps_ahead: i64) -> String {
     let secret = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &secret);
     let step = server.clock.now_ms() / 30_000 + steps_ahead;
@@ -28,7 +28,7 @@ fn begin_step(server: &TestServer) {
     server.clock.advance_ms(30_000 - server.clock.now_ms() % 30_000);
 }
 
-async fn enrol(server: &TestServer, ann: &Client) -> (String, Vec<String>) {
+pub async fn enrol(server: &TestServer, ann: &Client) -> (String, Vec<String>) {
     let enrolled = ann.post("/v1/auth/second-factor", json!({ "password": PASSWORD })).await.expect(200);
     let secret = enrolled["secret"].as_str().unwrap().to_owned();
     assert!(enrolled["uri"].as_str().unwrap().contains(&secret));

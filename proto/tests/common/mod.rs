@@ -10,6 +10,7 @@ use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::notifications::*;
+use boltorezka_proto::oidc::*;
 use boltorezka_proto::reports::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
@@ -78,6 +79,8 @@ fn check_answer(value: &Value) {
 pub fn check_example(kind: &str, value: &Value) {
     match kind {
         "Problem" => check::<Problem>(value),
+        "OidcBegun" => check::<OidcBegun>(value),
+        "OidcLinkStatus" => check::<OidcLinkStatus>(value),
         "SetupRequest" => check::<SetupRequest>(value),
         "RegisterRequest" => check::<RegisterRequest>(value),
         "LoginRequest" => check::<LoginRequest>(value),

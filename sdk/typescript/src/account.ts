@@ -4,6 +4,9 @@ import type {
   DisableSecondFactorRequest,
   Export,
   Me,
+  OidcBegun,
+  OidcLink,
+  OidcLinkStatus,
   RecoveryCodes,
   SecondFactorSecret,
   Session,
@@ -59,6 +62,20 @@ export class OwnAccount {
 
   disableSecondFactor(request: DisableSecondFactorRequest): Promise<void> {
     return this.#send('POST', '/auth/second-factor/disable', request);
+  }
+
+  /** The identity of the provider that signs in to the account. */
+  async oidcLink(): Promise<OidcLink | undefined> {
+    return (await this.#send<OidcLinkStatus>('GET', '/auth/oidc/link')).link;
+  }
+
+  /** Begins to link the account to an identity: the browser goes to the address that comes back. */
+  async linkOidc(password: string): Promise<string> {
+    return (await this.#send<OidcBegun>('POST', '/auth/oidc/link', { password })).url;
+  }
+
+  unlinkOidc(): Promise<void> {
+    return this.#send('DELETE', '/auth/oidc/link');
   }
 
   /** All that is kept of the account, with every page of its messages. */

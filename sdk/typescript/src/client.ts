@@ -4,12 +4,16 @@ import { BoltorezkaError } from './errors.ts';
 import { problemOf } from './problem.ts';
 import type {
   Attachment,
+  BeginOidcRequest,
   CreateRoomRequest,
   LoginRequest,
   Member,
   Message,
   MuteRequest,
   NotificationPage,
+  OidcBegun,
+  OidcProvider,
+  OidcStatus,
   Page,
   Participant,
   RegisterRequest,
@@ -75,6 +79,21 @@ export class Client {
 
   async logIn(request: LoginRequest): Promise<User> {
     return (await this.#send<UserEnvelope>('POST', '/auth/login', request)).user;
+  }
+
+  /** The provider that signs people in beside passwords, if the server knows one. */
+  async oidcProvider(): Promise<OidcProvider | undefined> {
+    return (await this.#send<OidcStatus>('GET', '/auth/oidc')).provider;
+  }
+
+  /** Begins to sign in by the provider: the browser goes to the address that comes back. */
+  async beginOidc(request: BeginOidcRequest): Promise<string> {
+    return (await this.#send<OidcBegun>('POST', '/auth/oidc/begin', request)).url;
+  }
+
+  /** Ends a sign-in by the provider whose account has a second factor. */
+  async endOidc(code: string): Promise<User> {
+    return (await this.#send<UserEnvelope>('POST', '/auth/oidc/second-factor', { code })).user;
   }
 
   /** Has a link for another password sent; what happens is the same whether the address has an account or not. */

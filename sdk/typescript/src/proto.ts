@@ -831,7 +831,12 @@ emailVerified: boolean,
 /**
  * Whether signing in takes a second factor.
  */
-secondFactor: boolean, };
+secondFactor: boolean, 
+/**
+ * Whether it has a password. Who has none signs in by a provider, and a sign-in of the last ten minutes stands where a
+ * password is asked for.
+ */
+hasPassword: boolean, };
 
 /**
  * An account as admins see it.
@@ -1197,6 +1202,10 @@ secondFactor: boolean,
  */
 createdAt: Timestamp, 
 /**
+ * What signs in to it beside a password.
+ */
+identities: Array<OidcLink>, 
+/**
  * Where it is signed in.
  */
 sessions: Array<Session>, 
@@ -1293,6 +1302,95 @@ export type DeletionPlanned = {
  * When the account is erased, unless its owner logs in before.
  */
 eraseAt: Timestamp, };
+
+/**
+ * `GET /v1/auth/oidc`: how people may sign in beside a password.
+ */
+export type OidcStatus = { 
+/**
+ * The provider; none when the server was not told of one.
+ */
+provider?: OidcProvider, };
+
+/**
+ * An identity provider.
+ */
+export type OidcProvider = { 
+/**
+ * What people call it.
+ */
+name: string, };
+
+/**
+ * `POST /v1/auth/oidc/begin`: signs in, or makes an account.
+ */
+export type BeginOidcRequest = { 
+/**
+ * The page of this server that follows: a path such as `/rooms/talk`, 512 bytes at most. `/` when absent.
+ */
+next?: string, 
+/**
+ * The token of an invite, for who has no account yet.
+ */
+invite?: string, };
+
+/**
+ * `POST /v1/auth/oidc/link`: links the account to an identity.
+ */
+export type LinkOidcRequest = { 
+/**
+ * The account's password.
+ */
+password: string, };
+
+/**
+ * A sign-in has begun; the browser keeps its half in a cookie.
+ */
+export type OidcBegun = { 
+/**
+ * The provider's page, to be gone to within ten minutes.
+ */
+url: string, };
+
+/**
+ * `POST /v1/auth/oidc/second-factor`: ends a sign-in whose account has a second factor.
+ */
+export type OidcSecondFactorRequest = { 
+/**
+ * What the authenticator shows, or a recovery code.
+ */
+code: string, };
+
+/**
+ * `GET /v1/auth/oidc/link`.
+ */
+export type OidcLinkStatus = { 
+/**
+ * The identity that signs in to the account, if there is one.
+ */
+link?: OidcLink, };
+
+/**
+ * An identity of a provider that signs in to an account.
+ */
+export type OidcLink = { 
+/**
+ * Who vouches for it.
+ */
+issuer: string, 
+/**
+ * What the provider calls it.
+ */
+subject: string, 
+/**
+ * Since when.
+ */
+linkedAt: Timestamp, };
+
+/**
+ * Why a sign-in by a provider came to nothing: `oidcError` of the page that the browser is sent to.
+ */
+export type OidcError = "expired" | "denied" | "provider_unavailable" | "bad_answer" | "no_address" | "registration_closed" | "no_invite" | "blocked" | "address_taken" | "linked_elsewhere" | "signed_out" | "rate_limited" | "internal";
 
 /**
  * Who did something. Names are those of now; none when it is gone.

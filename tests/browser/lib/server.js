@@ -71,11 +71,14 @@ export class Server {
   #settings;
   #dataDir = mkdtempSync(join(tmpdir(), 'boltorezka-browser-'));
 
-  /** Takes ports, which stay the same over restarts, and starts; `settings` as on the command line. */
+  /**
+   * Takes ports, which stay the same over restarts, and starts; `settings` as on the command line, or what gives them for
+   * the address that people reach the server at.
+   */
   static async start(settings = []) {
     const server = new Server();
-    server.#settings = settings;
     server.origin = `http://127.0.0.1:${await freeTcpPort()}`;
+    server.#settings = typeof settings === 'function' ? await settings(server.origin) : settings;
     server.udpPort = await freeMediaPorts();
     await server.launch();
     return server;

@@ -15,12 +15,12 @@ const INSPECTED_EACH_MS = 500;
 /** Longest scene in milliseconds, unless it says more. */
 const SCENE_MS = 90_000;
 
-/** Prepares what the scenes of a file share. The owner exists when the first scene begins. */
-export function world() {
+/** Prepares what the scenes of a file share. The owner exists when the first scene begins. `settings` as of `Server.start`. */
+export function world(settings) {
   const shared = { people: [], rooms: 0, inspections: [] };
 
   before(async () => {
-    shared.server = await Server.start();
+    shared.server = await Server.start(settings);
     shared.chromium = await launchChromium();
     shared.owner = await newPerson('Olga Owner');
     await shared.owner.setUp(shared.server.ownerLink);

@@ -9,6 +9,7 @@ import { Badge, RecordItem, Records } from '../ui/records.tsx';
 import { DeletionSection } from './deletion-section.tsx';
 import { ExportSection } from './export-section.tsx';
 import { PasswordSection } from './password-section.tsx';
+import { ProviderSection } from './provider-section.tsx';
 import { SecondFactorSection } from './second-factor-section.tsx';
 import { Section } from './section.tsx';
 import { SessionsSection } from './sessions-section.tsx';
@@ -18,6 +19,7 @@ export function AccountPage() {
   useTitle('Account');
   const { value, error, isLoading, reload } = useLoad(useCallback(() => client.account.get(), []));
   const act = useAct();
+  const hasPassword = value?.hasPassword ?? true;
   return (
     <PageFrame title="Account">
       <Section title="You">
@@ -59,11 +61,12 @@ export function AccountPage() {
           )}
         </Records>
       </Section>
-      <PasswordSection />
-      {value && <SecondFactorSection isOn={value.secondFactor} onChange={reload} />}
+      <PasswordSection hasPassword={hasPassword} onChange={reload} />
+      {value && <SecondFactorSection isOn={value.secondFactor} hasPassword={hasPassword} onChange={reload} />}
+      <ProviderSection hasPassword={hasPassword} />
       <SessionsSection />
       <ExportSection />
-      <DeletionSection />
+      <DeletionSection hasPassword={hasPassword} />
     </PageFrame>
   );
 }

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { Form } from 'react-aria-components';
 import { client, useSession } from '../app/session.tsx';
-import { PasswordField } from '../pages/account-fields.tsx';
+import { ProofField } from '../pages/account-fields.tsx';
 import { useSubmit } from '../pages/use-submit.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog, DialogActions } from '../ui/dialog.tsx';
@@ -12,7 +12,7 @@ import styles from './account.module.css';
 import { Section } from './section.tsx';
 
 /** The end of the account. */
-export function DeletionSection() {
+export function DeletionSection({ hasPassword }: { hasPassword: boolean }) {
   const [isOpen, setOpen] = useState(false);
   return (
     <Section
@@ -23,13 +23,13 @@ export function DeletionSection() {
         Delete my account
       </Button>
       <Dialog title="Delete your account?" role="alertdialog" isOpen={isOpen} onClose={() => setOpen(false)}>
-        <Deletion onClose={() => setOpen(false)} />
+        <Deletion hasPassword={hasPassword} onClose={() => setOpen(false)} />
       </Dialog>
     </Section>
   );
 }
 
-function Deletion({ onClose }: { onClose(): void }) {
+function Deletion({ hasPassword, onClose }: { hasPassword: boolean; onClose(): void }) {
   const { signedOut } = useSession();
   const toast = useToast();
   const { error, isPending, onSubmit } = useSubmit(async (value) => {
@@ -39,9 +39,9 @@ function Deletion({ onClose }: { onClose(): void }) {
   });
   return (
     <Form className={styles.form ?? ''} onSubmit={onSubmit}>
-      <p>Type your password, so that we know that it is you.</p>
+      {hasPassword && <p>Type your password, so that we know that it is you.</p>}
       <FormError>{error}</FormError>
-      <PasswordField isNew={false} />
+      <ProofField hasPassword={hasPassword} />
       <DialogActions>
         <Button variant="secondary" onPress={onClose}>
           Cancel

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { Form } from 'react-aria-components';
 import { client } from '../app/session.tsx';
-import { CodeField, PasswordField } from '../pages/account-fields.tsx';
+import { CodeField, ProofField } from '../pages/account-fields.tsx';
 import { useSubmit } from '../pages/use-submit.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog, DialogActions } from '../ui/dialog.tsx';
@@ -12,11 +12,12 @@ import { Section } from './section.tsx';
 
 interface SecondFactorSectionProps {
   isOn: boolean;
+  hasPassword: boolean;
   onChange(): void;
 }
 
 /** A code of an authenticator beside the password. */
-export function SecondFactorSection({ isOn, onChange }: SecondFactorSectionProps) {
+export function SecondFactorSection({ isOn, hasPassword, onChange }: SecondFactorSectionProps) {
   const [isOpen, setOpen] = useState(false);
   const close = () => {
     setOpen(false);
@@ -35,7 +36,11 @@ export function SecondFactorSection({ isOn, onChange }: SecondFactorSectionProps
         {isOn ? 'Turn off' : 'Set up'}
       </Button>
       <Dialog title={isOn ? 'Turn the second factor off' : 'Set up a second factor'} isOpen={isOpen} onClose={close}>
-        {isOn ? <TurnOff onDone={close} /> : <SetUp onDone={close} />}
+        {isOn ? (
+          <TurnOff hasPassword={hasPassword} onDone={close} />
+        ) : (
+          <SetUp hasPassword={hasPassword} onDone={close} />
+        )}
       </Dialog>
     </Section>
   );
@@ -43,11 +48,16 @@ export function SecondFactorSection({ isOn, onChange }: SecondFactorSectionProps
 
 type Step = { at: 'password' } | { at: 'secret'; secret: string; uri: string } | { at: 'codes'; codes: string[] };
 
+interface StepProps {
+  hasPassword: boolean;
+  onDone(): void;
+}
+
 /** Password, then the secret for the authenticator and a code of it, then the recovery codes. */
-function SetUp({ onDone }: { onDone(): void }) {
+function SetUp({ hasPassword, onDone }: StepProps) {
   const [step, setStep] = useState<Step>({ at: 'password' });
   if (step.at === 'password') {
-    return <AskPassword onSecret={(secret) => setStep({ at: 'secret', ...secret })} />;
+    return <AskPassword hasPassword={hasPassword} onSecret={(secret) => setStep({ at: 'secret', ...secret })} />;
   }
   if (step.at === 'secret') return <Confirm {...step} onCodes={(codes) => setStep({ at: 'codes', codes })} />;
   return (
@@ -61,14 +71,19 @@ function SetUp({ onDone }: { onDone(): void }) {
   );
 }
 
-function AskPassword({ onSecret }: { onSecret(secret: { secret: string; uri: string }): void }) {
+interface AskPasswordProps {
+  hasPassword: boolean;
+  onSecret(secret: { secret: string; uri: string }): void;
+}
+
+function AskPassword({ hasPassword, onSecret }: AskPasswordProps) {
   const { error, isPending, onSubmit } = useSubmit(async (value) => {
     onSecret(await client.account.enrolSecondFactor(value('password')));
   });
   return (
     <Form className={styles.form ?? ''} onSubmit={onSubmit}>
       <FormError>{error}</FormError>
-      <PasswordField isNew={false} />
+      <ProofField hasPassword={hasPassword} />
       <DialogActions>
         <Button type="submit" isBusy={isPending}>
           Continue
@@ -105,16 +120,16 @@ function Confirm({ secret, uri, onCodes }: ConfirmProps) {
   );
 }
 
-function TurnOff({ onDone }: { onDone(): void }) {
+function TurnOff({ hasPassword, onDone }: StepProps) {
   const { error, isPending, onSubmit } = useSubmit(async (value) => {
     await client.account.disableSecondFactor({ password: value('password'), code: value('code').trim() });
     onDone();
   });
   return (
     <Form className={styles.form ?? ''} onSubmit={onSubmit}>
-      <p>From then on the password alone signs in.</p>
+      <p>From then on signing in takes no code.</p>
       <FormError>{error}</FormError>
-      <PasswordField isNew={false} />
+      <ProofField hasPassword={hasPassword} />
       <CodeField />
       <DialogActions>
         <Button type="submit" variant="danger" isBusy={isPending}>

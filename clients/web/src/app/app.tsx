@@ -5,6 +5,7 @@ import { AdminPage } from '../admin/admin-page.tsx';
 import { ForgotPage, ResetPage, VerifyPage } from '../pages/link-pages.tsx';
 import { LoginPage, RegisterPage } from '../pages/login-page.tsx';
 import { MessagePage } from '../pages/message-page.tsx';
+import { ProviderCodePage } from '../pages/provider-sign-in.tsx';
 import { RoomsPage } from '../pages/rooms-page.tsx';
 import { SetupPage } from '../pages/setup-page.tsx';
 import { RoomPage } from '../room/room-page.tsx';
@@ -47,7 +48,10 @@ function CurrentPage() {
       </MessagePage>
     );
   }
-  if (route.page === 'login') return session.state === 'in' ? <Redirect to={route.next} /> : <LoginPage />;
+  if (route.page === 'login') {
+    if (session.state === 'in') return <Redirect to={route.next} />;
+    return route.isSecondFactor ? <ProviderCodePage /> : <LoginPage next={route.next} oidcError={route.oidcError} />;
+  }
   if (route.page === 'register') {
     return session.state === 'in' ? <Redirect to="/" /> : <RegisterPage invite={route.invite} />;
   }

@@ -8,6 +8,7 @@ describe('routes', () => {
     expect(routeOf('/rooms/stand-up', '')).toEqual({ page: 'room', slug: 'stand-up' });
     expect(routeOf('/rooms/stand-up/', '')).toEqual({ page: 'room', slug: 'stand-up' });
     expect(routeOf('/account', '')).toEqual({ page: 'account' });
+    expect(routeOf('/account', '?oidcError=expired')).toEqual({ page: 'account', oidcError: 'expired' });
     expect(routeOf('/users', '')).toEqual({ page: 'admin', section: 'people' });
     expect(routeOf('/admin', '')).toEqual({ page: 'admin', section: 'people' });
     expect(routeOf('/admin/audit', '')).toEqual({ page: 'admin', section: 'audit' });
@@ -26,6 +27,19 @@ describe('routes', () => {
   test('a room comes back from its path', () => {
     expect(routeOf(roomPath('a b'), '')).toEqual({ page: 'room', slug: 'a b' });
     expect(routeOf('/rooms/%E0%A4%A', '')).toEqual({ page: 'room', slug: '%E0%A4%A' });
+  });
+
+  test('a sign-in by a provider comes back with what is missing or went wrong', () => {
+    const next = '/rooms/a';
+    expect(routeOf('/login', '?oidcError=blocked&next=%2Frooms%2Fa')).toEqual({
+      page: 'login',
+      next,
+      oidcError: 'blocked',
+    });
+    const waits = routeOf('/login', '?oidc=second_factor&next=%2Frooms%2Fa');
+    expect(waits).toEqual({ page: 'login', next, isSecondFactor: true });
+    const foreign = routeOf('/login', '?oidc=second_factor&next=%2F%2Fevil.example');
+    expect(foreign).toEqual({ page: 'login', next: '/', isSecondFactor: true });
   });
 
   test('log-in goes on to a page of this site only', () => {

@@ -4,12 +4,12 @@ import { SECTIONS, type Section } from '../admin/section-names.ts';
 export type Route =
   | { page: 'rooms' }
   | { page: 'setup'; token: string }
-  | { page: 'login'; next: string }
+  | { page: 'login'; next: string; oidcError?: string; isSecondFactor?: true }
   | { page: 'register'; invite: string }
   | { page: 'forgot' }
   | { page: 'reset'; token: string }
   | { page: 'verify'; token: string }
-  | { page: 'account' }
+  | { page: 'account'; oidcError?: string }
   | { page: 'admin'; section: Section; workspace?: string }
   | { page: 'room'; slug: string }
   | { page: 'unknown' };
@@ -21,12 +21,12 @@ export function routeOf(pathname: string, search: string): Route {
   const [first, second, ...rest] = parts;
   if (first === undefined) return { page: 'rooms' };
   if (first === 'setup' && second === undefined) return { page: 'setup', token: params.get('token') ?? '' };
-  if (first === 'login' && second === undefined) return { page: 'login', next: safeNext(params.get('next')) };
+  if (first === 'login' && second === undefined) return loginRoute(params);
   if (first === 'register' && second === undefined) return { page: 'register', invite: params.get('invite') ?? '' };
   if (first === 'forgot' && second === undefined) return { page: 'forgot' };
   if (first === 'reset' && second === undefined) return { page: 'reset', token: params.get('token') ?? '' };
   if (first === 'verify' && second === undefined) return { page: 'verify', token: params.get('token') ?? '' };
-  if (first === 'account' && second === undefined) return { page: 'account' };
+  if (first === 'account' && second === undefined) return { page: 'account', ...oidcError(params) };
   if (first === 'users' && second === undefined) return { page: 'admin', section: 'people' };
   if (first === 'admin') return adminRoute(second, rest);
   if (first === 'rooms' && second === undefined) return { page: 'rooms' };
@@ -34,6 +34,18 @@ export function routeOf(pathname: string, search: string): Route {
     return { page: 'room', slug: decoded(second) };
   }
   return { page: 'unknown' };
+}
+
+/** A sign-in by a provider comes back here when something is missing or went wrong. */
+function loginRoute(params: URLSearchParams): Route {
+  const next = safeNext(params.get('next'));
+  if (params.get('oidc') === 'second_factor') return { page: 'login', next, isSecondFactor: true };
+  return { page: 'login', next, ...oidcError(params) };
+}
+
+function oidcError(params: URLSearchParams): { oidcError?: string } {
+  const error = params.get('oidcError');
+  return error === null ? {} : { oidcError: error };
 }
 
 function adminRoute(name: string | undefined, rest: string[]): Route {

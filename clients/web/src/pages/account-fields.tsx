@@ -20,6 +20,12 @@ export function PasswordField({ isNew }: { isNew: boolean }) {
   );
 }
 
+/** Shows that it is you: by the password, or, where there is none, by having signed in a moment ago. */
+export function ProofField({ hasPassword }: { hasPassword: boolean }) {
+  if (hasPassword) return <PasswordField isNew={false} />;
+  return <p>Your account has no password: this works within ten minutes of signing in.</p>;
+}
+
 export function CodeField() {
   return (
     <TextField

@@ -9,16 +9,28 @@ import { FormError } from '../ui/field.tsx';
 import { CodeField, DisplayNameField, EmailField, PasswordField } from './account-fields.tsx';
 import styles from './auth-frame.module.css';
 import { AuthFrame } from './auth-frame.tsx';
+import { providerErrorText } from './provider-errors.ts';
+import { ProviderSignIn } from './provider-sign-in.tsx';
 import { useSubmit } from './use-submit.ts';
 
-/** Sign in, or make an account. The page that was asked for follows. */
-export function LoginPage() {
-  const [isNew, setNew] = useState(false);
-  useTitle(isNew ? 'Create account' : 'Sign in');
-  return isNew ? <RegisterForm onSwitch={() => setNew(false)} /> : <SignInForm onSwitch={() => setNew(true)} />;
+interface LoginPageProps {
+  next: string;
+  /** Why a sign-in by the provider came to nothing. */
+  oidcError: string | undefined;
 }
 
-function SignInForm({ onSwitch }: { onSwitch(): void }) {
+/** Sign in, or make an account. The page that was asked for follows. */
+export function LoginPage({ next, oidcError }: LoginPageProps) {
+  const [isNew, setNew] = useState(false);
+  useTitle(isNew ? 'Create account' : 'Sign in');
+  return isNew ? (
+    <RegisterForm next={next} onSwitch={() => setNew(false)} />
+  ) : (
+    <SignInForm next={next} oidcError={oidcError} onSwitch={() => setNew(true)} />
+  );
+}
+
+function SignInForm({ next, oidcError, onSwitch }: LoginPageProps & { onSwitch(): void }) {
   const { signedIn } = useSession();
   const [needsCode, setNeedsCode] = useState(false);
   const { error, isPending, onSubmit } = useSubmit(async (value) => {
@@ -47,7 +59,7 @@ function SignInForm({ onSwitch }: { onSwitch(): void }) {
       }
     >
       <Form className={styles.form ?? ''} onSubmit={onSubmit}>
-        <FormError>{error}</FormError>
+        <FormError>{error ?? providerErrorText(oidcError)}</FormError>
         <EmailField />
         <PasswordField isNew={false} />
         {needsCode && <CodeField />}
@@ -55,6 +67,7 @@ function SignInForm({ onSwitch }: { onSwitch(): void }) {
           Sign in
         </Button>
       </Form>
+      <ProviderSignIn next={next} />
     </AuthFrame>
   );
 }
@@ -62,10 +75,16 @@ function SignInForm({ onSwitch }: { onSwitch(): void }) {
 /** By the link of an invite. */
 export function RegisterPage({ invite }: { invite: string }) {
   useTitle('Create account');
-  return <RegisterForm invite={invite} onSwitch={() => navigate('/login')} />;
+  return <RegisterForm next="/" invite={invite} onSwitch={() => navigate('/login')} />;
 }
 
-function RegisterForm({ invite, onSwitch }: { invite?: string; onSwitch(): void }) {
+interface RegisterFormProps {
+  next: string;
+  invite?: string;
+  onSwitch(): void;
+}
+
+function RegisterForm({ next, invite, onSwitch }: RegisterFormProps) {
   const { signedIn } = useSession();
   const { error, isPending, onSubmit } = useSubmit(async (value) => {
     const request = { email: value('email'), password: value('password'), displayName: value('displayName') };
@@ -92,6 +111,7 @@ function RegisterForm({ invite, onSwitch }: { invite?: string; onSwitch(): void 
           Create account
         </Button>
       </Form>
+      <ProviderSignIn next={next} {...(invite ? { invite } : {})} />
     </AuthFrame>
   );
 }

@@ -169,7 +169,7 @@ fn check_together(settings: Settings) -> Result<Settings, SettingError> {
                  65535. Lower one of them."
             )))
         }
-        _ => check_mail(settings),
+        _ => check_oidc(check_mail(settings)?),
     }
 }
 
@@ -184,6 +184,21 @@ fn check_mail(settings: Settings) -> Result<Settings, SettingError> {
             "setting smtp_url is set and public_url is not: links in mails begin with it. Set it too.",
         )),
         _ => Err(SettingError::new("settings smtp_url and smtp_from belong together. Set both, or none.")),
+    }
+}
+
+fn check_oidc(settings: Settings) -> Result<Settings, SettingError> {
+    let others = [&settings.oidc_client_id, &settings.oidc_client_secret, &settings.oidc_name];
+    match (&settings.oidc_issuer, &settings.oidc_client_id, &settings.public_url) {
+        (None, _, _) if others.iter().all(|other| other.is_none()) => Ok(settings),
+        (Some(_), Some(_), Some(_)) => match settings.oidc().map_or(Ok(()), |oidc| oidc.check()) {
+            Ok(()) => Ok(settings),
+            Err(wrong) => Err(SettingError::new(format!("setting {wrong}"))),
+        },
+        (Some(_), Some(_), None) => Err(SettingError::new(
+            "setting oidc_issuer is set and public_url is not: the provider sends browsers back there. Set it too.",
+        )),
+        _ => Err(SettingError::new("settings oidc_issuer and oidc_client_id belong together. Set both, or none.")),
     }
 }
 
@@ -237,7 +252,7 @@ mod tests {
     #[test]
     fn what_is_wrong_names_key_source_and_cure() {
         type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], Option<&'a str>, &'a [&'a str]);
-        let cases: [Case; 11] = [
+        let cases: [Case; 15] = [
             (&[], &[("BOLTOREZKA_UDP_PROT", "1")], None, &["BOLTOREZKA_UDP_PROT", "Did you mean BOLTOREZKA_UDP_PORT"]),
             (&[], &[], Some("shard = 1"), &["b.toml", "unknown key \"shard\"", "Did you mean shards"]),
             (&[], &[], Some("[limits]\nnonsense = 1"), &["unknown key \"limits.nonsense\"", "--help"]),
@@ -248,6 +263,15 @@ mod tests {
             (&["--udp-port=65535", "--shards=2"], &[], None, &["udp_port", "shards", "65535"]),
             (&["--smtp-url=smtp://127.0.0.1"], &[], None, &["smtp_url", "smtp_from", "Set both"]),
             (&["--smtp-url=smtp://127.0.0.1", "--smtp-from=a@b.example"], &[], None, &["public_url", "Set it"]),
+            (&["--oidc-issuer=https://id.example"], &[], None, &["oidc_issuer", "oidc_client_id", "Set both"]),
+            (&["--oidc-client-secret=hunter22"], &[], None, &["oidc_issuer", "Set both"]),
+            (&["--oidc-issuer=https://id.example", "--oidc-client-id=a"], &[], None, &["public_url", "Set it"]),
+            (
+                &["--oidc-issuer=http://id.example", "--oidc-client-id=a", "--public-url=https://talk.example"],
+                &[],
+                None,
+                &["oidc_issuer", "https://"],
+            ),
             (&["--http", "localhost"], &[], None, &["http", "flag --http", "127.0.0.1:8080"]),
         ];
         for (flags, environment, file, parts) in cases {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use boltorezka_control::{Limits, MediaTypes, Registration, SessionDetails, SmtpConfig};
+use boltorezka_control::{Limits, MediaTypes, OidcConfig, Registration, SessionDetails, SmtpConfig};
 
 use load::Source;
 pub use load::{arguments, load};
@@ -62,7 +62,10 @@ impl Key {
 pub const VARIABLE_PREFIX: &str = "BOLTOREZKA_";
 
 /// Settings whose values may hold a password.
-const SECRETS: [&str; 2] = ["database_url", "smtp_url"];
+const SECRETS: [&str; 3] = ["database_url", "smtp_url", "oidc_client_secret"];
+
+/// What a provider is asked for: who somebody is, with address and name.
+const OIDC_SCOPES: &str = "openid email profile";
 
 /// How log lines look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,6 +107,16 @@ pub struct Settings {
     pub smtp_url: Option<String>,
     /// Who sends them.
     pub smtp_from: Option<String>,
+    /// Who signs people in beside passwords.
+    pub oidc_issuer: Option<String>,
+    /// What it knows this server by.
+    pub oidc_client_id: Option<String>,
+    /// What this server proves that with.
+    pub oidc_client_secret: Option<String>,
+    /// What people call it.
+    pub oidc_name: Option<String>,
+    /// What it is asked for.
+    pub oidc_scopes: String,
     /// Days from an account's wish to be gone to its end.
     pub account_deletion_days: u32,
     /// Whether new accounts wait for an admin.
@@ -142,6 +155,14 @@ impl Settings {
         Some(SmtpConfig { url, from })
     }
 
+    /// Who signs people in beside passwords. Loading has checked that what it takes is set.
+    pub fn oidc(&self) -> Option<OidcConfig> {
+        let (issuer, client_id) = self.oidc_issuer.clone().zip(self.oidc_client_id.clone())?;
+        let name = self.oidc_name.clone().unwrap_or_else(|| host_of(&issuer).to_owned());
+        let (client_secret, scopes) = (self.oidc_client_secret.clone(), self.oidc_scopes.clone());
+        Some(OidcConfig { issuer, client_id, client_secret, name, scopes })
+    }
+
     /// Certificate and key, when HTTPS is wanted. Loading has checked that both or none are set.
     pub fn tls(&self) -> Option<(&Path, &Path)> {
         self.tls_cert.as_deref().zip(self.tls_key.as_deref())
@@ -167,6 +188,12 @@ impl Settings {
     }
 }
 
+/// `https://id.example.org/x` → `id.example.org`.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -187,6 +214,11 @@ impl Default for Settings {
             registration: Registration::Open,
             smtp_url: None,
             smtp_from: None,
+            oidc_issuer: None,
+            oidc_client_id: None,
+            oidc_client_secret: None,
+            oidc_name: None,
+            oidc_scopes: OIDC_SCOPES.to_owned(),
             account_deletion_days: 14,
             registration_approval: false,
             session_details: SessionDetails::default(),

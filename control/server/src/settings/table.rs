@@ -8,7 +8,7 @@ use boltorezka_control::{Limits, MediaTypes, Registration, SessionDetails};
 use tracing_subscriber::EnvFilter;
 
 use super::parse::{choice, from_str, list, number, one};
-use super::{Key, LogFormat};
+use super::{Key, LogFormat, OIDC_SCOPES};
 
 /// The limits that the media node keeps.
 const NODE_LIMITS: [&str; 1] = ["limits.voices_heard"];
@@ -244,6 +244,56 @@ fn own() -> Vec<Key> {
             many: false,
             node: false,
             set: |settings, _, values| one(values).map(|from| settings.smtp_from = Some(from.to_owned())),
+        },
+        Key {
+            name: "oidc_issuer",
+            default: None,
+            otherwise: "none",
+            values: "an address such as https://id.example.org, as the provider writes it itself",
+            meaning: "The provider that signs people in beside passwords (OpenID Connect); with `oidc_client_id` and `public_url`. There it is given the address `{public_url}/v1/auth/oidc/callback`.",
+            many: false,
+            node: false,
+            set: |settings, _, values| one(values).map(|issuer| settings.oidc_issuer = Some(issuer.to_owned())),
+        },
+        Key {
+            name: "oidc_client_id",
+            default: None,
+            otherwise: "none",
+            values: "a text that the provider has given",
+            meaning: "What the provider knows this server by.",
+            many: false,
+            node: false,
+            set: |settings, _, values| one(values).map(|id| settings.oidc_client_id = Some(id.to_owned())),
+        },
+        Key {
+            name: "oidc_client_secret",
+            default: None,
+            otherwise: "none: a public client",
+            values: "a text that the provider has given",
+            meaning: "What this server proves to the provider who it is with.",
+            many: false,
+            node: false,
+            set: |settings, _, values| one(values).map(|secret| settings.oidc_client_secret = Some(secret.to_owned())),
+        },
+        Key {
+            name: "oidc_name",
+            default: None,
+            otherwise: "the host of `oidc_issuer`",
+            values: "1 to 40 characters",
+            meaning: "What people call the provider: the button to sign in says `Sign in with` it.",
+            many: false,
+            node: false,
+            set: |settings, _, values| one(values).map(|name| settings.oidc_name = Some(name.to_owned())),
+        },
+        Key {
+            name: "oidc_scopes",
+            default: Some(Cow::Borrowed(OIDC_SCOPES)),
+            otherwise: "",
+            values: "scopes with spaces between, `openid` among them",
+            meaning: "What the provider is asked for. An account needs an address, which providers give for `email`.",
+            many: false,
+            node: false,
+            set: |settings, _, values| one(values).map(|scopes| settings.oidc_scopes = scopes.to_owned()),
         },
         Key {
             name: "account_deletion_days",

@@ -37,6 +37,7 @@ mod migrations;
 mod moderation;
 mod moves;
 mod notifications;
+mod oidc;
 mod outbox;
 mod participants;
 mod passwords;

@@ -27,8 +27,16 @@ on_every_database!(
 );
 
 /// Of accounts and of the server, which are at home in the default workspace.
-const AT_HOME: [&str; 6] =
-    ["account_invites", "account_links", "mails", "recovery_codes", "second_factors", "sessions"];
+const AT_HOME: [&str; 8] = [
+    "account_invites",
+    "account_links",
+    "mails",
+    "oidc_ended",
+    "oidc_links",
+    "recovery_codes",
+    "second_factors",
+    "sessions",
+];
 /// It outlives what it names.
 const KEPT: &str = "audit";
 

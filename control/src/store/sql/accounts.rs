@@ -4,6 +4,7 @@ use boltorezka_proto::{DisplayName, UserId};
 use sqlx::{Executor, Row as _};
 use uuid::Uuid;
 
+use super::oidc::delete_links;
 use super::{Db, Row, SqlStore, Tx, participants, sessions};
 use crate::store::write::retried;
 use crate::store::{AccountStore, Audit, NewAccount, SetupOutcome, StoreError, Topic, UserRecord, codec};
@@ -102,6 +103,7 @@ impl SqlStore {
         .await?;
         sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(user_id.0).execute(&mut **tx).await?;
         sqlx::query("DELETE FROM tickets WHERE user_id = $1").bind(user_id.0).execute(&mut **tx).await?;
+        delete_links(tx, user_id).await?;
         user_by_id(&mut **tx, user_id).await?.ok_or(StoreError::Corrupt("users.id"))
     }
 

@@ -23,6 +23,7 @@ async fn forget(tx: &mut Tx, user_id: UserId) -> Result<(), StoreError> {
         "DELETE FROM tickets WHERE user_id = $1",
         "DELETE FROM second_factors WHERE user_id = $1",
         "DELETE FROM account_links WHERE user_id = $1",
+        "DELETE FROM oidc_links WHERE user_id = $1",
         "DELETE FROM mails WHERE user_id = $1",
         "DELETE FROM workspace_members WHERE user_id = $1",
         "DELETE FROM room_members WHERE user_id = $1",

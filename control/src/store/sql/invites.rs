@@ -4,7 +4,7 @@ use boltorezka_proto::rest::Role;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Row, SqlStore};
+use super::{Row, SqlStore, Tx};
 use crate::auth::TokenHash;
 use crate::store::write::retried;
 use crate::store::{Actor, Audit, InviteRecord, InviteStore, NewAccount, NewInvite, Registered, StoreError, codec};
@@ -29,6 +29,20 @@ fn invite_record(row: &Row) -> Result<InviteRecord, StoreError> {
         expires_at_ms: row.try_get(6)?,
         revoked: row.try_get::<Option<i64>, _>(7)?.is_some(),
     })
+}
+
+/// Counts a use of an invite for an address. False when it is not for it, or not any more.
+pub(super) async fn use_invite(tx: &mut Tx, hash: TokenHash, email: &str, now_ms: i64) -> Result<bool, StoreError> {
+    let used = sqlx::query(
+        "UPDATE account_invites SET uses = uses + 1 WHERE token_hash = $1 AND uses < uses_max
+             AND expires_at > $2 AND revoked_at IS NULL AND (email IS NULL OR email = $3)",
+    )
+    .bind(hash.as_slice())
+    .bind(now_ms)
+    .bind(email)
+    .execute(&mut **tx)
+    .await?;
+    Ok(used.rows_affected() == 1)
 }
 
 #[async_trait]
@@ -111,16 +125,7 @@ impl InviteStore for SqlStore {
         retried(|| async {
             let mut tx = self.begin().await?;
             // First: of those who come at once, each holds the invite until its account is there.
-            let used = sqlx::query(
-                "UPDATE account_invites SET uses = uses + 1 WHERE token_hash = $1 AND uses < uses_max
-                     AND expires_at > $2 AND revoked_at IS NULL AND (email IS NULL OR email = $3)",
-            )
-            .bind(hash.as_slice())
-            .bind(now_ms)
-            .bind(&account.email)
-            .execute(&mut *tx)
-            .await?;
-            if used.rows_affected() == 0 {
+            if !use_invite(&mut tx, hash, &account.email, now_ms).await? {
                 return Ok(Registered::NoInvite);
             }
             if self.user_id_by_email(&mut tx, &account.email).await?.is_some() {

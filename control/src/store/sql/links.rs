@@ -5,6 +5,7 @@ use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::accounts::user_by_id;
+use super::oidc::delete_links;
 use super::{SqlStore, Tx, participants, sessions};
 use crate::auth::TokenHash;
 use crate::store::write::retried;
@@ -50,6 +51,22 @@ impl SqlStore {
         .await?;
         Ok(made.rows_affected() == 1)
     }
+}
+
+/// Gives the account of the configured address what its proven owner has.
+pub(super) async fn make_super_admin(
+    store: &SqlStore,
+    tx: &mut Tx,
+    user_id: UserId,
+    audit: &Audit,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET role = 'super_admin', pending_since = NULL WHERE id = $1")
+        .bind(user_id.0)
+        .execute(&mut **tx)
+        .await?;
+    participants::tell_permissions(store, tx, user_id, None, audit.now_ms).await?;
+    sessions::renew_tokens(tx, user_id).await?;
+    store.put_audit(tx, audit, "accounts.email.verify", &format!("{user_id} super_admin")).await
 }
 
 #[async_trait]
@@ -171,6 +188,8 @@ impl LinkStore for SqlStore {
                 .bind(user_id.0)
                 .execute(&mut *tx)
                 .await?;
+            // Whoever had the account before its address was shown to be another's comes back in no other way.
+            delete_links(&mut tx, user_id).await?;
             sessions::end_sessions(&mut tx, user_id, None).await?;
             tx.commit().await?;
             Ok(Some(user_id))
@@ -209,13 +228,7 @@ impl LinkStore for SqlStore {
             // What an admin hands out proves nothing about the mailbox.
             let super_admin = mailed && super_admin == Some(email.as_str());
             if super_admin {
-                sqlx::query("UPDATE users SET role = 'super_admin', pending_since = NULL WHERE id = $1")
-                    .bind(user_id.0)
-                    .execute(&mut *tx)
-                    .await?;
-                participants::tell_permissions(self, &mut tx, user_id, None, audit.now_ms).await?;
-                sessions::renew_tokens(&mut tx, user_id).await?;
-                self.put_audit(&mut tx, audit, "accounts.email.verify", &format!("{user_id} super_admin")).await?;
+                make_super_admin(self, &mut tx, user_id, audit).await?;
             }
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(Verified::Done { super_admin })

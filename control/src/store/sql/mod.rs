@@ -20,6 +20,7 @@ mod message_rows;
 mod moderation;
 mod moves;
 mod notifications;
+mod oidc;
 mod outbox;
 mod participants;
 mod reports;
