@@ -1,5 +1,6 @@
 pub mod client;
 pub mod node;
+pub mod offers;
 #[path = "../../support/postgres.rs"]
 pub mod postgres;
 pub mod server;
