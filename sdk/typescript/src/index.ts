@@ -57,6 +57,7 @@ export type {
   SettingSource,
   TrackSource,
   User,
+  Waiting,
   Workspace,
   WorkspaceMember,
   WorkspaceRole,
