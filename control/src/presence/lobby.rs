@@ -177,7 +177,7 @@ mod tests {
         for socket in [&first, &second, &first] {
             assert_eq!(lobby.knock(ann.clone(), Some(socket.clone()), 5), Knock::Waits);
         }
-        assert_eq!(lobby.waiting(), [ann.clone()]);
+        assert_eq!(lobby.waiting(), std::slice::from_ref(&ann));
         assert!(lobby.cancel(first.id()) && lobby.has(ann.user_id) && !lobby.has_socket(first.id()));
         assert!(!lobby.cancel(first.id()));
         lobby.socket_gone(second.id(), 10);
