@@ -8,7 +8,7 @@
 //! | [`mail`] | mails with links |
 //! | [`permissions`] | who may do what: one table |
 //! | [`workspaces`] | tenants: which one a request is about, members, switched features |
-//! | [`rooms`] | rooms, members, moderation |
+//! | [`rooms`] | rooms, members, moderation, lobbies |
 //! | [`chat`] | messages |
 //! | [`presence`] | who is in a room now |
 //! | [`calls`] | admission, and the link to the media node |

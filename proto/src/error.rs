@@ -53,6 +53,10 @@ error_codes! {
     RegistrationClosed = 403, "Registration is closed";
     /// The caller is banned from the room.
     Banned = 403, "Banned from this room";
+    /// Somebody who moderates has to let the caller into the room first.
+    Lobby = 403, "The room has a lobby";
+    /// Somebody who moderates did not let the caller into the room.
+    Refused = 403, "Not let into this room";
     /// Only moderators say something in this room.
     ReadOnly = 403, "The room is read-only";
     /// The cross-site check failed.

@@ -161,6 +161,10 @@ pub struct JoinTokenRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub permissions: Option<MediaPermissions>,
+    /// Whether its holder does not wait in the room's lobby.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>")]
+    pub passes_lobby: bool,
     /// Seconds that the token is valid, 3,600 when absent, at most 86,400.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<JoinTokenSeconds>, nullable = false)]

@@ -41,6 +41,9 @@ pub struct RoomSettings {
     /// Whether only moderators say something.
     #[serde(default)]
     pub read_only: bool,
+    /// Whether those who do not moderate wait until somebody who does lets them in.
+    #[serde(default)]
+    pub lobby: bool,
     /// Seconds between two messages of one sender, unless it moderates. No pause when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<SlowModeSeconds>, nullable = false)]
@@ -72,6 +75,10 @@ pub struct RoomSettingsChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub read_only: Option<bool>,
+    /// Whether those who do not moderate wait until they are let in. Who is inside stays; when it ends, all who wait are let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub lobby: Option<bool>,
     /// Seconds between two messages of one sender, 21,600 at most; 0 for no pause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<SlowModeSecondsChange>, nullable = false)]
@@ -92,6 +99,30 @@ pub struct Ban {
     pub display_name: DisplayName,
     /// Since when.
     pub banned_at: Timestamp,
+}
+
+/// Somebody who waits in the lobby of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// Who.
+    pub user_id: UserId,
+    /// Name for people.
+    pub display_name: DisplayName,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Why somebody who waited in a lobby is not let in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// Somebody who moderates refused. One may ask again after a minute.
+    Refused,
+    /// It may not enter the room any more, whoever lets it in.
+    Revoked,
+    /// The room was deleted.
+    RoomDeleted,
 }
 
 /// `POST /v1/rooms/{slug}/invites`. An empty body makes one for a member, for one use and a day.

@@ -9,6 +9,7 @@ use ts_rs::TS;
 use crate::call::EndReason;
 use crate::notifications::Notification;
 use crate::rest::{Participant, User};
+use crate::rooms::{RefusalReason, Waiting};
 use crate::{
     AttachmentId, DisplayName, ErrorCode, MessageId, MessageText, ParticipantId, ReactionEmoji, RoomSlug, SessionId,
     Timestamp, UserId,
@@ -74,13 +75,14 @@ pub enum ClientMessage {
     /// Answers the server's `ping`. Needs no request id and gets no answer.
     #[serde(rename = "pong")]
     Pong {},
-    /// Enters a room: presence, and its chat from here on. Acked with [`RoomJoined`].
+    /// Enters a room: presence, and its chat from here on. Acked with [`RoomJoined`]. Nacked with `lobby` when one waits from
+    /// here on, which `room.admitted` or `room.refused` ends.
     #[serde(rename = "room.join")]
     RoomJoin {
         /// Which.
         room: RoomSlug,
     },
-    /// Leaves a room and its call.
+    /// Leaves a room and its call, or its lobby.
     #[serde(rename = "room.leave")]
     RoomLeave {
         /// Which.
@@ -305,6 +307,29 @@ pub enum ServerMessage<P = Participant> {
         from: RoomSlug,
         /// Where it is to go.
         to: RoomSlug,
+    },
+    /// Who waits in the lobby of a joined room: all of them, by the time of their coming. Told to those who moderate, when they
+    /// come in and after each change.
+    #[serde(rename = "lobby.update")]
+    LobbyUpdate {
+        /// Where.
+        room: RoomSlug,
+        /// Who.
+        waiting: Vec<Waiting>,
+    },
+    /// The client waited in the lobby of a room and is let in: join it.
+    #[serde(rename = "room.admitted")]
+    RoomAdmitted {
+        /// Which.
+        room: RoomSlug,
+    },
+    /// The client waited in the lobby of a room and is not let in: it waits no more.
+    #[serde(rename = "room.refused")]
+    RoomRefused {
+        /// Which.
+        room: RoomSlug,
+        /// Why.
+        reason: RefusalReason,
     },
     /// Old messages of a joined room were erased. Drop those of smaller places.
     #[serde(rename = "history.trimmed")]

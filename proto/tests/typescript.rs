@@ -88,6 +88,8 @@ fn typescript_is_up_to_date() {
         SetMemberRequest,
         Ban,
         CreateRoomInviteRequest,
+        Waiting,
+        RefusalReason,
         RoomInvite,
         RoomInviteCreated,
         RedeemRoomInviteRequest,

@@ -6,6 +6,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::calls::PermissionBits;
 use crate::error::ApiError;
 
 const ISSUER: &str = "boltorezka";
@@ -31,6 +32,9 @@ pub struct JoinClaims {
     pub name: DisplayName,
     /// The most that the holder may do.
     pub permissions: MediaPermissions,
+    /// Whether it does not wait in the room's lobby. Tokens of an earlier version do.
+    #[serde(default)]
+    pub passes_lobby: bool,
     /// Seconds since the epoch.
     pub exp: i64,
     /// Tells tokens apart in logs.
@@ -50,7 +54,12 @@ impl JoinClaims {
     ) -> Self {
         let workspace_id = Some(workspace_id);
         let (iss, jti) = (ISSUER.to_owned(), Uuid::now_v7());
-        Self { iss, sub, workspace_id, room, room_id, identity, name, permissions, exp, jti }
+        Self { iss, sub, workspace_id, room, room_id, identity, name, permissions, passes_lobby: false, exp, jti }
+    }
+
+    /// What it opens, as tickets and seats keep it.
+    pub fn bits(&self) -> PermissionBits {
+        PermissionBits::from(self.permissions).with(PermissionBits::PASSES_LOBBY, self.passes_lobby)
     }
 }
 

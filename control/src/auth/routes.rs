@@ -229,18 +229,19 @@ async fn ws_ticket(app: App, caller: Caller) -> Result<(StatusCode, axum::Json<T
     caller.may(Action::CreateTicket)?;
     let now_ms = app.clock.now_ms();
     let (user_id, session, room_id, permissions) = match caller {
-        Caller::User { user, session, .. } => (user.id, Some(session), None, MediaPermissions::ALL),
+        Caller::User { user, session, .. } => {
+            (user.id, Some(session), None, PermissionBits::from(MediaPermissions::ALL))
+        }
         Caller::Join(claims) => {
             let room = app.store.room(&claims.room).await?.filter(|room| room.id == claims.room_id);
             let room = room.ok_or_else(|| ApiError::because(ErrorCode::InvalidToken, "the token's room is gone"))?;
-            (claims.sub, None, Some(room.id), claims.permissions)
+            (claims.sub, None, Some(room.id), claims.bits())
         }
         Caller::ApiKey { .. } => return Err(ErrorCode::Forbidden.into()),
     };
     app.rates.tickets.take(user_id, now_ms).map_err(ApiError::rate_limited)?;
     let ticket = new_token().map_err(|_| ApiError::new(ErrorCode::Internal))?;
     let expires_at_ms = now_ms + TICKET_MS;
-    let permissions = PermissionBits::from(permissions);
     let grant = Grant { workspace_id: app.workspace_id(), user_id, session, room_id, permissions, expires_at_ms };
     if !app.store.create_ticket(hash_token(&ticket), &grant).await? {
         return Err(ErrorCode::Unauthenticated.into());
@@ -283,6 +284,7 @@ async fn join_token(
     let room = (room.slug, room.id);
     let claims =
         JoinClaims::new(user.user.id, app.workspace_id(), room, identity, request.display_name, permissions, exp_s);
+    let claims = JoinClaims { passes_lobby: request.passes_lobby, ..claims };
     let token = app.join_tokens.sign(&claims)?;
     let expires_at = Timestamp::from_unix_ms(exp_s * 1000);
     Ok((StatusCode::CREATED, axum::Json(JoinTokenResponse { token, expires_at })))

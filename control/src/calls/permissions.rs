@@ -15,10 +15,15 @@ const CAMERA: i64 = 4;
 const SCREEN: i64 = 8;
 const DATA: i64 = 16;
 const HIDDEN: i64 = 32;
+/// Of tickets and seats alone: no right to media.
+const PASSES_LOBBY: i64 = 64;
 
 impl PermissionBits {
     /// Whoever has it is not told to others.
     pub const HIDDEN: Self = Self(HIDDEN);
+
+    /// Whoever has it does not wait in a lobby.
+    pub const PASSES_LOBBY: Self = Self(PASSES_LOBBY);
 
     /// The bit that publishing `source` needs.
     pub fn of_source(source: TrackSource) -> Self {
@@ -32,6 +37,11 @@ impl PermissionBits {
     /// Whether who has it is not told to others.
     pub fn is_hidden(self) -> bool {
         self.0 & HIDDEN != 0
+    }
+
+    /// Whether who has it does not wait in a lobby.
+    pub fn passes_lobby(self) -> bool {
+        self.0 & PASSES_LOBBY != 0
     }
 
     /// With `other` set or cleared.
@@ -123,6 +133,13 @@ mod tests {
         let hidden = media_permissions(RoomRole::Owner, RoomKind::Video, PermissionBits(ALL.0 | HIDDEN), NONE);
         assert!(hidden.hidden && hidden.subscribe && !hidden.may_send_data());
         assert!(!all.hidden);
+    }
+
+    #[test]
+    fn passing_the_lobby_is_no_right_to_media() {
+        let bits = NONE.with(PermissionBits::PASSES_LOBBY, true);
+        assert!(bits.passes_lobby() && !ALL.passes_lobby());
+        assert_eq!(media_permissions(RoomRole::Owner, RoomKind::Video, bits, NONE), MediaPermissions::default());
     }
 
     #[test]

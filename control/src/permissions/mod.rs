@@ -91,7 +91,7 @@ enum Needs {
     Server(Role),
     /// A role in the workspace.
     Workspace(WorkspaceRole),
-    /// A role in the room, and not to be banned from it.
+    /// A role in the room, and neither to be banned from it nor to have to wait in its lobby.
     Room(RoomRole),
     /// A role in the room.
     EvenBanned(RoomRole),
@@ -130,6 +130,7 @@ impl Action {
             (Needs::Server(least), _) if who.role() >= least => Ok(()),
             (Needs::Workspace(least), _) if who.workspace_role() >= least => Ok(()),
             (Needs::Room(_), Some(Standing { banned: true, .. })) => Err(ErrorCode::Banned.into()),
+            (Needs::Room(_), Some(Standing { outside: true, .. })) => Err(ErrorCode::Lobby.into()),
             (Needs::Room(_) | Needs::EvenBanned(_), Some(standing)) if self.takes(standing.role) => Ok(()),
             _ => Err(self.refusal()),
         }
@@ -232,6 +233,17 @@ mod tests {
         let who = Who::Account(Role::SuperAdmin, WorkspaceRole::Owner);
         assert_eq!(Action::UpdateRoom.check(who, Some(banned)).unwrap_err().code, ErrorCode::Banned);
         assert!(Action::ReadRoom.check(who, Some(banned)).is_ok());
+    }
+
+    #[test]
+    fn who_has_to_wait_does_nothing_in_the_room() {
+        let user = Who::Account(Role::User, WorkspaceRole::Member);
+        let outside = Standing { outside: true, ..user.standing() };
+        for action in Action::ALL.iter().filter(|action| matches!(action.rule().needs, Needs::Room(_))) {
+            let outcome = action.check(user, Some(outside)).map_err(|error| error.code);
+            assert!(matches!(outcome, Err(ErrorCode::Lobby | ErrorCode::Forbidden)), "{action:?} {outcome:?}");
+        }
+        assert!(Action::ReadRoom.check(user, Some(outside)).is_ok());
     }
 
     #[test]

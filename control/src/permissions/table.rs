@@ -162,6 +162,17 @@ actions! {
         Room(RoomRole::Moderator), [Account, ApiKey];
     /// Come in by an invite.
     RedeemRoomInvite = "rooms.invite.redeem", ["POST /v1/room-invites/redeem"], Server(Role::User), [Account];
+    /// Come into a room with a lobby without waiting.
+    PassLobby = "rooms.lobby.pass", ["socket room.join"], Room(RoomRole::Moderator), [Account, JoinToken];
+    /// List those who wait in the lobby.
+    ListWaiting = "rooms.lobby.list", ["GET /v1/rooms/{slug}/lobby"], Room(RoomRole::Moderator), [Account, ApiKey];
+    /// Let somebody in who waits, or all.
+    AdmitWaiting = "rooms.lobby.admit",
+        ["POST /v1/rooms/{slug}/lobby/{userId}/admit", "POST /v1/rooms/{slug}/lobby/admit"],
+        Room(RoomRole::Moderator), [Account, ApiKey];
+    /// Send somebody away who waits.
+    RefuseWaiting = "rooms.lobby.refuse", ["POST /v1/rooms/{slug}/lobby/{userId}/refuse"],
+        Room(RoomRole::Moderator), [Account, ApiKey];
     /// Take somebody's right to publish a source.
     Mute = "rooms.participant.mute", ["POST /v1/rooms/{slug}/participants/{participantId}/mute"],
         Room(RoomRole::Moderator), [Account, ApiKey];

@@ -1,6 +1,7 @@
 //! Stays that end by what becomes of an account, or of a room.
 
 use boltorezka_proto::call::EndReason;
+use boltorezka_proto::rooms::RefusalReason;
 use boltorezka_proto::socket::ServerMessage;
 use boltorezka_proto::{ParticipantId, RoomId};
 
@@ -33,6 +34,12 @@ pub fn end_deleted(app: &App, live: &LiveRoom) {
     app.hub.forget(live.id);
     let mut state = live.state();
     let room = state.slug().clone();
+    let refused = frame(&ServerMessage::RoomRefused { room: room.clone(), reason: RefusalReason::RoomDeleted });
+    for waiting in state.lobby.waiting() {
+        for socket in state.lobby.take(waiting.user_id).unwrap_or_default() {
+            socket.send(refused.clone());
+        }
+    }
     state.tell(&ServerMessage::CallEnded { room, reason: EndReason::RoomDeleted });
     let everybody: Vec<ParticipantId> = state.seats().map(|seat| seat.view.participant_id).collect();
     for participant_id in everybody {

@@ -10,6 +10,9 @@ use boltorezka_proto::socket::{PresenceUpdate, RoomJoined, ServerMessage};
 use boltorezka_proto::{ParticipantId, RoomSlug, SessionId, UserId};
 use serde_json::value::RawValue;
 
+use super::lobby::Lobby;
+use crate::permissions::Action;
+use crate::store::Standing;
 use crate::ws::{SocketHandle, frame, presence_frame, raw};
 
 /// Which socket carries a participant's call, and since which admission.
@@ -67,12 +70,21 @@ pub struct RoomState {
     seats: BTreeMap<ParticipantId, Seat>,
     sockets: HashMap<SessionId, Attached>,
     changes: BTreeMap<ParticipantId, Change>,
+    /// Who waits to be let in.
+    pub lobby: Lobby,
 }
 
 impl RoomState {
     /// A room that nobody is in.
     pub fn new(slug: RoomSlug) -> Self {
-        Self { slug, seq: 0, seats: BTreeMap::new(), sockets: HashMap::new(), changes: BTreeMap::new() }
+        Self {
+            slug,
+            seq: 0,
+            seats: BTreeMap::new(),
+            sockets: HashMap::new(),
+            changes: BTreeMap::new(),
+            lobby: Lobby::default(),
+        }
     }
 
     /// Its name in addresses.
@@ -107,7 +119,7 @@ impl RoomState {
 
     /// Whether nobody is here and nothing waits to be told.
     pub fn is_idle(&self) -> bool {
-        self.seats.is_empty() && self.sockets.is_empty() && self.changes.is_empty()
+        self.seats.is_empty() && self.sockets.is_empty() && self.changes.is_empty() && self.lobby.is_idle()
     }
 
     /// Takes a participant in, or takes over its name and role when it is there.
@@ -122,6 +134,7 @@ impl RoomState {
             let Some(seat) = self.seats.get_mut(&participant_id) else { return };
             seat.hidden = hidden;
             if seat.view.display_name != view.display_name || seat.view.role != view.role {
+                self.lobby.touch();
                 seat.view.display_name = view.display_name;
                 seat.view.role = view.role;
                 self.note(participant_id, Change::Changed);
@@ -217,6 +230,7 @@ impl RoomState {
         let seat = self.seats.get_mut(&participant_id).filter(|seat| seat.view.role != role);
         if let Some(seat) = seat {
             seat.view.role = role;
+            self.lobby.touch();
             self.note(participant_id, Change::Changed);
         }
     }
@@ -305,6 +319,7 @@ impl RoomState {
 
     /// Tells the sockets what changed since the last time: numbered, and everything to those that are new.
     pub fn flush(&mut self) {
+        self.tell_lobby();
         let changes = std::mem::take(&mut self.changes);
         if !changes.is_empty() {
             self.seq += 1;
@@ -331,6 +346,24 @@ impl RoomState {
                 attached.socket.send(own.unwrap_or_else(|| for_all.clone()));
             }
             self.sockets.values_mut().for_each(|attached| attached.fresh = false);
+        }
+    }
+
+    /// Tells those who moderate who waits: when that changed, and when they have just come in.
+    fn tell_lobby(&mut self) {
+        if !self.lobby.is_worth_telling() {
+            return;
+        }
+        let is_changed = self.lobby.take_change();
+        let list = ServerMessage::LobbyUpdate { room: self.slug.clone(), waiting: self.lobby.waiting() };
+        let list = frame(&list);
+        for attached in self.sockets.values().filter(|attached| is_changed || attached.fresh) {
+            let Some(seat) = self.seats.get(&attached.participant_id) else { continue };
+            let who = attached.socket.who();
+            let standing = Standing { role: seat.view.role, ..who.standing() };
+            if Action::ListWaiting.check(who, Some(standing)).is_ok() {
+                attached.socket.send(list.clone());
+            }
         }
     }
 

@@ -12,11 +12,12 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::hub::LiveRoom;
+use super::waiting::{knock, tell_admitted};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::permissions::{Action, Who};
-use crate::store::{Join, JoinRequest, ParticipantRecord, StoreError};
-use crate::ws::SocketHandle;
+use crate::store::{Join, JoinRequest, ParticipantRecord, Standing, StoreError};
+use crate::ws::{Reply, SocketHandle};
 
 /// Changes within this time are told together.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
@@ -48,22 +49,39 @@ pub async fn load(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Enters a room. Returns the payload of the `ack`, a [`RoomJoined`](boltorezka_proto::socket::RoomJoined).
-///
-/// # Errors
-/// `not_found`, `banned`, `room_full`, `conflict`.
-pub async fn join(
-    app: &App,
-    socket: &SocketHandle,
-    slug: &RoomSlug,
-) -> Result<(Arc<LiveRoom>, Box<RawValue>), ApiError> {
+/// Enters a room, or its lobby, and answers: with a [`RoomJoined`](boltorezka_proto::socket::RoomJoined), or with `lobby`,
+/// `not_found`, `banned`, `refused`, `room_full`, `conflict`. Returns the room when the socket is in it, or waits.
+pub async fn join(app: &App, socket: &SocketHandle, slug: &RoomSlug, reply: Reply) -> Option<Arc<LiveRoom>> {
+    let (room, chat_seq) = match find(app, slug).await {
+        Ok(found) => found,
+        Err(error) => {
+            reply.send(Err(error));
+            return None;
+        }
+    };
+    let workspace = app.live_workspace();
+    let _door = workspace.door.read().await;
+    // It is answered under the gate, so that what is decided over its wait comes after the answer.
+    let _gate = room.gate.lock().await;
+    reply.send(enter_or_wait(app, socket, &room, chat_seq).await);
+    let is_there = room.state().participant_of(socket.id()).is_some() || room.state().lobby.has_socket(socket.id());
+    is_there.then(|| room.clone())
+}
+
+async fn find(app: &App, slug: &RoomSlug) -> Result<(Arc<LiveRoom>, Option<u64>), ApiError> {
     let record = app.store.room(slug).await?.ok_or_else(no_room)?;
     let room = app.live_room(record.id, slug);
-    let workspace = app.live_workspace();
     // Before the socket is told anything: nothing falls between.
     let chat_seq = app.store.last_number(room.id).await?;
-    let _door = workspace.door.read().await;
-    let _gate = room.gate.lock().await;
+    Ok((room, chat_seq))
+}
+
+async fn enter_or_wait(
+    app: &App,
+    socket: &SocketHandle,
+    room: &LiveRoom,
+    chat_seq: Option<u64>,
+) -> Result<Box<RawValue>, ApiError> {
     let request = JoinRequest {
         room_id: room.id,
         user_id: socket.user_id(),
@@ -72,15 +90,17 @@ pub async fn join(
         whip: None,
         now_ms: app.clock.now_ms(),
     };
-    let participant_id = enter(app, &room, socket.who(), request).await?;
-    let joined = room.state().attach(socket.clone(), participant_id, chat_seq);
-    Ok((room.clone(), joined))
+    match enter(app, room, socket.who(), request).await {
+        Ok(participant_id) => Ok(room.state().attach(socket.clone(), participant_id, chat_seq)),
+        Err(error) if error.code == ErrorCode::Lobby => Err(knock(app, room, socket.user_id(), Some(socket)).await?),
+        Err(error) => Err(error),
+    }
 }
 
 /// Enters a room without a socket, for a session of WHIP or WHEP. Returns the participant.
 ///
 /// # Errors
-/// As [`join`]; `conflict` when the user is in the room by a socket.
+/// As [`join`]; `lobby` when it waits, and has to ask again; `conflict` when the user is in the room by a socket.
 pub async fn join_without_socket(app: &App, room: &LiveRoom, request: JoinRequest) -> Result<ParticipantId, ApiError> {
     let workspace = app.live_workspace();
     let _door = workspace.door.read().await;
@@ -89,7 +109,10 @@ pub async fn join_without_socket(app: &App, room: &LiveRoom, request: JoinReques
         let detail = "this identity is in the room by a socket; leave first, or use a token for another identity";
         return Err(ApiError::because(ErrorCode::Conflict, detail));
     }
-    enter(app, room, Who::JoinToken, request).await
+    match enter(app, room, Who::JoinToken, request).await {
+        Err(error) if error.code == ErrorCode::Lobby => Err(knock(app, room, request.user_id, None).await?),
+        outcome => outcome,
+    }
 }
 
 /// Takes a seat for an account that is to come by a socket: it is kept as one whose sockets vanished. Returns the participant.
@@ -110,10 +133,12 @@ async fn enter(app: &App, room: &LiveRoom, who: Who, request: JoinRequest) -> Re
         return Err(no_room());
     }
     let standing = app.store.standing(room.id, request.user_id).await?.ok_or_else(no_room)?;
-    Action::JoinRoom.check(who, Some(standing))?;
+    let outside = standing.outside && !request.token_permissions.passes_lobby();
+    Action::JoinRoom.check(who, Some(Standing { outside, ..standing }))?;
     match app.store.join(request).await? {
         Join::NoRoom => Err(no_room()),
         Join::Banned => Err(ApiError::new(ErrorCode::Banned)),
+        Join::Lobby => Err(ApiError::new(ErrorCode::Lobby)),
         Join::Blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
         Join::Carried(kind) => {
             let name = kind.name().to_uppercase();
@@ -132,6 +157,8 @@ async fn enter(app: &App, room: &LiveRoom, who: Who, request: JoinRequest) -> Re
                 request.now_ms,
             );
             app.hub.touch(room.id);
+            // Who waited by another way need not any more.
+            tell_admitted(app, room, request.user_id);
             Ok(participant.participant_id)
         }
     }
@@ -200,7 +227,16 @@ pub async fn remove(app: &App, room: &LiveRoom, participant_id: ParticipantId) -
 pub fn socket_gone<'a>(app: &App, socket: &SocketHandle, rooms: impl Iterator<Item = &'a Arc<LiveRoom>>) {
     let now_ms = app.clock.now_ms();
     for room in rooms {
-        room.state().detach(socket.id(), now_ms);
+        let mut state = room.state();
+        state.detach(socket.id(), now_ms);
+        // Who may not come back does not wait for it.
+        if socket.is_shut_out() {
+            state.lobby.cancel(socket.id());
+        } else {
+            state.lobby.socket_gone(socket.id(), now_ms);
+        }
+        drop(state);
+        app.hub.touch(room.id);
     }
     app.hub.close_socket(socket.id());
 }
@@ -210,6 +246,7 @@ pub fn socket_gone<'a>(app: &App, socket: &SocketHandle, rooms: impl Iterator<It
 /// # Errors
 /// When the database fails; what is left is tried the next time.
 pub async fn sweep(app: &App) -> Result<(), StoreError> {
+    sweep_lobbies(app);
     let Some(grace_ms) = app.config.limits.participant_grace_ms else { return Ok(()) };
     for room in app.hub.rooms() {
         let app = app.of(room.workspace_id);
@@ -231,6 +268,18 @@ pub async fn sweep(app: &App) -> Result<(), StoreError> {
     }
     app.hub.forget_idle();
     Ok(())
+}
+
+/// Forgets those who waited and vanished.
+fn sweep_lobbies(app: &App) {
+    let now_ms = app.clock.now_ms();
+    for room in app.hub.rooms() {
+        let mut state = room.state();
+        state.lobby.sweep(now_ms);
+        if state.lobby.is_worth_telling() {
+            app.hub.touch(room.id);
+        }
+    }
 }
 
 /// Tells presence changes until `shutdown`.

@@ -4,6 +4,8 @@ mod access;
 mod ban_routes;
 mod hiding;
 mod invite_routes;
+mod lobby;
+mod lobby_routes;
 mod member_routes;
 mod moderation;
 mod moving;
@@ -44,7 +46,7 @@ impl Feature for Rooms {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial", "rooms"]
+        &["initial", "rooms", "lobby"]
     }
 
     fn routes(&self) -> Routes {
@@ -52,7 +54,10 @@ impl Feature for Rooms {
     }
 
     fn events(&self) -> Events {
-        Events { requests: &["room.join", "room.leave"], told: &["presence.update", "room.moved"] }
+        Events {
+            requests: &["room.join", "room.leave"],
+            told: &["presence.update", "room.moved", "lobby.update", "room.admitted", "room.refused"],
+        }
     }
 
     async fn start(&self, app: &App) -> Result<(), String> {
@@ -69,5 +74,5 @@ impl Feature for Rooms {
 
 fn routes() -> OpenApiRouter<App> {
     let of_rooms = room_routes::routes().merge(member_routes::routes()).merge(participant_routes::routes());
-    of_rooms.merge(ban_routes::routes()).merge(invite_routes::routes())
+    of_rooms.merge(ban_routes::routes()).merge(invite_routes::routes()).merge(lobby_routes::routes())
 }

@@ -7,6 +7,7 @@ use boltorezka_proto::{ErrorCode, ParticipantId, UserId};
 
 use super::access::check_outranks;
 use super::hiding::take_out_strangers;
+use super::lobby;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
@@ -127,6 +128,7 @@ pub async fn refresh_roles(app: &App, user_id: UserId) -> Result<(), StoreError>
 /// # Errors
 /// When the database fails.
 pub(super) async fn refresh_role(app: &App, live: &LiveRoom, user_id: UserId) -> Result<(), StoreError> {
+    lobby::review(app, live, user_id).await?;
     let Some(participant_id) = live.state().participant_of_user(user_id) else { return Ok(()) };
     if let Some(standing) = app.store.standing(live.id, user_id).await? {
         live.state().set_role(participant_id, standing.role);

@@ -51,7 +51,8 @@ async fn take_seat(app: &App, to: &RoomRecord, user_id: UserId, audit: &Audit) -
         room_id: to.id,
         user_id,
         only_room: None,
-        token_permissions: PermissionBits::from(MediaPermissions::ALL),
+        // Who moves it moderates there too.
+        token_permissions: PermissionBits::from(MediaPermissions::ALL).with(PermissionBits::PASSES_LOBBY, true),
         whip: None,
         now_ms: audit.now_ms,
     };

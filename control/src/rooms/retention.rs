@@ -31,5 +31,6 @@ pub async fn erase_expired(app: App) -> Result<(), StoreError> {
     }
     let now_ms = app.clock.now_ms();
     app.store.forget_sends(now_ms - i64::from(SLOW_MODE_S_MAX) * 1000).await?;
+    app.store.forget_lobby_grants(now_ms).await?;
     app.store.forget_room_invites(now_ms - INVITES_KEPT_MS).await
 }

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::authorize;
-use super::{hiding, moderation};
+use super::{hiding, lobby, moderation};
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
@@ -88,7 +88,7 @@ async fn update(
     check_capacity(request.capacity)?;
     check_settings(&request.settings)?;
     let audit = caller.audit(app.clock.now_ms());
-    let updated = app.store.update_room(room.id, &request, &audit).await?;
+    let updated = lobby::update_room(&app, &room, &request, &audit).await?;
     if request.settings.hidden == Some(true) {
         hiding::take_out_strangers(&app, Some(&audit)).await?;
     }

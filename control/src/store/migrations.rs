@@ -22,6 +22,7 @@ macro_rules! migrations {
             (11, "admin", include_str!(concat!("../../migrations/", $folder, "/0011_admin.sql"))),
             (12, "reports", include_str!(concat!("../../migrations/", $folder, "/0012_reports.sql"))),
             (13, "oidc", include_str!(concat!("../../migrations/", $folder, "/0013_oidc.sql"))),
+            (14, "lobby", include_str!(concat!("../../migrations/", $folder, "/0014_lobby.sql"))),
         ]
     };
 }

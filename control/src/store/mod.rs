@@ -20,6 +20,7 @@ mod conformance;
 mod erasure;
 mod invites;
 mod links;
+mod lobby;
 mod migrations;
 mod moderation;
 mod moves;
@@ -65,6 +66,7 @@ pub use chat::{
 pub use erasure::{ActRecord, ErasureStore, Planned, WrittenRecord};
 pub use invites::{InviteRecord, InviteStore, NewInvite, Registered};
 pub use links::{LinkStore, MailRecord, NewLink, Verified};
+pub use lobby::{LOBBY_GRANT_MS, LobbyStore};
 #[cfg(test)]
 pub use migrations::names as migration_names;
 pub use moderation::{ModerationStore, Removed};
@@ -112,6 +114,7 @@ store!(
     ErasureStore,
     InviteStore,
     LinkStore,
+    LobbyStore,
     ModerationStore,
     MoveStore,
     NotificationStore,

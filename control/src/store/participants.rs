@@ -61,6 +61,8 @@ pub enum Join {
     NoRoom,
     /// The room is closed to it.
     Banned,
+    /// It has to be let in first.
+    Lobby,
     /// The server is closed to it.
     Blocked,
     /// It is in already, and a session of this kind carries its call.

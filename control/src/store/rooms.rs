@@ -140,6 +140,8 @@ pub struct Standing {
     pub role: RoomRole,
     /// Whether the room is closed to it.
     pub banned: bool,
+    /// Whether it has to wait in the room's lobby until it is let in.
+    pub outside: bool,
 }
 
 impl Standing {
@@ -150,7 +152,7 @@ impl Standing {
             WorkspaceRole::Member => member_role.unwrap_or(RoomRole::Member),
             WorkspaceRole::Guest => member_role.unwrap_or(RoomRole::Listener),
         };
-        Self { server_role, workspace_role, role, banned }
+        Self { server_role, workspace_role, role, banned, outside: false }
     }
 
     /// Whether it may moderate somebody: nobody is moderated by an equal.

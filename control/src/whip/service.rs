@@ -54,7 +54,7 @@ pub async fn open(app: App, kind: Kind, claims: JoinClaims, offer: String) -> Re
         room_id: room.id,
         user_id,
         only_room: Some(claims.room_id),
-        token_permissions: PermissionBits::from(permissions),
+        token_permissions: PermissionBits::from(permissions).with(PermissionBits::PASSES_LOBBY, claims.passes_lobby),
         whip: Some(kind),
         now_ms: app.clock.now_ms(),
     };

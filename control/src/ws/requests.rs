@@ -64,7 +64,7 @@ impl Requests {
         Self { app, socket, rooms: HashMap::new(), rate }
     }
 
-    /// The rooms that the socket has joined, and perhaps was removed from since.
+    /// The rooms that the socket has joined or waits for, and perhaps was removed from since.
     pub fn rooms(&self) -> impl Iterator<Item = &Arc<LiveRoom>> {
         self.rooms.values()
     }
@@ -86,6 +86,7 @@ impl Requests {
             limited => limited,
         };
         match allowed.and_then(|()| read_message(frame.kind, frame.payload)) {
+            Ok(ClientMessage::RoomJoin { room }) => self.join(reply, &room).await,
             Ok(ClientMessage::CallOffer { room, sdp }) => self.offer(reply, &room, sdp).await,
             Ok(message) => reply.send(self.carry_out(message, frame.idempotency_key).await),
             Err(error) => reply.send(Err(error)),
@@ -120,7 +121,7 @@ impl Requests {
                 Ok(raw(&json!({})))
             }
             ClientMessage::Pong {} => Ok(raw(&json!({}))),
-            ClientMessage::RoomJoin { room } => self.join(&room).await,
+            ClientMessage::RoomLeave { room } if self.stops_waiting(&room).await => Ok(raw(&json!({ "room": room }))),
             ClientMessage::RoomLeave { room } => {
                 let live = self.may(Action::LeaveRoom, &room)?;
                 presence::leave(&self.app, &self.socket, &live).await?;
@@ -154,7 +155,8 @@ impl Requests {
                 let live = self.may(Action::SyncChat, &room)?;
                 Ok(raw(&chat::resume(&self.app, &live, seq).await?))
             }
-            ClientMessage::CallOffer { .. } => Err(ErrorCode::Internal.into()),
+            // Those answer by themselves.
+            ClientMessage::RoomJoin { .. } | ClientMessage::CallOffer { .. } => Err(ErrorCode::Internal.into()),
             ClientMessage::CallIce { room, .. } => {
                 self.may(Action::JoinCall, &room)?;
                 Ok(raw(&json!({ "room": room })))
@@ -166,18 +168,33 @@ impl Requests {
         }
     }
 
-    async fn join(&mut self, slug: &RoomSlug) -> Result<Box<RawValue>, ApiError> {
+    async fn join(&mut self, reply: Reply, slug: &RoomSlug) {
         let max = self.app.config.limits.rooms_per_socket;
         if max.is_some_and(|max| self.rooms.len() >= max as usize) && !self.rooms.contains_key(slug) {
-            self.rooms.retain(|_, room| room.state().participant_of(self.socket.id()).is_some());
+            self.rooms.retain(|_, room| {
+                let state = room.state();
+                state.participant_of(self.socket.id()).is_some() || state.lobby.has_socket(self.socket.id())
+            });
             if max.is_some_and(|max| self.rooms.len() >= max as usize) {
                 let detail = "this socket is in as many rooms as it may be; leave one first";
-                return Err(ApiError::because(ErrorCode::Forbidden, detail));
+                return reply.send(Err(ApiError::because(ErrorCode::Forbidden, detail)));
             }
         }
-        let (room, joined) = presence::join(&self.app, &self.socket, slug).await?;
-        self.rooms.insert(slug.clone(), room);
-        Ok(joined)
+        if let Some(room) = presence::join(&self.app, &self.socket, slug, reply).await {
+            self.rooms.insert(slug.clone(), room);
+        }
+    }
+
+    /// Leaves the lobby of a room. False when the socket does not wait there.
+    async fn stops_waiting(&mut self, slug: &RoomSlug) -> bool {
+        let Some(room) = self.rooms.get(slug).filter(|room| room.state().lobby.has_socket(self.socket.id())) else {
+            return false;
+        };
+        let waited = presence::stop_waiting(&self.app, &self.socket, room).await;
+        if waited {
+            self.rooms.remove(slug);
+        }
+        waited
     }
 
     async fn offer(&self, reply: Reply, room: &RoomSlug, sdp: String) {

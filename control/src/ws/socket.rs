@@ -121,6 +121,11 @@ impl SocketHandle {
         self.0.closed.cancel();
     }
 
+    /// Whether it was closed because its account or session is not good any more.
+    pub fn is_shut_out(&self) -> bool {
+        matches!(self.0.close_code.get(), Some(CloseCode::AccountBlocked | CloseCode::InvalidTicket))
+    }
+
     /// Ends, without a code, because the other side did.
     pub fn end(&self) {
         self.0.closed.cancel();

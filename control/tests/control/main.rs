@@ -21,6 +21,7 @@ mod inspection;
 mod invites;
 mod isolation;
 mod links;
+mod lobby;
 mod moving;
 mod notifications;
 mod oidc;

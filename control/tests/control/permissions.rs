@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::attachments::upload;
 use crate::common::client::Answer;
+use crate::common::offers::offer;
 use crate::common::server::make_room;
 use crate::common::workspaces::{make_workspace, take_in};
 use crate::common::{Client, Socket, TestNode, TestServer};
@@ -45,11 +46,7 @@ const PASSWORD: &str = "a long password";
 /// Cells that are tried at a time.
 const AT_ONCE: usize = 8;
 
-const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
-    c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 00:11\r\n\
-    a=setup:actpass\r\na=mid:0\r\na=sendrecv\r\na=rtpmap:111 opus/48000/2\r\n";
-
-/// For the ICE session of [`OFFER`].
+/// For the ICE session of [`crate::common::offers::OFFER`].
 const CANDIDATES: &str = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
     a=mid:0\r\na=end-of-candidates\r\n";
 
@@ -304,6 +301,9 @@ impl World {
             "rooms.invite.create" => (201, Value::Null),
             "rooms.invite.revoke" => (404, Value::Null),
             "rooms.invite.redeem" => (401, json!({ "token": "a guess" })),
+            // Nobody waits in it.
+            "rooms.lobby.admit" if !path.ends_with("/lobby/admit") => (409, Value::Null),
+            "rooms.lobby.refuse" => (409, Value::Null),
             "rooms.member.set" => (200, json!({ "role": "moderator" })),
             "rooms.participant.unmute" => (204, json!({ "muted": false })),
             "workspaces.workspace.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N" })),
@@ -367,12 +367,17 @@ impl World {
             return judge(&ticket, 201);
         }
         let mut socket = Socket::open(self.server.address, ticket.body["ticket"].as_str().unwrap()).await;
+        if name == "rooms.lobby.pass" {
+            let admin = self.super_admin.within(&place.workspace);
+            let path = format!("/v1/rooms/{}", place.room);
+            admin.send(Method::PATCH, &path, Some(json!({ "lobby": true }))).await.expect(200);
+        }
         let room = &place.room;
         let join = socket.request("room.join", json!({ "room": room })).await;
         let joined = socket.answer(&join).await;
         let refused = match joined["code"].as_str() {
             None => false,
-            Some("banned" | "forbidden" | "account_pending") => true,
+            Some("banned" | "forbidden" | "account_pending" | "lobby") => true,
             Some(code) => return Outcome::Wrong(code.to_owned()),
         };
         if message == "room.join" {
@@ -446,11 +451,6 @@ fn webhook_of(url: &str) -> Value {
 
 fn path_is_of_accounts(request: &str) -> bool {
     request.contains("/v1/admin/users/")
-}
-
-async fn offer(client: &Client, path: &str) -> Answer {
-    let request = client.request(Method::POST, path).header("content-type", "application/sdp");
-    client.finish(request.body(OFFER)).await
 }
 
 fn judge(answer: &Answer, allowed: u16) -> Outcome {

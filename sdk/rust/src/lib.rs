@@ -12,6 +12,7 @@
 pub mod call;
 mod client;
 mod gateway;
+mod lobby;
 pub mod media;
 mod workspaces;
 
@@ -21,6 +22,7 @@ mod fixtures;
 
 pub use boltorezka_proto::call::{EndReason, SlotMode, SlotWish, TrackInfo, TrackSource};
 pub use boltorezka_proto::data::{DataError, DataFrom, DataKind, DataRefusal, DataTo};
+pub use boltorezka_proto::rooms::{RefusalReason, Waiting};
 pub use boltorezka_proto::workspaces::{FeatureSwitch, OptionalFeature, Workspace, WorkspaceMember, WorkspaceRole};
 pub use boltorezka_proto::{
     DisplayName, ErrorCode, MessageText, ParticipantId, RoomSlug, RoomTitle, TrackNumber, WorkspaceSlug,

@@ -217,3 +217,96 @@ async fn who_is_moved_joins_the_other_room() {
     let mut peer = server.next_socket().await;
     assert_eq!(peer.next().await["payload"]["room"], "other");
 }
+
+/// Tells the client something without being asked.
+async fn tell(peer: &mut Peer, kind: &str, payload: Value) {
+    peer.send(json!({"type": kind, "payload": payload})).await;
+}
+
+#[tokio::test]
+async fn who_waits_in_a_lobby_joins_when_it_is_let_in() {
+    let (mut server, gateway, mut peer) = connect().await;
+    let room = room();
+    let mut events = gateway.events();
+    let joining = tokio::spawn({
+        let (gateway, room) = (gateway.clone(), room.clone());
+        async move { gateway.join_room(&room).await }
+    });
+    let request = peer.next().await;
+    peer.nack(&request, "lobby").await;
+    assert!(matches!(&*next(&mut events).await, GatewayEvent::Waiting { room: of } if *of == room));
+    assert!(!gateway.has_joined(&room) && !joining.is_finished());
+    // Of another room, nothing follows.
+    tell(&mut peer, "room.admitted", json!({"room": "other-room"})).await;
+
+    peer.close(1012).await;
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Disconnected));
+    let mut peer = server.next_socket().await;
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Ready { .. }));
+    let request = peer.next().await;
+    assert_eq!(
+        (&request["type"], &request["payload"]["room"]),
+        (&json!("room.join"), &json!("stand-up")),
+        "it asks again"
+    );
+    peer.nack(&request, "lobby").await;
+    tell(&mut peer, "room.admitted", json!({"room": "stand-up"})).await;
+    let request = peer.next().await;
+    assert_eq!(request["type"], "room.join", "by itself");
+    peer.ack(&request, joined("stand-up")).await;
+    assert_eq!(joining.await.unwrap().unwrap().room, room);
+    assert!(gateway.has_joined(&room));
+
+    let waiting = json!([{"userId": "01890a5d-ac96-774b-bcce-b302099a8057", "displayName": "Ann", "since": "2026-11-21T09:30:00.000Z"}]);
+    tell(&mut peer, "lobby.update", json!({"room": "stand-up", "waiting": waiting})).await;
+    loop {
+        if let GatewayEvent::Lobby { room: of, waiting } = &*next(&mut events).await {
+            assert_eq!((of, waiting[0].display_name.as_str()), (&room, "Ann"));
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_is_told_why() {
+    for (reason, code) in
+        [("refused", ErrorCode::Refused), ("revoked", ErrorCode::Forbidden), ("room_deleted", ErrorCode::NotFound)]
+    {
+        let (_server, gateway, mut peer) = connect().await;
+        let room = room();
+        let (outcome, ()) = tokio::join!(gateway.join_room(&room), async {
+            let request = peer.next().await;
+            peer.nack(&request, "lobby").await;
+            tell(&mut peer, "room.refused", json!({"room": "stand-up", "reason": reason})).await;
+        });
+        assert_eq!(outcome.unwrap_err().code(), Some(code), "{reason}");
+        assert!(!gateway.has_joined(&room));
+        // The wait is over: what comes late brings it nowhere.
+        tell(&mut peer, "room.admitted", json!({"room": "stand-up"})).await;
+        tell(&mut peer, "ping", json!({})).await;
+        assert_eq!(peer.next().await["type"], "pong");
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_a_lobby_waits_no_more() {
+    let (_server, gateway, mut peer) = connect().await;
+    let room = room();
+    let mut events = gateway.events();
+    let joining = tokio::spawn({
+        let (gateway, room) = (gateway.clone(), room.clone());
+        async move { gateway.join_room(&room).await }
+    });
+    let request = peer.next().await;
+    peer.nack(&request, "lobby").await;
+    assert!(matches!(*next(&mut events).await, GatewayEvent::Waiting { .. }));
+    tokio::join!(async { gateway.leave_room(&room).await.unwrap() }, async {
+        let request = peer.next().await;
+        assert_eq!(request["type"], "room.leave");
+        peer.ack(&request, json!({"room": "stand-up"})).await;
+    });
+    assert_eq!(joining.await.unwrap().unwrap_err().code(), Some(ErrorCode::NotJoined));
+    tell(&mut peer, "room.admitted", json!({"room": "stand-up"})).await;
+    tell(&mut peer, "ping", json!({})).await;
+    assert_eq!(peer.next().await["type"], "pong", "it does not join");
+}

@@ -1,6 +1,7 @@
 import { OwnAccount } from './account.ts';
 import { Admin } from './admin.ts';
 import { BoltorezkaError } from './errors.ts';
+import { Lobbies } from './lobby.ts';
 import { problemOf } from './problem.ts';
 import type {
   Attachment,
@@ -60,6 +61,8 @@ export class Client {
   /** The whole server, for its admins. */
   readonly admin = new Admin((...request) => this.#send(...request));
   /** Tenants. */
+  readonly lobbies = new Lobbies((...request) => this.#send(...request));
+
   readonly workspaces = new Workspaces((...request) => this.#send(...request));
   readonly #joinToken: string | undefined;
 

@@ -60,6 +60,7 @@ export type {
   SettingSource,
   TrackSource,
   User,
+  Waiting,
   Workspace,
   WorkspaceMember,
   WorkspaceRole,

@@ -142,7 +142,7 @@ export type FileName = string;
 /**
  * A stable reason that programs may act on. In JSON it is written in snake_case.
  */
-export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "second_factor_required" | "invalid_token" | "forbidden" | "account_blocked" | "account_pending" | "registration_closed" | "banned" | "read_only" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "slow_mode" | "room_full" | "internal" | "media_unavailable" | "overloaded" | "unavailable";
+export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "second_factor_required" | "invalid_token" | "forbidden" | "account_blocked" | "account_pending" | "registration_closed" | "banned" | "lobby" | "refused" | "read_only" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "slow_mode" | "room_full" | "internal" | "media_unavailable" | "overloaded" | "unavailable";
 
 /**
  * The body of an HTTP error, `application/problem+json` (RFC 9457).
@@ -303,6 +303,10 @@ displayName: DisplayName,
  */
 permissions?: MediaPermissions, 
 /**
+ * Whether its holder does not wait in the room's lobby.
+ */
+passesLobby?: boolean, 
+/**
  * Seconds that the token is valid, 3,600 when absent, at most 86,400.
  */
 ttlS?: number, };
@@ -389,6 +393,10 @@ hidden: boolean,
  */
 readOnly: boolean, 
 /**
+ * Whether those who do not moderate wait until somebody who does lets them in.
+ */
+lobby: boolean, 
+/**
  * Seconds between two messages of one sender, unless it moderates. No pause when absent.
  */
 slowModeS?: number, 
@@ -418,6 +426,10 @@ hidden: boolean,
  */
 readOnly: boolean, 
 /**
+ * Whether those who do not moderate wait until somebody who does lets them in.
+ */
+lobby: boolean, 
+/**
  * Seconds between two messages of one sender, unless it moderates. No pause when absent.
  */
 slowModeS?: number, 
@@ -446,6 +458,10 @@ hidden?: boolean,
  * Whether only moderators say something.
  */
 readOnly?: boolean, 
+/**
+ * Whether those who do not moderate wait until they are let in. Who is inside stays; when it ends, all who wait are let in.
+ */
+lobby?: boolean, 
 /**
  * Seconds between two messages of one sender, 21,600 at most; 0 for no pause.
  */
@@ -492,6 +508,10 @@ hidden?: boolean,
  */
 readOnly?: boolean, 
 /**
+ * Whether those who do not moderate wait until they are let in. Who is inside stays; when it ends, all who wait are let in.
+ */
+lobby?: boolean, 
+/**
  * Seconds between two messages of one sender, 21,600 at most; 0 for no pause.
  */
 slowModeS?: number, 
@@ -528,6 +548,10 @@ hidden?: boolean,
  * Whether only moderators say something.
  */
 readOnly?: boolean, 
+/**
+ * Whether those who do not moderate wait until they are let in. Who is inside stays; when it ends, all who wait are let in.
+ */
+lobby?: boolean, 
 /**
  * Seconds between two messages of one sender, 21,600 at most; 0 for no pause.
  */
@@ -609,6 +633,28 @@ uses?: number,
  * Seconds that it is good for, 7,776,000 at most.
  */
 ttlS?: number, };
+
+/**
+ * Somebody who waits in the lobby of a room.
+ */
+export type Waiting = { 
+/**
+ * Who.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * Since when.
+ */
+since: Timestamp, };
+
+/**
+ * Why somebody who waited in a lobby is not let in.
+ */
+export type RefusalReason = "refused" | "revoked" | "room_deleted";
 
 /**
  * An invite into a room.
@@ -2304,7 +2350,27 @@ from: RoomSlug,
 /**
  * Where it is to go.
  */
-to: RoomSlug, } } | { "type": "history.trimmed", "payload": { 
+to: RoomSlug, } } | { "type": "lobby.update", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Who.
+ */
+waiting: Array<Waiting>, } } | { "type": "room.admitted", "payload": { 
+/**
+ * Which.
+ */
+room: RoomSlug, } } | { "type": "room.refused", "payload": { 
+/**
+ * Which.
+ */
+room: RoomSlug, 
+/**
+ * Why.
+ */
+reason: RefusalReason, } } | { "type": "history.trimmed", "payload": { 
 /**
  * Where.
  */

@@ -75,7 +75,14 @@ impl Access {
     pub async fn join_token(&self, room: &RoomSlug, number: u32) -> Result<String, TargetError> {
         let identity = format!("bench-{number}");
         let display_name = DisplayName::new(&identity).map_err(|error| TargetError::refused("a name", error))?;
-        let request = JoinTokenRequest { room: room.clone(), identity, display_name, permissions: None, ttl_s: None };
+        let request = JoinTokenRequest {
+            room: room.clone(),
+            identity,
+            display_name,
+            permissions: None,
+            passes_lobby: false,
+            ttl_s: None,
+        };
         let token = self.api.create_join_token(&request).await;
         Ok(token.map_err(|error| TargetError::refused("a join token", error))?.token)
     }

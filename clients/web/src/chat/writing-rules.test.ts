@@ -11,6 +11,7 @@ const plain: RoomInfo = {
   position: 0,
   hidden: false,
   readOnly: false,
+  lobby: false,
   createdAt: '2026-11-22T00:00:00.000Z',
 };
 

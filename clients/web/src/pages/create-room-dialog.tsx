@@ -6,6 +6,7 @@ import { client } from '../app/session.tsx';
 import { Button } from '../ui/button.tsx';
 import { Dialog, DialogActions } from '../ui/dialog.tsx';
 import { FormError, TextField } from '../ui/field.tsx';
+import { Switch } from '../ui/switch.tsx';
 import styles from './create-room-dialog.module.css';
 import { TitleAndAddress } from './title-and-address.tsx';
 import { useSubmit } from './use-submit.ts';
@@ -28,7 +29,8 @@ function CreateRoomForm({ onClose }: { onClose(): void }) {
   const { error, isPending, onSubmit } = useSubmit(async (value) => {
     const kind = value('kind') as RoomKind;
     const capacity = Number(value('capacity'));
-    const request = { slug: value('slug'), title: value('title').trim(), kind };
+    const lobby = value('lobby') === 'on';
+    const request = { slug: value('slug'), title: value('title').trim(), kind, lobby };
     const room = await client.createRoom(capacity > 0 ? { ...request, capacity } : request);
     navigate(roomPath(room.slug));
   });
@@ -55,6 +57,13 @@ function CreateRoomForm({ onClose }: { onClose(): void }) {
         description="Leave empty for no limit"
         inputProps={{ min: 1, max: 10_000, inputMode: 'numeric' }}
       />
+      <div className={styles.setting}>
+        <span>
+          <span className={styles.label}>Lobby</span>
+          <span className={styles.optionText}>People wait until a moderator lets them in</span>
+        </span>
+        <Switch label="Lobby: people wait until a moderator lets them in" name="lobby" value="on" />
+      </div>
       <DialogActions>
         <Button variant="secondary" onPress={onClose}>
           Cancel

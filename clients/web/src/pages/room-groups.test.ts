@@ -12,6 +12,7 @@ function room(slug: string, category?: string): RoomInfo {
     position: 0,
     hidden: false,
     readOnly: false,
+    lobby: false,
     createdAt: '2026-11-22T00:00:00.000Z',
   };
   return category === undefined ? info : { ...info, category };

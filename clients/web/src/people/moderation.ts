@@ -11,3 +11,8 @@ export function mayModerate(role: Role, own: RoomRole | undefined, other: Partic
   if (role !== 'user') return true;
   return own !== undefined && RANK[own] >= RANK.moderator && RANK[own] > RANK[other.role];
 }
+
+/** Whether to show who waits in the lobby. Only those who may let them in are told. */
+export function moderates(role: Role, own: RoomRole | undefined): boolean {
+  return role !== 'user' || (own !== undefined && RANK[own] >= RANK.moderator);
+}

@@ -8,8 +8,9 @@ import { Button, IconButton } from '../ui/button.tsx';
 import { Dialog, DialogActions } from '../ui/dialog.tsx';
 import { ActionItem, ActionMenu } from '../ui/menu.tsx';
 import { useToast } from '../ui/toasts.tsx';
-import { mayModerate } from './moderation.ts';
+import { mayModerate, moderates } from './moderation.ts';
 import styles from './people-panel.module.css';
+import { WaitingList } from './waiting-list.tsx';
 
 const ROLES: Record<RoomRole, string | undefined> = {
   listener: 'Listener',
@@ -24,8 +25,10 @@ export function PeoplePanel({ room }: { room: Room }) {
   const inCall = room.participants.filter((participant) => participant.inCall);
   const others = room.participants.filter((participant) => !participant.inCall);
   const hasCall = room.info.kind !== 'text';
+  const user = useUser();
   return (
     <div className={styles.panel}>
+      {moderates(user.role, room.self?.role ?? room.info.myRole) && <WaitingList room={room} />}
       {hasCall && inCall.length > 0 && <Section title={`In the call · ${inCall.length}`} people={inCall} room={room} />}
       {others.length > 0 && (
         <Section

@@ -16,6 +16,7 @@ interface RoomHeaderProps {
 
 export function RoomHeader({ room, panel, unread, onToggle }: RoomHeaderProps) {
   const count = room.participants.length;
+  const waiting = room.lobby.length;
   return (
     <header className={styles.header}>
       <IconLink href="/" label="Back to rooms">
@@ -54,12 +55,17 @@ export function RoomHeader({ room, panel, unread, onToggle }: RoomHeaderProps) {
       <ToggleButton
         className={styles.toggle ?? ''}
         aria-label="People"
+        aria-describedby="waiting"
         isSelected={panel === 'people'}
         onChange={() => onToggle('people')}
       >
         <Users size={18} />
         <span>People</span>
+        {waiting > 0 && <span className={styles.badge}>{waiting}</span>}
       </ToggleButton>
+      <span id="waiting" hidden>
+        {waiting > 0 ? `${waiting} waiting` : ''}
+      </span>
       <InboxButton />
     </header>
   );

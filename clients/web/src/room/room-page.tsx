@@ -8,6 +8,7 @@ import { RoomSkeleton } from './room-skeleton.tsx';
 import { RoomView } from './room-view.tsx';
 import { roomEndText } from './texts.ts';
 import { useRoom } from './use-room.ts';
+import { WaitingRoom } from './waiting-room.tsx';
 
 /** `/rooms/{slug}`. */
 export function RoomPage({ slug }: { slug: string }) {
@@ -59,6 +60,7 @@ function EnteredRoom({ room, media, onAgain }: { room: Room; media: LocalMedia; 
       </MessagePage>
     );
   }
+  if (room.state === 'waiting') return <WaitingRoom room={room} />;
   // A lost socket keeps the page: the call goes on, and a banner tells.
   if (!wasJoined && room.state !== 'joined') return <RoomSkeleton title={room.info.title} />;
   return <RoomView room={room} media={media} />;

@@ -34,6 +34,7 @@ export function RoomView({ room, media }: { room: Room; media: LocalMedia }) {
 
   useEvent(room, 'participantJoined', (entry) => announce(`${entry.displayName} came in`));
   useEvent(room, 'participantLeft', (entry) => announce(`${entry.displayName} left`));
+  useEvent(room, 'knocked', (entry) => toast(`${entry.displayName} waits to be let in. See People.`));
   useEvent(call, 'ended', (reason) => toast(callEndText(reason)));
   useEvent(media, 'deviceLost', (kind) => toast(`The ${kind} was disconnected.`, 'error'));
 

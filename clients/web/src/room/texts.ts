@@ -29,6 +29,12 @@ export function roomEndText(end: RoomEnd): { title: string; text: string; mayRet
       };
     case 'banned':
       return { title: 'You were banned', text: 'A moderator removed you from the room for good.', mayReturn: false };
+    case 'refused':
+      return {
+        title: 'You were not let in',
+        text: 'A moderator did not let you in. You may ask again in a minute.',
+        mayReturn: true,
+      };
     case 'revoked':
     case 'forbidden':
       return { title: 'This room is not open to you', text: 'Your right to be here has ended.', mayReturn: false };

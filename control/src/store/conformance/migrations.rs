@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 13] = [
+const RELEASED: [(i64, &str); 14] = [
     (1, "initial"),
     (2, "whip sessions"),
     (3, "workspaces"),
@@ -26,6 +26,7 @@ const RELEASED: [(i64, &str); 13] = [
     (11, "admin"),
     (12, "reports"),
     (13, "oidc"),
+    (14, "lobby"),
 ];
 
 impl Database {

@@ -33,6 +33,7 @@ mod durability;
 mod erasure;
 mod invites;
 mod links;
+mod lobby;
 mod migrations;
 mod moderation;
 mod moves;

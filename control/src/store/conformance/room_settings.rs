@@ -44,6 +44,7 @@ async fn settings_are_kept_changed_and_taken_away(database: Database) {
         position: Some(7),
         hidden: Some(true),
         read_only: Some(true),
+        lobby: Some(true),
         slow_mode_s: Some(30),
         retention_days: Some(2),
     };
@@ -54,6 +55,7 @@ async fn settings_are_kept_changed_and_taken_away(database: Database) {
         position: 7,
         hidden: true,
         read_only: true,
+        lobby: true,
         slow_mode_s: Some(30),
         retention_days: Some(2),
     };
@@ -65,6 +67,7 @@ async fn settings_are_kept_changed_and_taken_away(database: Database) {
         position: Some(0),
         hidden: Some(false),
         read_only: Some(false),
+        lobby: Some(false),
         slow_mode_s: Some(0),
         retention_days: Some(0),
     };

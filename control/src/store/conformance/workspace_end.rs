@@ -52,6 +52,7 @@ async fn fill(store: &dyn Store, owner: UserId) -> Vec<RoomId> {
     let other = room(store, "other", None).await;
     set(store, other.id, RoomSettingsChange { slow_mode_s: Some(60), ..Default::default() }).await;
     enter(store, other.id, cid).await;
+    set(store, other.id, RoomSettingsChange { lobby: Some(true), ..Default::default() }).await;
     say(store, other.id, cid, "slowly", &Uuid::now_v7().to_string()).await;
     added(store, talk.id, owner).await;
     invite(store, talk.id, &Uuid::now_v7().to_string(), RoomRole::Listener, &by(Actor::ApiKey(key.id))).await;

@@ -106,7 +106,9 @@ impl AttachmentStore for SqlStore {
             lock(&mut tx, Lock::Account(uploader_id)).await?;
             lock(&mut tx, Lock::Room(room_id)).await?;
             let standing = rooms::standing_of(&mut *tx, self.workspace_id, room_id, uploader_id).await?;
-            let may = |standing: crate::store::Standing| !standing.banned && Action::UploadAttachment.takes(standing.role);
+            let may = |standing: crate::store::Standing| {
+                !standing.banned && !standing.outside && Action::UploadAttachment.takes(standing.role)
+            };
             if !standing.is_some_and(may) {
                 return Ok(Added::Forbidden);
             }

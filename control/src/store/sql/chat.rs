@@ -32,7 +32,7 @@ async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome
     Ok(Some(if same { SendOutcome::Duplicate(message) } else { SendOutcome::Conflict }))
 }
 
-/// Whether each of `mentions` is somebody who may come into the room.
+/// Whether each of `mentions` is somebody who may come into the room, without waiting in its lobby.
 pub(super) async fn may_be_mentioned(
     tx: &mut Tx,
     workspace_id: WorkspaceId,
@@ -41,7 +41,7 @@ pub(super) async fn may_be_mentioned(
 ) -> Result<bool, StoreError> {
     for user_id in mentions {
         let standing = rooms::standing_of(&mut **tx, workspace_id, room_id, *user_id).await?;
-        if standing.is_none_or(|standing| standing.banned) {
+        if standing.is_none_or(|standing| standing.banned || standing.outside) {
             return Ok(false);
         }
     }

@@ -29,6 +29,7 @@ async fn forget(tx: &mut Tx, user_id: UserId) -> Result<(), StoreError> {
         "DELETE FROM room_members WHERE user_id = $1",
         "DELETE FROM room_mutes WHERE user_id = $1",
         "DELETE FROM room_bans WHERE user_id = $1",
+        "DELETE FROM lobby_grants WHERE user_id = $1",
         "DELETE FROM room_reads WHERE user_id = $1",
         "DELETE FROM room_sends WHERE user_id = $1",
         "DELETE FROM notifications WHERE user_id = $1",

@@ -16,6 +16,7 @@ mod chat_sync;
 mod erasure;
 mod invites;
 mod links;
+mod lobby;
 mod message_rows;
 mod moderation;
 mod moves;

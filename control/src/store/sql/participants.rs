@@ -274,18 +274,21 @@ impl ParticipantStore for SqlStore {
             let room_id = request.room_id;
             lock(&mut tx, Lock::User(request.user_id)).await?;
             lock(&mut tx, Lock::Room(room_id)).await?;
-            let capacity: Option<Option<i64>> =
-                sqlx::query_scalar("SELECT capacity FROM rooms WHERE id = $1 AND workspace_id = $2")
+            let room: Option<(Option<i64>, bool)> =
+                sqlx::query_as("SELECT capacity, lobby FROM rooms WHERE id = $1 AND workspace_id = $2")
                     .bind(room_id.0)
                     .bind(self.workspace_id.0)
                     .fetch_optional(&mut *tx)
                     .await?;
             let opens = request.only_room.is_none_or(|only| only == room_id);
-            let Some(capacity) = capacity.filter(|_| opens) else { return Ok(Join::NoRoom) };
+            let Some((capacity, lobby)) = room.filter(|_| opens) else { return Ok(Join::NoRoom) };
             let capacity = capacity.map(codec::count);
             match standing_of(&mut *tx, self.workspace_id, room_id, request.user_id).await? {
                 None => return Ok(Join::NoRoom),
                 Some(standing) if standing.banned => return Ok(Join::Banned),
+                Some(standing) if standing.outside && !request.token_permissions.passes_lobby() => {
+                    return Ok(Join::Lobby);
+                }
                 Some(_) => {}
             }
             if access::is_shut(&mut tx, request.user_id).await? {
@@ -311,6 +314,9 @@ impl ParticipantStore for SqlStore {
             let facts = facts(&mut tx, self.workspace_id, room_id, request.user_id)
                 .await?
                 .ok_or(StoreError::Corrupt("participants.id"))?;
+            if is_new && lobby {
+                self.grant_while_inside(&mut tx, room_id, request.user_id).await?;
+            }
             if is_new {
                 let ParticipantRecord { room, participant_id, user_id, display_name, .. } = facts.record.clone();
                 let event = WebhookEvent::ParticipantJoined { room, participant_id, user_id, display_name };

@@ -7,6 +7,7 @@ use sqlx::{Executor, Row as _};
 
 use super::{Db, Row, SqlStore};
 use crate::calls::PermissionBits;
+use crate::permissions::Action;
 use crate::store::write::retried;
 use crate::store::{
     Audit, MemberRecord, NewRoom, RoomPlace, RoomRecord, RoomStore, Standing, StoreError, codec, workspace_role,
@@ -18,12 +19,12 @@ macro_rules! room_columns {
     () => {
         "r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, \
          (SELECT count(*) FROM participants p WHERE p.room_id = r.id AND (p.token_permissions & $1) = 0), \
-         r.category, r.position, r.hidden, r.read_only, r.slow_mode_s, r.retention_days"
+         r.category, r.position, r.hidden, r.read_only, r.slow_mode_s, r.retention_days, r.lobby"
     };
 }
 
 /// How many they are.
-const ROOM_COLUMNS: usize = 13;
+const ROOM_COLUMNS: usize = 14;
 
 macro_rules! select_room {
     ($tail:literal) => {
@@ -49,7 +50,8 @@ macro_rules! join_roles {
 }
 pub(super) use join_roles;
 
-/// A query of what the user `$2` is in the room `$1` of the workspace `$3`, and whether it sees the room; perhaps with more columns.
+/// A query of what the user `$2` is in the room `$1` of the workspace `$3`, whether it sees the room, and perhaps more columns; the
+/// last one is whether the lobby is between them, if it does not moderate.
 macro_rules! select_standing {
     ($more:literal) => {
         concat!(
@@ -58,6 +60,7 @@ macro_rules! select_standing {
             is_seen!(),
             ") IS TRUE",
             $more,
+            ", r.lobby = TRUE AND NOT EXISTS (SELECT 1 FROM lobby_grants g WHERE g.room_id = $1 AND g.user_id = $2) AS outside",
             " FROM rooms r JOIN users u ON u.id = $2 ",
             join_roles!(),
             "WHERE r.id = $1 AND r.workspace_id = $3"
@@ -82,6 +85,7 @@ fn room_record(row: &Row) -> Result<RoomRecord, StoreError> {
             read_only: row.try_get(10)?,
             slow_mode_s: limit(row.try_get(11)?),
             retention_days: limit(row.try_get(12)?),
+            lobby: row.try_get(13)?,
         },
     })
 }
@@ -148,8 +152,10 @@ pub(super) async fn standing_and_sight(
 
 /// Reads a row of [`select_standing`].
 pub(super) fn sighted(row: &Row) -> Result<Option<(Standing, bool)>, StoreError> {
-    let is_seen = row.try_get(5)?;
-    Ok(standing(row, 0, row.try_get(4)?)?.map(|standing| (standing, is_seen)))
+    let (is_seen, outside) = (row.try_get(5)?, row.try_get("outside")?);
+    let waits = |role| outside && !Action::PassLobby.takes(role);
+    let standing = standing(row, 0, row.try_get(4)?)?;
+    Ok(standing.map(|standing| (Standing { outside: waits(standing.role), ..standing }, is_seen)))
 }
 
 impl SqlStore {
@@ -184,8 +190,8 @@ impl RoomStore for SqlStore {
             let room_id = RoomId::generate();
             let inserted = sqlx::query(
                 "INSERT INTO rooms (id, workspace_id, slug, title, kind, capacity, created_at, category, position, hidden,
-                                    read_only, slow_mode_s, retention_days)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                                    read_only, slow_mode_s, retention_days, lobby)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
                  ON CONFLICT (workspace_id, slug) DO NOTHING",
             )
             .bind(room_id.0)
@@ -201,6 +207,7 @@ impl RoomStore for SqlStore {
             .bind(room.settings.read_only.unwrap_or_default())
             .bind(i64::from(room.settings.slow_mode_s.unwrap_or_default()))
             .bind(i64::from(room.settings.retention_days.unwrap_or_default()))
+            .bind(room.settings.lobby.unwrap_or_default())
             .execute(&mut *tx)
             .await?;
             if inserted.rows_affected() == 0 {
@@ -278,12 +285,15 @@ impl RoomStore for SqlStore {
         retried(|| async {
             let mut tx = self.begin().await?;
             let UpdateRoomRequest { title, capacity, settings } = change;
+            if let Some(lobby) = settings.lobby {
+                self.switch_lobby(&mut tx, room_id, lobby).await?;
+            }
             sqlx::query(
                 "UPDATE rooms SET title = coalesce($1, title), capacity = coalesce($2, capacity),
                      category = coalesce($3, category), position = coalesce($4, position), hidden = coalesce($5, hidden),
                      read_only = coalesce($6, read_only), slow_mode_s = coalesce($7, slow_mode_s),
-                     retention_days = coalesce($8, retention_days)
-                 WHERE id = $9 AND workspace_id = $10",
+                     retention_days = coalesce($8, retention_days), lobby = coalesce($9, lobby)
+                 WHERE id = $10 AND workspace_id = $11",
             )
             .bind(title.as_ref().map(RoomTitle::as_str))
             .bind(capacity.map(i64::from))
@@ -293,6 +303,7 @@ impl RoomStore for SqlStore {
             .bind(settings.read_only)
             .bind(settings.slow_mode_s.map(i64::from))
             .bind(settings.retention_days.map(i64::from))
+            .bind(settings.lobby)
             .bind(room_id.0)
             .bind(self.workspace_id.0)
             .execute(&mut *tx)

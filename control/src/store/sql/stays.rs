@@ -6,6 +6,7 @@ use boltorezka_proto::webhooks::WebhookEvent;
 use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId, WorkspaceId};
 use uuid::Uuid;
 
+use super::lobby::end_grant;
 use super::{SqlStore, Tx, lock};
 use crate::calls::MediaOrder;
 use crate::store::write::Lock;
@@ -27,7 +28,8 @@ macro_rules! delete_stays {
         concat!(
             "DELETE FROM participants WHERE ",
             $which,
-            " RETURNING room_id, id, workspace_id, admitted, user_id, (SELECT slug FROM rooms r WHERE r.id = participants.room_id)"
+            " RETURNING room_id, id, workspace_id, admitted, user_id, (SELECT slug FROM rooms r WHERE r.id = participants.room_id), \
+             (SELECT lobby FROM rooms r WHERE r.id = participants.room_id)"
         )
     };
 }
@@ -75,10 +77,13 @@ impl SqlStore {
             }
             Stays::OfAccount(id) => sqlx::query_as(delete_stays!("user_id = $1")).bind(id.0),
         };
-        let rows: Vec<(Uuid, Uuid, Uuid, bool, Uuid, String)> = statement.fetch_all(&mut **tx).await?;
+        let rows: Vec<(Uuid, Uuid, Uuid, bool, Uuid, String, bool)> = statement.fetch_all(&mut **tx).await?;
         let mut ended = Vec::with_capacity(rows.len());
         let mut orders = Vec::new();
-        for (room_id, id, workspace_id, admitted, user_id, slug) in rows {
+        for (room_id, id, workspace_id, admitted, user_id, slug, lobby) in rows {
+            if lobby {
+                end_grant(tx, RoomId(room_id), UserId(user_id), reason, now_ms).await?;
+            }
             let (room, participant_id) = (codec::slug(&slug)?, ParticipantId(id));
             let of_it = self.in_workspace(WorkspaceId(workspace_id));
             let event = WebhookEvent::ParticipantLeft { room, participant_id, user_id: UserId(user_id), reason };

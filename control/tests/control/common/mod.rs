@@ -1,5 +1,6 @@
 pub mod client;
 pub mod node;
+pub mod offers;
 pub mod oidc;
 #[path = "../../support/postgres.rs"]
 pub mod postgres;

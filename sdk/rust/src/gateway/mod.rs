@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use boltorezka_proto::call::EndReason;
+use boltorezka_proto::rooms::{RefusalReason, Waiting};
 use boltorezka_proto::socket::{ChatDelta, ClientMessage, Message, MessageSent, PresenceUpdate, RoomJoined};
 use boltorezka_proto::{ErrorCode, MessageText, RoomSlug, SessionId};
 use serde::de::DeserializeOwned;
@@ -86,14 +87,34 @@ pub enum GatewayEvent {
     },
     /// The socket broke; it is being mended.
     Disconnected,
-    /// A room was joined again after a break, or joined after a move.
+    /// A room was joined again after a break, or joined after a move or a wait in its lobby.
     Rejoined(RoomJoined),
-    /// A room could not be joined again after a break, or not joined after a move: the client is not in it.
+    /// A room could not be joined again after a break, or not joined after a move or a wait: the client is not in it.
     RejoinFailed {
         /// Which.
         room: RoomSlug,
         /// Why.
         code: ErrorCode,
+    },
+    /// The client waits in the lobby of a room. When it is let in, the gateway joins by itself, which [`GatewayEvent::Rejoined`]
+    /// tells; a wait goes on over breaks. [`Gateway::leave_room`] ends it.
+    Waiting {
+        /// Which.
+        room: RoomSlug,
+    },
+    /// The client waited in the lobby of a room, and is not let in.
+    NotAdmitted {
+        /// Which.
+        room: RoomSlug,
+        /// Why.
+        reason: RefusalReason,
+    },
+    /// Who waits in the lobby of a joined room. Told to those who may let them in, which [`Client::admit`] does.
+    Lobby {
+        /// Where.
+        room: RoomSlug,
+        /// All of them.
+        waiting: Vec<Waiting>,
     },
     /// A moderator moved the client. The gateway joins the other room by itself, which [`GatewayEvent::Rejoined`] or
     /// [`GatewayEvent::RejoinFailed`] tells; a call there is for the program to begin.
@@ -176,17 +197,63 @@ impl Gateway {
         self.joined.lock().unwrap_or_else(PoisonError::into_inner).contains_key(room)
     }
 
-    /// Enters a room.
+    /// Enters a room. Where it has a lobby, this takes until the client is let in, which [`GatewayEvent::Waiting`] says;
+    /// [`Gateway::leave_room`] ends it.
     ///
     /// # Errors
-    /// [`GatewayError::Refused`] with `not_found`, `forbidden`, `banned` or `room_full`.
+    /// [`GatewayError::Refused`] with `not_found`, `forbidden`, `banned` or `room_full`; after a wait with `refused`, when
+    /// somebody did not let the client in.
     pub async fn join_room(&self, room: &RoomSlug) -> Result<RoomJoined, GatewayError> {
-        let joined: RoomJoined = self.ask("room.join", ClientMessage::RoomJoin { room: room.clone() }, None).await?;
+        let events = self.events();
+        let asked = self.ask("room.join", ClientMessage::RoomJoin { room: room.clone() }, None).await;
+        let joined: RoomJoined = match asked {
+            Err(error) if error.code() == Some(ErrorCode::Lobby) => return self.admitted(room, events).await,
+            asked => asked?,
+        };
         self.joined.lock().unwrap_or_else(PoisonError::into_inner).insert(room.clone(), joined.clone());
         Ok(joined)
     }
 
-    /// Leaves a room and its call.
+    /// Waits in a lobby until the gateway has joined the room.
+    async fn admitted(
+        &self,
+        room: &RoomSlug,
+        mut events: broadcast::Receiver<Arc<GatewayEvent>>,
+    ) -> Result<RoomJoined, GatewayError> {
+        let refused = |code: ErrorCode| GatewayError::Refused {
+            event: "room.join".into(),
+            code,
+            message: code.title().into(),
+            retry_after_ms: None,
+        };
+        loop {
+            match events.recv().await {
+                Ok(event) => match &*event {
+                    GatewayEvent::Rejoined(joined) if joined.room == *room => return Ok(joined.clone()),
+                    GatewayEvent::NotAdmitted { room: of, reason } if of == room => {
+                        return Err(refused(match reason {
+                            RefusalReason::Refused => ErrorCode::Refused,
+                            RefusalReason::Revoked => ErrorCode::Forbidden,
+                            RefusalReason::RoomDeleted => ErrorCode::NotFound,
+                        }));
+                    }
+                    GatewayEvent::RejoinFailed { room: of, code } if of == room => return Err(refused(*code)),
+                    GatewayEvent::Closed { reason } => return Err(GatewayError::Closed(reason.clone())),
+                    _ => {}
+                },
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    // What was missed may be the end of the wait.
+                    let joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner).get(room).cloned();
+                    if let Some(joined) = joined {
+                        return Ok(joined);
+                    }
+                }
+                Err(broadcast::error::RecvError::Closed) => return Err(GatewayError::Disconnected),
+            }
+        }
+    }
+
+    /// Leaves a room and its call, or its lobby.
     ///
     /// # Errors
     /// [`GatewayError`].

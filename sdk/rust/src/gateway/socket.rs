@@ -1,6 +1,6 @@
 //! The task that owns the socket.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,8 @@ pub(super) struct SocketTask {
     heartbeat: Duration,
     pending: HashMap<String, Pending>,
     chats: HashMap<RoomSlug, Following>,
+    /// Rooms in whose lobbies it waits.
+    waiting: BTreeSet<RoomSlug>,
     next_request: u64,
 }
 
@@ -77,8 +79,8 @@ impl SocketTask {
         // The TLS library takes its cryptography from a process-wide setting; whoever set it first is right.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let (socket, can_reconnect, heartbeat) = open(&client, &events).await?;
-        let (pending, chats) = (HashMap::new(), HashMap::new());
-        Ok(Self { client, events, joined, socket, can_reconnect, heartbeat, pending, chats, next_request: 0 })
+        let (pending, chats, waiting) = (HashMap::new(), HashMap::new(), BTreeSet::new());
+        Ok(Self { client, events, joined, socket, can_reconnect, heartbeat, pending, chats, waiting, next_request: 0 })
     }
 
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
@@ -167,7 +169,9 @@ impl SocketTask {
     }
 
     async fn rejoin(&mut self) -> Result<(), Unsent> {
-        let rooms: Vec<_> = self.joined.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        let mut rooms: BTreeSet<_> =
+            self.joined.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        rooms.extend(self.waiting.iter().cloned());
         for room in rooms {
             self.send(ClientMessage::RoomJoin { room: room.clone() }, None, Some(Pending::Rejoin(room))).await?;
         }
@@ -183,6 +187,9 @@ impl SocketTask {
             ClientMessage::RoomJoin { room } => Pending::Join(room.clone(), request.reply),
             ClientMessage::RoomLeave { room } => {
                 self.chats.remove(room);
+                if self.waiting.remove(room) {
+                    self.tell(GatewayEvent::RejoinFailed { room: room.clone(), code: ErrorCode::NotJoined });
+                }
                 Pending::Caller(request.reply)
             }
             _ => Pending::Caller(request.reply),
@@ -221,6 +228,13 @@ impl SocketTask {
             Ok(ServerMessage::MessageNew { message }) => return self.message_told(message, true).await,
             Ok(ServerMessage::MessageChanged { message }) => return self.message_told(message, false).await,
             Ok(ServerMessage::RoomMoved { from, to }) => return self.moved(from, to).await,
+            Ok(ServerMessage::RoomAdmitted { room }) => return self.admitted(room).await,
+            Ok(ServerMessage::RoomRefused { room, reason }) => {
+                if self.waiting.remove(&room) {
+                    self.tell(GatewayEvent::NotAdmitted { room, reason });
+                }
+            }
+            Ok(ServerMessage::LobbyUpdate { room, waiting }) => self.tell(GatewayEvent::Lobby { room, waiting }),
             Ok(ServerMessage::CallAnswer { room, sdp }) => self.tell(GatewayEvent::CallAnswer { room, sdp }),
             Ok(ServerMessage::CallEnded { room, reason }) => self.tell(GatewayEvent::CallEnded { room, reason }),
             Ok(
@@ -241,6 +255,22 @@ impl SocketTask {
         self.chats.remove(&from);
         self.tell(GatewayEvent::Moved { from, to: to.clone() });
         self.send(ClientMessage::RoomJoin { room: to.clone() }, None, Some(Pending::Rejoin(to))).await
+    }
+
+    /// It waits until the server says otherwise.
+    fn waits(&mut self, room: RoomSlug) {
+        self.chats.remove(&room);
+        if self.waiting.insert(room.clone()) {
+            self.tell(GatewayEvent::Waiting { room });
+        }
+    }
+
+    /// Goes into a room that it was let into, unless it does not want to any more.
+    async fn admitted(&mut self, room: RoomSlug) -> Result<(), Unsent> {
+        if !self.waiting.contains(&room) {
+            return Ok(());
+        }
+        self.send(ClientMessage::RoomJoin { room: room.clone() }, None, Some(Pending::Rejoin(room))).await
     }
 
     async fn message_told(&mut self, message: Message, is_new: bool) -> Result<(), Unsent> {
@@ -287,7 +317,10 @@ impl SocketTask {
             (Some(Pending::Join(room, reply)), result) => {
                 if let Some(joined) = result.as_ref().ok().and_then(|payload| <RoomJoined>::deserialize(payload).ok()) {
                     // Joined twice, it goes on from where it was.
+                    self.waiting.remove(&room);
                     self.chats.entry(room).or_insert_with(|| Following::new(joined.chat_seq));
+                } else if is_in_lobby(&result) {
+                    self.waits(room);
                 }
                 drop(reply.send(result));
             }
@@ -304,6 +337,7 @@ impl SocketTask {
             }
             (Some(Pending::Rejoin(room)), Ok(payload)) => {
                 if let Ok(joined) = serde_json::from_value::<RoomJoined>(payload) {
+                    self.waiting.remove(&room);
                     let step = self.chats.entry(room.clone()).or_default().rejoined(joined.chat_seq);
                     let slug = room.clone();
                     self.joined.lock().unwrap_or_else(PoisonError::into_inner).insert(room, joined.clone());
@@ -314,6 +348,11 @@ impl SocketTask {
             (Some(Pending::Rejoin(room)), Err(error)) => {
                 self.joined.lock().unwrap_or_else(PoisonError::into_inner).remove(&room);
                 let code = error.code().unwrap_or(ErrorCode::Internal);
+                if code == ErrorCode::Lobby {
+                    self.waits(room);
+                    return Ok(());
+                }
+                self.waiting.remove(&room);
                 self.chats.remove(&room);
                 self.tell(GatewayEvent::RejoinFailed { room, code });
             }
@@ -326,6 +365,10 @@ impl SocketTask {
         // Without readers there is nobody to tell.
         let _ = self.events.send(Arc::new(event));
     }
+}
+
+fn is_in_lobby(result: &Result<serde_json::Value, GatewayError>) -> bool {
+    result.as_ref().err().and_then(GatewayError::code) == Some(ErrorCode::Lobby)
 }
 
 /// The socket takes no more.

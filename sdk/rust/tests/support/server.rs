@@ -115,6 +115,7 @@ impl Server {
 
     pub async fn join_token(&self, room: &RoomSlug, identity: &str) -> String {
         let request = JoinTokenRequest {
+            passes_lobby: false,
             room: room.clone(),
             identity: identity.to_owned(),
             display_name: DisplayName::new(identity).unwrap(),

@@ -14,6 +14,7 @@ const info = (slug: string): RoomInfo => ({
   position: 0,
   hidden: false,
   readOnly: false,
+  lobby: false,
   createdAt: '2026-11-22T00:00:00.000Z',
 });
 

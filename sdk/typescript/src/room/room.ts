@@ -9,6 +9,7 @@ import type {
   Room as RoomInfo,
   RoomJoined,
   ServerMessage,
+  Waiting,
 } from '../proto.ts';
 import { Backoff } from '../realtime/backoff.ts';
 import type { Gateway } from '../realtime/gateway.ts';
@@ -16,7 +17,8 @@ import { Chat, type ChatOptions } from './chat.ts';
 import { type Participant, participantsOf } from './participant.ts';
 import { Presence } from './presence.ts';
 
-export type RoomState = 'joining' | 'joined' | 'reconnecting' | 'ended';
+/** `waiting`: in the lobby, until somebody who moderates lets us in; we join by ourselves then, or the stay ends. */
+export type RoomState = 'joining' | 'waiting' | 'joined' | 'reconnecting' | 'ended';
 
 /** Why we are no longer in a room: the call ended us, or the door was closed. */
 export interface RoomEnd {
@@ -27,6 +29,8 @@ export interface RoomEnd {
 export interface RoomEvents extends ChangeEvents {
   participantJoined: PresenceEntry;
   participantLeft: PresenceEntry;
+  /** Somebody waits in the lobby. Told to those who moderate. */
+  knocked: Waiting;
   /** A moderator moved us: this is the stay in the other room. The one here has ended with `moved`. */
   moved: Room;
   ended: RoomEnd;
@@ -39,6 +43,7 @@ const ROOM_ENDS: readonly EndReason[] = ['kicked', 'banned', 'revoked', 'room_de
 const FINAL_CODES: readonly FailureCode[] = [
   'forbidden',
   'banned',
+  'refused',
   'not_found',
   'feature_disabled',
   'room_full',
@@ -61,7 +66,8 @@ export class Room extends Observable<RoomEvents> {
   #participantId: string | undefined;
   #participants: readonly Participant[] = [];
   #isJoining = false;
-  #waiting: (() => void)[] = [];
+  #whenJoinedOrEnded: (() => void)[] = [];
+  #lobby: readonly Waiting[] = [];
   #leavingCall: Promise<void> = Promise.resolve();
 
   constructor(gateway: Gateway, info: RoomInfo, options: ChatOptions = {}) {
@@ -103,13 +109,18 @@ export class Room extends Observable<RoomEvents> {
     return this.#participants;
   }
 
+  /** Who waits in the lobby, by the time of their coming. Known to those who moderate. */
+  get lobby(): readonly Waiting[] {
+    return this.#lobby;
+  }
+
   get self(): Participant | undefined {
     return this.#participants.find((participant) => participant.isLocal);
   }
 
   /** Leaves call and room. The object is of no use afterwards. */
   leave(): void {
-    if (this.#state === 'joined' || this.#isJoining) {
+    if (this.#state === 'joined' || this.#state === 'waiting' || this.#isJoining) {
       this.gateway.request('room.leave', { room: this.slug }, { triesMax: 1 }).catch(() => undefined);
     }
     this.#finish({ reason: 'left' });
@@ -140,7 +151,7 @@ export class Room extends Observable<RoomEvents> {
 
   #whenJoined(): Promise<void> {
     if (this.#state === 'joined') return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return new Promise((resolve) => this.#whenJoinedOrEnded.push(resolve));
   }
 
   async #join(): Promise<void> {
@@ -164,8 +175,10 @@ export class Room extends Observable<RoomEvents> {
     this.#presence.reset(joined);
     this.#backoff.reset();
     this.#state = 'joined';
+    // Who waits is told anew.
+    if (!wasJoined) this.#lobby = [];
     this.#rebuild();
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const resolve of this.#whenJoinedOrEnded.splice(0)) resolve();
     if (seatChanged) this.call.reconnect();
     // A list asked for after a gap in presence says nothing about the chat.
     if (!wasJoined) void this.chat.catchUp();
@@ -173,7 +186,14 @@ export class Room extends Observable<RoomEvents> {
 
   #joinFailed(error: unknown): void {
     const code = codeOf(error) ?? 'internal';
-    if (code === 'connection_lost') return;
+    if (code === 'connection_lost' || this.#stateNow() === 'ended') return;
+    if (code === 'lobby') {
+      this.#state = 'waiting';
+      // Who was inside and has to wait was sent out: the call is over.
+      this.call.end('revoked');
+      this.changed();
+      return;
+    }
     if (FINAL_CODES.includes(code)) {
       this.#finish({ reason: code, message: error instanceof Error ? error.message : '' });
       return;
@@ -209,6 +229,17 @@ export class Room extends Observable<RoomEvents> {
       case 'room.moved':
         if (message.payload.from === this.slug) void this.#follow(message.payload.to);
         break;
+      case 'room.admitted':
+        if (message.payload.room === this.slug && this.#state === 'waiting') void this.#join();
+        break;
+      case 'room.refused':
+        if (message.payload.room === this.slug && this.#state === 'waiting') {
+          this.#finish({ reason: message.payload.reason });
+        }
+        break;
+      case 'lobby.update':
+        if (message.payload.room === this.slug) this.#lobbyChanged(message.payload.waiting);
+        break;
       case 'history.trimmed':
         if (message.payload.room === this.slug) this.chat.trim(message.payload.firstSeq);
         break;
@@ -241,6 +272,15 @@ export class Room extends Observable<RoomEvents> {
     }
   }
 
+  #lobbyChanged(waiting: Waiting[]): void {
+    const before = new Set(this.#lobby.map((entry) => entry.userId));
+    this.#lobby = waiting;
+    this.changed();
+    for (const entry of waiting) {
+      if (!before.has(entry.userId)) this.emit('knocked', entry);
+    }
+  }
+
   /** Goes where a moderator moved us. */
   async #follow(slug: string): Promise<void> {
     // First, so that the end of the call that comes behind ends nothing more.
@@ -267,7 +307,7 @@ export class Room extends Observable<RoomEvents> {
     this.#end = end;
     for (const stop of this.#stopListening) stop();
     this.call.close();
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (const resolve of this.#whenJoinedOrEnded.splice(0)) resolve();
     this.changed();
     this.emit('ended', end);
   }
