@@ -39,6 +39,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
     let (record, created_at_ms) = app.store.account(user.id).await?.ok_or(ErrorCode::Unauthenticated)?;
     let sessions = app.store.sessions(user.id, now_ms).await?;
     let roles = app.store.roles_of(user.id).await?;
+    let blocked = app.store.blocked_by(user.id).await?;
     let acts = app.store.acts_of(user.id, ACTS_MAX).await?;
     let mut messages = app.store.written_by(user.id, after, page.limit + 1).await?;
     let next_cursor = page.cut(&mut messages).map(|last| last.id.to_string());
@@ -63,6 +64,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
         created_at: Timestamp::from_unix_ms(created_at_ms),
         sessions: sessions.into_iter().map(|record| session_view(record, session)).collect(),
         roles: roles.into_iter().map(|(room, role)| ExportedRole { room, role }).collect(),
+        blocked,
         acts: acts.into_iter().map(act).collect(),
         messages: messages.into_iter().map(message).collect(),
         next_cursor,

@@ -37,7 +37,7 @@ impl Feature for Chat {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial", "chat", "chat search", "attachments", "notifications", "reports"]
+        &["initial", "chat", "chat search", "attachments", "notifications", "reports", "direct messages"]
     }
 
     fn routes(&self) -> Routes {

@@ -9,7 +9,7 @@ mod room;
 mod service;
 
 pub use hub::{Hub, LiveRoom, LiveWorkspace};
-pub use removal::{end_deleted, end_stay, take_out};
+pub use removal::{end_calls, end_deleted, end_stay, take_out};
 pub use room::{CallOwner, Seat};
 pub use service::{
     flush_loop, join, join_without_socket, keep_seat, leave, leave_call, load, remove, socket_gone, sweep,

@@ -21,6 +21,7 @@ macro_rules! migrations {
             (10, "notifications", include_str!(concat!("../../migrations/", $folder, "/0010_notifications.sql"))),
             (11, "admin", include_str!(concat!("../../migrations/", $folder, "/0011_admin.sql"))),
             (12, "reports", include_str!(concat!("../../migrations/", $folder, "/0012_reports.sql"))),
+            (15, "direct messages", include_str!(concat!("../../migrations/", $folder, "/0015_direct_messages.sql"))),
         ]
     };
 }

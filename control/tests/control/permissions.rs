@@ -293,6 +293,9 @@ impl World {
             "chat.notification.read" => (200, json!({ "upTo": "01890000-0000-7000-8000-000000000000" })),
             "chat.message.report" => (204, json!({ "reason": "spam" })),
             "chat.report.resolve" => (200, Value::Null),
+            // With nobody, so that it is looked at by those who may.
+            "chat.direct.begin" => (404, json!({ "userId": "01890000-0000-7000-8000-000000000000" })),
+            "chat.block.set" | "chat.block.delete" | "calls.call.decline" => (404, Value::Null),
             "chat.attachment.upload" => (201, json!("the file")),
             "accounts.join_token.create" => (201, json!({ "room": room, "identity": "i", "displayName": "I" })),
             "rooms.room.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N", "kind": "text" })),

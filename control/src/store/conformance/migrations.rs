@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 12] = [
+const RELEASED: [(i64, &str); 13] = [
     (1, "initial"),
     (2, "whip sessions"),
     (3, "workspaces"),
@@ -25,6 +25,7 @@ const RELEASED: [(i64, &str); 12] = [
     (10, "notifications"),
     (11, "admin"),
     (12, "reports"),
+    (15, "direct messages"),
 ];
 
 impl Database {

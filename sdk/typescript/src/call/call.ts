@@ -223,7 +223,7 @@ export class Call extends Observable<CallEvents> {
 
   #shape(): OfferShape {
     const { kind } = this.#signalling;
-    const hasPictures = kind === 'video';
+    const hasPictures = kind === 'video' || kind === 'direct';
     return {
       sources: hasPictures ? ['microphone', 'camera', 'screen', 'screenAudio'] : ['microphone'],
       audioSlots: AUDIO_SLOTS,
@@ -476,7 +476,15 @@ export class Call extends Observable<CallEvents> {
 const NO_MEDIA = 'No media reaches the server. A firewall may block UDP; ask whoever runs the network or the server.';
 
 /** Refusals that another try does not change. */
-const FINAL_CODES: readonly FailureCode[] = ['forbidden', 'banned', 'not_found', 'feature_disabled', 'closed'];
+const FINAL_CODES: readonly FailureCode[] = [
+  'forbidden',
+  'banned',
+  'not_found',
+  'feature_disabled',
+  'direct_refused',
+  'recipient_gone',
+  'closed',
+];
 
 function pictureHeight(track: MediaStreamTrack): number | undefined {
   return track.getSettings().height;
