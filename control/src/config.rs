@@ -28,6 +28,8 @@ pub struct Config {
     pub smtp: Option<SmtpConfig>,
     /// Days from an account's wish to be gone to its end. Until then its owner takes it back by logging in.
     pub account_deletion_days: u32,
+    /// Days that direct messages are kept; 0 is for ever.
+    pub direct_retention_days: u32,
     /// What is kept of where a session was begun.
     pub session_details: SessionDetails,
     /// Media types of files that may be uploaded.
@@ -54,6 +56,7 @@ impl Config {
             public_url: None,
             smtp: None,
             account_deletion_days: 14,
+            direct_retention_days: 0,
             session_details: SessionDetails::default(),
             attachment_types: MediaTypes::default(),
             secure_cookies: false,

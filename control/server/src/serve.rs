@@ -88,6 +88,7 @@ pub async fn open_control(settings: &Settings) -> Result<Control, Failure> {
         public_url: settings.public_url.clone(),
         smtp: settings.smtp(),
         account_deletion_days: settings.account_deletion_days,
+        direct_retention_days: settings.direct_retention_days,
         registration_approval: settings.registration_approval,
         session_details: settings.session_details,
         attachment_types: settings.attachment_types.clone(),

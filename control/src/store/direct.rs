@@ -93,6 +93,9 @@ pub trait DirectStore: Send + Sync {
     /// Marks what the inbox has of a direct room as read: messages up to place `seq`, and missed calls. Of other rooms nothing.
     async fn read_direct(&self, room_id: RoomId, user_id: UserId, seq: u64, now_ms: i64) -> Result<(), StoreError>;
 
+    /// Has all direct rooms, of every workspace, keep their messages for so many days; 0 is for ever.
+    async fn keep_direct(&self, days: u32) -> Result<(), StoreError>;
+
     /// Has an account refuse another's direct messages, or takes that back. Gives their direct room, if they have one; `None` when
     /// there is no such other account in the workspace and none is blocked.
     async fn set_block(

@@ -106,6 +106,8 @@ pub struct Settings {
     pub smtp_from: Option<String>,
     /// Days from an account's wish to be gone to its end.
     pub account_deletion_days: u32,
+    /// Days that direct messages are kept; 0 is for ever.
+    pub direct_retention_days: u32,
     /// Whether new accounts wait for an admin.
     pub registration_approval: bool,
     /// What is kept of where a session was begun.
@@ -188,6 +190,7 @@ impl Default for Settings {
             smtp_url: None,
             smtp_from: None,
             account_deletion_days: 14,
+            direct_retention_days: 0,
             registration_approval: false,
             session_details: SessionDetails::default(),
             attachment_types: MediaTypes::default(),

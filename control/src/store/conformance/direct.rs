@@ -21,6 +21,7 @@ on_every_database!(
     who_has_gone_is_not_written_to,
     each_message_is_in_the_inbox_once_until_it_is_read,
     they_are_listed_newest_first,
+    they_are_kept_as_long_as_the_server_says,
     webhooks_and_admins_are_told_nothing,
 );
 
@@ -281,6 +282,31 @@ async fn they_are_listed_newest_first(database: Database) {
     let first = store.direct_rooms(ann, None, 2).await.unwrap();
     let rest = store.direct_rooms(ann, Some((first[1].last_at_ms, first[1].room_id)), 10).await.unwrap();
     assert_eq!([first, rest].concat(), all);
+}
+
+async fn they_are_kept_as_long_as_the_server_says(database: Database) {
+    let store = database.open().await;
+    let (ann, bob) = (user(&*store, "Ann").await, user(&*store, "Bob").await);
+    let (place, talk) = (direct(&*store, ann, bob).await, super::people::room(&*store, "talk", None).await.id);
+    for room_id in [place.room_id, talk] {
+        enter(&*store, room_id, ann).await;
+        say(&*store, room_id, ann, "hello", &room_id.to_string()).await;
+    }
+    let days = async || store.room(&place.room).await.unwrap().unwrap().settings.retention_days;
+    assert_eq!(days().await, None);
+    store.keep_direct(7).await.unwrap();
+    assert_eq!(days().await, Some(7));
+    assert_eq!(
+        store.rooms_with_retention().await.unwrap(),
+        [(store.workspace_id(), place.room_id)],
+        "and no other room"
+    );
+    let later_ms = NOW_MS + 7 * 24 * 3_600_000;
+    assert_eq!(store.erase_expired(place.room_id, 10, later_ms - 1).await.unwrap(), 0);
+    assert_eq!(store.erase_expired(place.room_id, 10, later_ms).await.unwrap(), 1);
+    assert!(store.notifications(bob, None, 10).await.unwrap().is_empty(), "what is gone is in no inbox");
+    store.keep_direct(0).await.unwrap();
+    assert_eq!(days().await, None);
 }
 
 async fn webhooks_and_admins_are_told_nothing(database: Database) {

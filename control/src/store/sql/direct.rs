@@ -235,6 +235,14 @@ impl DirectStore for SqlStore {
         Ok(())
     }
 
+    async fn keep_direct(&self, days: u32) -> Result<(), StoreError> {
+        sqlx::query("UPDATE rooms SET retention_days = $1 WHERE direct_low IS NOT NULL AND retention_days <> $1")
+            .bind(i64::from(days))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     async fn set_block(
         &self,
         user_id: UserId,
