@@ -71,3 +71,23 @@ scene('one writes to another alone, calls, and is refused', async (world) => {
   await ann.reads('this person takes no direct messages of yours');
   assert.equal(new URL(ann.driver.page.url()).pathname, new URL(ben.driver.page.url()).pathname);
 });
+
+scene('what is pinned is listed where one looks for messages', async (world) => {
+  const slug = await world.room('text');
+  const ann = await world.person('Ann');
+  for (const person of [ann, world.owner]) {
+    await person.enter(slug);
+    await person.sees('textbox', 'Message');
+  }
+  await ann.write('The rules of this room');
+  const options = world.owner.driver.page.getByRole('button', { name: 'Options for the message of Ann' });
+  await options.first().click();
+  await world.owner.driver.click('menuitem', 'Pin');
+  await ann.reads('(pinned)');
+  await ann.driver.click('button', 'Search messages');
+  const pinned = ann.driver.page.getByRole('list', { name: 'Pinned messages' });
+  await until('Ann sees what is pinned', async () =>
+    (await pinned.allInnerTexts()).join().includes('The rules of this room'),
+  );
+  await isFit(ann, 'pinned messages');
+});

@@ -82,7 +82,7 @@ async fn two_have_one_room_however_many_ask(database: Database) {
         let store = store.clone();
         async move { store.begin_direct(cid, with, Some(1), NOW_MS).await.unwrap() }
     });
-    let outcomes = at_once(tries.into_iter()).await;
+    let outcomes = at_once(tries).await;
     assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Begun::New(_))).count(), 1, "{outcomes:?}");
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Begun::TooMany).count(), 1, "{outcomes:?}");
     let by_ann = store.begin_direct(ann, cid, Some(100), NOW_MS).await.unwrap();
