@@ -103,6 +103,8 @@ pub struct Rates {
     pub searches: RateLimiter<Uuid>,
     /// Messages that a user reports.
     pub reports_user: RateLimiter<UserId>,
+    /// Direct rooms that a user begins, and blocks that it sets.
+    pub direct_begun_user: RateLimiter<UserId>,
     /// Files that a user uploads.
     pub uploads: RateLimiter<UserId>,
     /// A user who writes.
@@ -128,6 +130,7 @@ impl Rates {
             message_changes_user: RateLimiter::per_second(limits.message_changes_per_user_per_s, 10),
             searches: RateLimiter::per_second(limits.searches_per_user_per_s, 10),
             reports_user: RateLimiter::per_minute(limits.reports_per_user_per_minute),
+            direct_begun_user: RateLimiter::per_minute(limits.direct_rooms_per_user_per_minute),
             uploads: RateLimiter::per_minute(limits.attachments_per_user_per_minute),
             typing_user: RateLimiter::per_second(limits.typing_per_user_per_s, 4),
             reads_user: RateLimiter::per_second(limits.reads_per_user_per_s, 4),

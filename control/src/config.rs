@@ -31,6 +31,8 @@ pub struct Config {
     pub oidc: Option<OidcConfig>,
     /// Days from an account's wish to be gone to its end. Until then its owner takes it back by logging in.
     pub account_deletion_days: u32,
+    /// Days that direct messages are kept; 0 is for ever.
+    pub direct_retention_days: u32,
     /// What is kept of where a session was begun.
     pub session_details: SessionDetails,
     /// Media types of files that may be uploaded.
@@ -58,6 +60,7 @@ impl Config {
             smtp: None,
             oidc: None,
             account_deletion_days: 14,
+            direct_retention_days: 0,
             session_details: SessionDetails::default(),
             attachment_types: MediaTypes::default(),
             secure_cookies: false,

@@ -120,6 +120,10 @@ limits! {
     searches_per_user_per_s = 3;
     /// Messages that one user reports a minute; as many at once. Somebody reads each of them.
     reports_per_user_per_minute = 10;
+    /// Direct rooms that one account begins, and blocks that it sets or lifts, a minute; as many at once. Nobody writes to a whole workspace one by one.
+    direct_rooms_per_user_per_minute = 20;
+    /// Direct rooms that one account has begun in a workspace.
+    direct_rooms_per_user = 1_000;
     /// Largest file of a message in bytes.
     attachment_bytes = 25 * 1024 * 1024;
     /// Files that one account uploads a minute; as many at once.
@@ -136,7 +140,7 @@ limits! {
     resume_changes = 1_000;
     /// Messages that may be pinned in a room.
     pins_per_room = 50;
-    /// Rooms of the workspace.
+    /// Rooms of the workspace, without direct rooms.
     rooms_total = 10_000;
     /// Largest HTTP body in bytes.
     body_bytes = 64 * 1024;

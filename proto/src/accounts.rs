@@ -347,6 +347,10 @@ pub struct Export {
     pub sessions: Vec<Session>,
     /// Its roles in rooms.
     pub roles: Vec<ExportedRole>,
+    /// Whose direct messages it refuses, in whatever workspace.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub blocked: Vec<UserId>,
     /// What the audit keeps of what it did: the last thousand acts.
     pub acts: Vec<ExportedAct>,
     /// What it wrote, a page of it.

@@ -59,6 +59,10 @@ error_codes! {
     Refused = 403, "Not let into this room";
     /// Only moderators say something in this room.
     ReadOnly = 403, "The room is read-only";
+    /// One of the two refuses the other's direct messages.
+    DirectRefused = 403, "Direct messages between you are refused";
+    /// The other one of a direct room has left the workspace, is blocked, or is erased.
+    RecipientGone = 403, "The other one is not here any more";
     /// The cross-site check failed.
     ForeignOrigin = 403, "The request came from a foreign origin";
     /// There is no such thing, or the caller may not know of it.

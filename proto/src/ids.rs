@@ -98,6 +98,10 @@ uuid_id! {
     NotificationId
 }
 uuid_id! {
+    /// A call that rings in a direct room.
+    CallId
+}
+uuid_id! {
     /// A report of a message.
     ReportId
 }

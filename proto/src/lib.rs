@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`rest`] | clients and control | HTTP, JSON |
 //! | [`accounts`] | clients and control | HTTP, JSON |
+//! | [`direct`] | clients and control | HTTP and the socket, JSON |
 //! | [`notifications`] | clients and control | HTTP and the socket, JSON |
 //! | [`oidc`] | clients and control | HTTP, JSON |
 //! | [`reports`] | clients and control | HTTP, JSON |
@@ -27,6 +28,7 @@ pub mod admission;
 pub mod call;
 mod chat;
 pub mod data;
+pub mod direct;
 mod error;
 mod ids;
 pub mod inspection;
@@ -46,8 +48,8 @@ pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{
-    ApiKeyId, AttachmentId, AuditId, EventId, InviteId, LoginId, MessageId, NotificationId, ParticipantId, ReportId,
-    RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
+    ApiKeyId, AttachmentId, AuditId, CallId, EventId, InviteId, LoginId, MessageId, NotificationId, ParticipantId,
+    ReportId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
 };
 pub use text::{
     DisplayName, FileName, InvalidText, MessageText, ReactionEmoji, ReportReason, RoomCategory, RoomSlug, RoomTitle,

@@ -1,11 +1,11 @@
-//! An account's inbox: who mentioned it, and who answered it.
+//! An account's inbox: who mentioned it, who answered it, who wrote to it, and whose calls it missed.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
 use crate::chat::Message;
-use crate::{NotificationId, Timestamp};
+use crate::{DisplayName, NotificationId, RoomSlug, Timestamp, UserId};
 
 /// Why somebody is notified.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, TS, ToSchema)]
@@ -15,6 +15,22 @@ pub enum NotificationKind {
     Mention,
     /// It answers a message of the account.
     Reply,
+    /// It is a direct message to the account.
+    Direct,
+    /// Somebody called the account, and it did not come.
+    MissedCall,
+}
+
+/// A call that an account did not come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MissedCall {
+    /// The direct room.
+    pub room: RoomSlug,
+    /// Who called.
+    pub caller_id: UserId,
+    /// Its name for people, of now.
+    pub caller_name: DisplayName,
 }
 
 /// Something that an account is to see.
@@ -26,8 +42,14 @@ pub struct Notification {
     pub id: NotificationId,
     /// Why.
     pub kind: NotificationKind,
-    /// The message, as it is now.
-    pub message: Message,
+    /// The message, as it is now; absent of a missed call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub message: Option<Message>,
+    /// The call that was missed, which began when this was made; absent of all else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub call: Option<MissedCall>,
     /// When.
     pub created_at: Timestamp,
     /// When it was read; absent until then.

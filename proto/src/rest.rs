@@ -60,6 +60,8 @@ pub enum RoomKind {
     Voice,
     /// Chat, voice, cameras and screens.
     Video,
+    /// The same for two people alone, in which both are members. Made by `POST /v1/direct` only.
+    Direct,
 }
 
 /// An account, as others see it and as it sees itself.

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::call::EndReason;
+use crate::direct::{RingEnd, Ringing};
 use crate::notifications::Notification;
 use crate::rest::{Participant, User};
 use crate::rooms::{RefusalReason, Waiting};
 use crate::{
-    AttachmentId, DisplayName, ErrorCode, MessageId, MessageText, ParticipantId, ReactionEmoji, RoomSlug, SessionId,
-    Timestamp, UserId,
+    AttachmentId, CallId, DisplayName, ErrorCode, MessageId, MessageText, ParticipantId, ReactionEmoji, RoomSlug,
+    SessionId, Timestamp, UserId,
 };
 
 pub use crate::chat::*;
@@ -351,7 +352,7 @@ pub enum ServerMessage<P = Participant> {
         /// Name for people.
         display_name: DisplayName,
     },
-    /// Somebody mentioned the account, or answered it. Told to each of its sockets in the workspace, whatever rooms they are in.
+    /// Somebody mentioned the account, answered it, wrote to it alone, or called it in vain. Told to each of its sockets in the workspace, whatever rooms they are in.
     #[serde(rename = "notification.new")]
     #[serde(rename_all = "camelCase")]
     NotificationNew {
@@ -359,6 +360,24 @@ pub enum ServerMessage<P = Participant> {
         notification: Notification,
         /// How many are not read, this one too; 100 means 100 or more.
         unread_count: u32,
+    },
+    /// Somebody calls the account in a direct room. Told to each of its sockets in the workspace, whatever rooms they are in: to
+    /// answer, join the room and its call.
+    #[serde(rename = "call.ringing")]
+    CallRinging {
+        /// What.
+        ringing: Ringing,
+    },
+    /// A call rings no more. Told to the sockets of both.
+    #[serde(rename = "call.ring_ended")]
+    #[serde(rename_all = "camelCase")]
+    CallRingEnded {
+        /// Where.
+        room: RoomSlug,
+        /// Which.
+        call_id: CallId,
+        /// Why.
+        reason: RingEnd,
     },
     /// The answer to `call.offer`.
     #[serde(rename = "call.answer")]

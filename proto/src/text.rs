@@ -9,7 +9,7 @@ use ts_rs::TS;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::schema;
+use crate::{RoomId, schema};
 
 /// A text that breaks its rule. The message names the field, the rule and the cure.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -108,6 +108,21 @@ text! {
     /// The name of a room in addresses.
     RoomSlug, "slug", 3..=48, "lower-case letters, digits and hyphens", "^[a-z0-9-]+$",
     |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+}
+impl RoomSlug {
+    /// In front of the 32 digits of a direct room's slug.
+    const DIRECT_PREFIX: &'static str = "direct-";
+
+    /// The name of the direct room with this id.
+    pub fn of_direct(room_id: RoomId) -> Self {
+        Self(format!("{}{}", Self::DIRECT_PREFIX, room_id.0.simple()))
+    }
+
+    /// Whether it has the form of a direct room's name, which nobody can give to another room. A hint: what a room is, its kind says.
+    pub fn looks_direct(&self) -> bool {
+        let digits = self.0.strip_prefix(Self::DIRECT_PREFIX);
+        digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
 }
 text! {
     /// The name of a workspace in addresses.

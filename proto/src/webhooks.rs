@@ -124,6 +124,18 @@ impl WebhookEventType {
 }
 
 impl WebhookEvent {
+    /// The room that it is about.
+    pub fn room(&self) -> &RoomSlug {
+        match self {
+            Self::RoomCreated { room, .. }
+            | Self::RoomUpdated { room, .. }
+            | Self::RoomDeleted { room }
+            | Self::ParticipantJoined { room, .. }
+            | Self::ParticipantLeft { room, .. } => room,
+            Self::MessageNew { message } => &message.room,
+        }
+    }
+
     /// Its type.
     pub fn kind(&self) -> WebhookEventType {
         match self {

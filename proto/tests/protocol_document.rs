@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use boltorezka_proto::admission::{ConnectionState, ControlMessage, MediaMessage};
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
+use boltorezka_proto::direct::*;
+use boltorezka_proto::notifications::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::socket::*;
 use boltorezka_proto::telemetry::*;
@@ -63,6 +65,9 @@ fn every_choice_is_explained() {
     is_explained::<Role>();
     is_explained::<RoomRole>();
     is_explained::<RoomKind>();
+    is_explained::<DirectState>();
+    is_explained::<RingEnd>();
+    is_explained::<NotificationKind>();
     is_explained::<CallState>();
     is_explained::<CallFailure>();
     for event in variants::<TelemetryEvent>(json!({"type": "?"})) {

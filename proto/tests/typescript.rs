@@ -8,6 +8,7 @@ use boltorezka_proto::admin::*;
 use boltorezka_proto::admission::ConnectionState;
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
+use boltorezka_proto::direct::*;
 use boltorezka_proto::inspection::Carrier;
 use boltorezka_proto::notifications::*;
 use boltorezka_proto::oidc::*;
@@ -44,6 +45,7 @@ fn typescript_is_up_to_date() {
         MessageId,
         AttachmentId,
         NotificationId,
+        CallId,
         ReportId,
         WebhookId,
         EventId,
@@ -193,6 +195,7 @@ fn typescript_is_up_to_date() {
         Reaction,
         Attachment,
         NotificationKind,
+        MissedCall,
         Notification,
         NotificationPage,
         ReportMessageRequest,
@@ -201,6 +204,14 @@ fn typescript_is_up_to_date() {
         UnreadNotifications,
         ChatDelta,
         ReadPointer,
+        // direct
+        BeginDirectRequest,
+        DirectState,
+        DirectPerson,
+        DirectRoom,
+        Ringing,
+        RingEnd,
+        BlockedUser,
         // call
         TrackSource,
         MediaPermissions,

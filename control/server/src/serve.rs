@@ -89,6 +89,7 @@ pub async fn open_control(settings: &Settings) -> Result<Control, Failure> {
         smtp: settings.smtp(),
         oidc: settings.oidc(),
         account_deletion_days: settings.account_deletion_days,
+        direct_retention_days: settings.direct_retention_days,
         registration_approval: settings.registration_approval,
         session_details: settings.session_details,
         attachment_types: settings.attachment_types.clone(),

@@ -4,7 +4,7 @@ use axum::Json as Body;
 use axum::http::StatusCode;
 use boltorezka_proto::admission::ControlMessage;
 use boltorezka_proto::inspection::MediaInspection;
-use boltorezka_proto::rest::{DRAIN_S_MAX, DrainRequest, MediaState};
+use boltorezka_proto::rest::{DRAIN_S_MAX, DrainRequest, MediaState, RoomKind};
 use boltorezka_proto::{ErrorCode, RoomSlug};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -69,7 +69,10 @@ async fn inspect(
         Some(slug) => {
             let no_room = || ApiError::because(ErrorCode::NotFound, "there is no such room");
             let slug = RoomSlug::new(&slug).map_err(|_| no_room())?;
-            Some(app.store.room(&slug).await?.ok_or_else(no_room)?.id)
+            {
+                let room = app.store.room(&slug).await?.filter(|room| room.kind != RoomKind::Direct);
+                Some(room.ok_or_else(no_room)?.id)
+            }
         }
     };
     Ok(Body(app.link.inspections().ask(app.link.next_request_id(), room).await?))

@@ -41,6 +41,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
     let sessions = app.store.sessions(user.id, now_ms).await?;
     let identities = app.store.oidc_links(user.id).await?;
     let roles = app.store.roles_of(user.id).await?;
+    let blocked = app.store.blocked_by(user.id).await?;
     let acts = app.store.acts_of(user.id, ACTS_MAX).await?;
     let mut messages = app.store.written_by(user.id, after, page.limit + 1).await?;
     let next_cursor = page.cut(&mut messages).map(|last| last.id.to_string());
@@ -66,6 +67,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
         identities: identities.into_iter().map(link_view).collect(),
         sessions: sessions.into_iter().map(|record| session_view(record, session)).collect(),
         roles: roles.into_iter().map(|(room, role)| ExportedRole { room, role }).collect(),
+        blocked,
         acts: acts.into_iter().map(act).collect(),
         messages: messages.into_iter().map(message).collect(),
         next_cursor,

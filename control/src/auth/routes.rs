@@ -8,7 +8,7 @@ use boltorezka_proto::accounts::Me;
 use boltorezka_proto::call::MediaPermissions;
 use boltorezka_proto::rest::{
     EMAIL_BYTES_MAX, IDENTITY_CHARACTERS_MAX, JOIN_TOKEN_S_MAX, JoinTokenRequest, JoinTokenResponse, LoginRequest,
-    RegisterRequest, SetupRequest, TicketResponse, UserEnvelope,
+    RegisterRequest, RoomKind, SetupRequest, TicketResponse, UserEnvelope,
 };
 use boltorezka_proto::socket::CloseCode;
 use boltorezka_proto::{DisplayName, ErrorCode, Timestamp};
@@ -276,7 +276,7 @@ async fn join_token(
     if !(1..=JOIN_TOKEN_S_MAX).contains(&ttl_s) {
         return Err(ApiError::because(ErrorCode::Invalid, format!("ttlS must be 1 to {JOIN_TOKEN_S_MAX}")));
     }
-    let room = app.store.room(&request.room).await?;
+    let room = app.store.room(&request.room).await?.filter(|room| room.kind != RoomKind::Direct);
     let room = room.ok_or_else(|| ApiError::because(ErrorCode::NotFound, "there is no such room"))?;
     let user = app.store.external_user(id, &identity, &request.display_name, now_ms).await?;
     let exp_s = now_ms / 1000 + i64::from(ttl_s);

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use boltorezka_proto::workspaces::OptionalFeature;
 
-use super::{resume, run_link};
+use super::{resume, ringing, run_link};
 use crate::app::App;
-use crate::features::{Events, Feature, Routes};
+use crate::features::{Events, Feature, Routes, every};
 
 /// Calls, and the link to the media node.
 pub struct Calls;
@@ -32,20 +32,24 @@ impl Feature for Calls {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial"]
+        &["initial", "direct messages"]
     }
 
     /// A resume token says nothing of a workspace: the media node knows whether its call goes on.
     fn routes(&self) -> Routes {
-        Routes { in_none: resume::routes(), ..Routes::default() }
+        Routes { in_workspace: ringing::routes(), in_none: resume::routes(), ..Routes::default() }
     }
 
     fn events(&self) -> Events {
-        Events { requests: &["call.offer", "call.ice", "call.leave"], told: &["call.answer", "call.ended"] }
+        Events {
+            requests: &["call.offer", "call.ice", "call.leave"],
+            told: &["call.answer", "call.ended", "call.ringing", "call.ring_ended"],
+        }
     }
 
     async fn start(&self, app: &App) -> Result<(), String> {
         app.tasks.spawn(run_link(app.clone(), app.shutdown.child_token()));
+        every(app, ringing::LOOK_EVERY, "ending calls that ring no more", ringing::end_rings);
         Ok(())
     }
 

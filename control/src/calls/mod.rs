@@ -7,6 +7,7 @@ mod node_events;
 mod offer;
 mod permissions;
 mod resume;
+mod ringing;
 
 use boltorezka_proto::admission::ControlMessage;
 use boltorezka_proto::call::{EndReason, MediaPermissions};

@@ -26,6 +26,8 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Pending {
     request_id: u64,
     participant_id: ParticipantId,
+    /// Not in the call before.
+    is_new: bool,
     answer: oneshot::Receiver<Result<String, ApiError>>,
 }
 
@@ -43,7 +45,7 @@ pub async fn offer(app: &App, socket: &SocketHandle, room: Arc<LiveRoom>, sdp: S
 /// Admits a user's participant, for a call that `owner` is to carry. Returns when the admission is on its way.
 ///
 /// # Errors
-/// `not_joined`, `forbidden`, `media_unavailable`.
+/// `not_joined`, `forbidden`, `direct_refused`, `recipient_gone`, `media_unavailable`.
 pub async fn begin(
     app: &App,
     room: &Arc<LiveRoom>,
@@ -64,6 +66,7 @@ pub async fn begin(
     let admitted = match admission {
         Admission::Admitted(admitted) => admitted,
         Admission::NotJoined => return Err(ErrorCode::NotJoined.into()),
+        Admission::Direct(refusal) => return Err(refusal.into()),
         Admission::Nothing => {
             return Err(ApiError::because(ErrorCode::Forbidden, "you may neither send nor receive media in this room"));
         }
@@ -72,22 +75,33 @@ pub async fn begin(
     let participant_id = admitted.participant_id;
     let request_id = app.link.next_request_id();
     let (sender, answer) = oneshot::channel();
+    let is_new = room.state().seat(participant_id).is_some_and(|seat| !seat.on_node);
     room.state().offer_begins(participant_id);
     let admission = link::Admission { room: room.clone(), participant_id, socket: owner };
     let waiting = Some((request_id, link::Waiting { admission: Some(admission), answer: sender }));
     place.send(link::Request { message: ControlMessage::Admit { request_id, admitted, offer }, waiting });
-    Ok(Pending { request_id, participant_id, answer })
+    Ok(Pending { request_id, participant_id, is_new, answer })
 }
 
 async fn finish(app: App, socket: SocketHandle, room: Arc<LiveRoom>, pending: Pending, reply: Reply) {
-    let participant_id = pending.participant_id;
+    let (participant_id, is_new) = (pending.participant_id, pending.is_new);
     match answer(&app, &room, pending).await {
         Ok(sdp) => {
             let slug = room.state().slug().clone();
+            if is_new && slug.looks_direct() {
+                tell_joined(&app, &room, socket.user_id()).await;
+            }
             reply.send(Ok(raw(&json!({ "room": slug, "participantId": participant_id }))));
             socket.send(frame(&ServerMessage::CallAnswer { room: slug, sdp }));
         }
         Err(error) => reply.send(Err(error)),
+    }
+}
+
+/// In a direct room the call rings now, or is answered.
+async fn tell_joined(app: &App, room: &LiveRoom, user_id: UserId) {
+    if let Err(error) = app.store.call_joined(room.id, user_id, app.clock.now_ms()).await {
+        tracing::error!(%error, "a call does not ring: the database failed");
     }
 }
 
@@ -96,7 +110,7 @@ async fn finish(app: App, socket: SocketHandle, room: Arc<LiveRoom>, pending: Pe
 /// # Errors
 /// What the node says; `media_unavailable` when it says nothing in time.
 pub async fn answer(app: &App, room: &LiveRoom, pending: Pending) -> Result<String, ApiError> {
-    let Pending { request_id, participant_id, mut answer } = pending;
+    let Pending { request_id, participant_id, mut answer, .. } = pending;
     let outcome = match timeout(ANSWER_TIMEOUT, &mut answer).await {
         Ok(outcome) => outcome.ok(),
         // The answer may come in this very moment: whoever takes the waiting out decides.

@@ -97,7 +97,7 @@ pub fn media_permissions(
         RoomKind::Voice => {
             MediaPermissions { subscribe: true, microphone: true, data: true, ..MediaPermissions::default() }
         }
-        RoomKind::Video => MediaPermissions::ALL,
+        RoomKind::Video | RoomKind::Direct => MediaPermissions::ALL,
     };
     // Hiding is no right that a mute could leave.
     let not_muted = PermissionBits(!muted.0 & !HIDDEN).into();

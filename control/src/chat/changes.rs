@@ -74,6 +74,7 @@ fn refused(app: &App, action: Action, refusal: ChangeRefusal) -> ApiError {
         ChangeRefusal::NoMessage => {
             because(ErrorCode::NotFound, "there is no such message in this room, or it was deleted")
         }
+        ChangeRefusal::Direct(refusal) => refusal.into(),
         ChangeRefusal::NoMentioned => no_mentioned(),
         ChangeRefusal::TooManyReactions => because(
             ErrorCode::Forbidden,

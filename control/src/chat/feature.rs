@@ -37,7 +37,7 @@ impl Feature for Chat {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial", "chat", "chat search", "attachments", "notifications", "reports"]
+        &["initial", "chat", "chat search", "attachments", "notifications", "reports", "direct messages"]
     }
 
     fn routes(&self) -> Routes {
@@ -61,11 +61,18 @@ impl Feature for Chat {
     }
 
     async fn start(&self, app: &App) -> Result<(), String> {
-        every(app, FORGET_EVERY, "forgetting old keys, notifications and reports", async |app: App| {
-            app.store.drop_old_notifications(app.clock.now_ms() - NOTIFICATIONS_KEPT_MS).await?;
-            app.store.drop_old_reports(app.clock.now_ms() - REPORTS_KEPT_MS).await?;
-            app.store.forget_chat_keys(app.clock.now_ms() - KEYS_KEPT_MS).await
-        });
+        every(
+            app,
+            FORGET_EVERY,
+            "forgetting old keys, notifications, reports and direct messages",
+            async |app: App| {
+                app.store.drop_old_notifications(app.clock.now_ms() - NOTIFICATIONS_KEPT_MS).await?;
+                app.store.drop_old_reports(app.clock.now_ms() - REPORTS_KEPT_MS).await?;
+                // New direct rooms have it within a minute, which is soon enough for days.
+                app.store.keep_direct(app.config.direct_retention_days).await?;
+                app.store.forget_chat_keys(app.clock.now_ms() - KEYS_KEPT_MS).await
+            },
+        );
         every(app, SWEEP_EVERY, "removing files that are not needed", sweep);
         every(app, SWEEP_STRAYS_EVERY, "looking for files that nothing refers to", sweep_strays);
         Ok(())

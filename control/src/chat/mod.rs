@@ -1,7 +1,9 @@
 //! Messages: said once, kept, told in the order of commits.
 
 mod attachments;
+mod blocks;
 mod changes;
+mod direct;
 mod feature;
 mod following;
 mod notifications;
@@ -48,7 +50,7 @@ pub struct Outgoing<'a> {
 ///
 /// # Errors
 /// `malformed` without a usable key, `rate_limited`, `not_joined`, `forbidden`, `read_only`, `slow_mode`, `conflict`,
-/// `not_found`.
+/// `not_found`, `direct_refused`, `recipient_gone`.
 pub async fn send(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Result<MessageSent, ApiError> {
     let sent = store(app, socket, message).await;
     match &sent {
@@ -96,6 +98,7 @@ async fn store(app: &App, socket: &SocketHandle, message: Outgoing<'_>) -> Resul
         SendOutcome::NoReplyTarget => {
             Err(ApiError::because(ErrorCode::NotFound, "the message in replyTo is not in this room"))
         }
+        SendOutcome::Direct(refusal) => Err(refusal.into()),
         SendOutcome::NoMentioned => Err(no_mentioned()),
         SendOutcome::NoAttachment => {
             let detail = "a file in attachments is not yours, not of this room, sent already, or gone; upload it again";

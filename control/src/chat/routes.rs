@@ -26,6 +26,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(super::attachments::routes())
         .merge(super::notifications::routes())
         .merge(super::reports::routes())
+        .merge(super::direct::routes())
+        .merge(super::blocks::routes())
 }
 
 /// Lists what was said in a room, newest first.

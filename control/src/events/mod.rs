@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use boltorezka_proto::direct::{RingEnd, Ringing};
 use boltorezka_proto::notifications::Notification;
 use boltorezka_proto::socket::{Message, ServerMessage};
-use boltorezka_proto::{RoomId, UserId, WorkspaceId};
+use boltorezka_proto::{CallId, RoomId, RoomSlug, UserId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +60,32 @@ pub enum GatewayEvent {
         notification: Notification,
         /// How many are not read.
         unread_count: u32,
+    },
+    /// Somebody is called, wherever it is.
+    CallRinging {
+        /// In which workspace.
+        workspace_id: WorkspaceId,
+        /// The direct room.
+        room_id: RoomId,
+        /// Who is called.
+        user_id: UserId,
+        /// By whom, and until when.
+        ringing: Ringing,
+    },
+    /// A call rings no more.
+    CallRingEnded {
+        /// In which workspace.
+        workspace_id: WorkspaceId,
+        /// The direct room.
+        room_id: RoomId,
+        /// Who called, and who was called.
+        user_ids: [UserId; 2],
+        /// The room's name in addresses.
+        room: RoomSlug,
+        /// Which call.
+        call_id: CallId,
+        /// Why.
+        reason: RingEnd,
     },
 }
 
@@ -158,6 +185,18 @@ fn tell(app: &App, row: &OutboxRow) {
         Ok(GatewayEvent::NotificationNew { workspace_id, room_id, user_id, notification, unread_count }) => {
             let message = ServerMessage::NotificationNew { notification, unread_count };
             app.hub.tell_account(workspace_id, user_id, room_id, &message);
+        }
+        Ok(GatewayEvent::CallRinging { workspace_id, room_id, user_id, ringing }) => {
+            // After a crash it may be told late.
+            if ringing.ends_at.unix_ms() > app.clock.now_ms() {
+                app.hub.tell_account(workspace_id, user_id, room_id, &ServerMessage::CallRinging { ringing });
+            }
+        }
+        Ok(GatewayEvent::CallRingEnded { workspace_id, room_id, user_ids, room, call_id, reason }) => {
+            let message = ServerMessage::CallRingEnded { room, call_id, reason };
+            for user_id in user_ids {
+                app.hub.tell_account(workspace_id, user_id, room_id, &message);
+            }
         }
         Err(error) => tracing::error!(id = row.id, %error, "an outbox row is not understood and is left out"),
     }

@@ -192,12 +192,22 @@ actions! {
     /// Fetch a file that was sent.
     ReadAttachment = "chat.attachment.read", ["GET /v1/attachments/{attachmentId}"],
         Room(RoomRole::Listener), [Account, ApiKey];
-    /// See who mentioned or answered one.
+    /// See who mentioned, answered, wrote to or called one.
     ListNotifications = "chat.notification.list", ["GET /v1/notifications"],
         Workspace(WorkspaceRole::Guest), [Account];
     /// Mark that as read.
     ReadNotifications = "chat.notification.read", ["POST /v1/notifications/read"],
         Workspace(WorkspaceRole::Guest), [Account];
+    /// List one's direct rooms.
+    ListDirectRooms = "chat.direct.list", ["GET /v1/direct"], Workspace(WorkspaceRole::Guest), [Account];
+    /// Write to somebody alone for the first time. Guests answer.
+    BeginDirectRoom = "chat.direct.begin", ["POST /v1/direct"], Workspace(WorkspaceRole::Member), [Account];
+    /// See whose direct messages one refuses.
+    ListBlocks = "chat.block.list", ["GET /v1/blocks"], Workspace(WorkspaceRole::Guest), [Account];
+    /// Refuse somebody's direct messages and calls.
+    SetBlock = "chat.block.set", ["PUT /v1/blocks/{userId}"], Workspace(WorkspaceRole::Guest), [Account];
+    /// Take that back.
+    DeleteBlock = "chat.block.delete", ["DELETE /v1/blocks/{userId}"], Workspace(WorkspaceRole::Guest), [Account];
     /// Report a message to the admins of the workspace.
     ReportMessage = "chat.message.report", ["POST /v1/rooms/{slug}/messages/{messageId}/report"],
         Room(RoomRole::Listener), [Account];
@@ -234,6 +244,8 @@ actions! {
     /// Join the call of a room.
     JoinCall = "calls.call.join", ["socket call.offer", "socket call.ice"],
         Room(RoomRole::Listener), [Account, JoinToken];
+    /// Decline a call in a direct room, which rings.
+    DeclineCall = "calls.call.decline", ["POST /v1/rooms/{slug}/call/decline"], Room(RoomRole::Listener), [Account];
     /// Leave the call.
     LeaveCall = "calls.call.leave", ["socket call.leave"], Room(RoomRole::Listener), [Account, JoinToken];
     /// Receive tracks and data.

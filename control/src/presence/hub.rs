@@ -157,6 +157,12 @@ impl Hub {
         lock(&self.sockets).len()
     }
 
+    /// Whether an account has a socket open in a workspace.
+    pub fn has_socket_of(&self, workspace_id: WorkspaceId, user_id: UserId) -> bool {
+        let is_it = |socket: &SocketHandle| socket.user_id() == user_id && socket.workspace_id() == workspace_id;
+        lock(&self.sockets).values().any(is_it)
+    }
+
     /// Tells the sockets of an account in a workspace of something in a room: not those that are only for another one.
     pub fn tell_account(&self, workspace_id: WorkspaceId, user_id: UserId, room_id: RoomId, message: &ServerMessage) {
         let frame = frame(message);

@@ -11,7 +11,7 @@ mod service;
 mod waiting;
 
 pub use hub::{Hub, LiveRoom, LiveWorkspace};
-pub use removal::{end_deleted, end_stay, take_out};
+pub use removal::{end_calls, end_deleted, end_stay, take_out};
 pub use room::{CallOwner, Seat};
 pub use service::{
     flush_loop, join, join_without_socket, keep_seat, leave, leave_call, load, remove, socket_gone, sweep,

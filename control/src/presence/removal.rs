@@ -7,6 +7,7 @@ use boltorezka_proto::{ParticipantId, RoomId};
 
 use super::LiveRoom;
 use crate::app::App;
+use crate::store::StoreError;
 use crate::ws::frame;
 
 /// Takes stays that the database has no more out of the rooms' memory, and tells those inside.
@@ -27,6 +28,27 @@ pub fn end_stay(app: &App, live: &LiveRoom, participant_id: ParticipantId, reaso
     }
     drop(state);
     app.hub.touch(live.id);
+}
+
+/// Ends the calls of all who are in a room, and who stay there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_calls(app: &App, live: &LiveRoom) -> Result<(), StoreError> {
+    let _gate = live.gate.lock().await;
+    let inside: Vec<ParticipantId> = live.state().seats().map(|seat| seat.view.participant_id).collect();
+    for participant_id in inside {
+        let left = app.store.leave_call(participant_id, app.clock.now_ms()).await?;
+        let Some(record) = left.filter(|record| record.participant_id != participant_id) else { continue };
+        let mut state = live.state();
+        let ended = frame(&ServerMessage::CallEnded { room: state.slug().clone(), reason: EndReason::Left });
+        for socket in state.end_call(participant_id) {
+            socket.send(ended.clone());
+        }
+        state.rename(participant_id, record.participant_id);
+    }
+    app.hub.touch(live.id);
+    Ok(())
 }
 
 /// Empties a room that was deleted, under its gate, after those inside were told.

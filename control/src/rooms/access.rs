@@ -1,5 +1,6 @@
 //! What somebody is in a room, and whom it may moderate there.
 
+use boltorezka_proto::rest::RoomKind;
 use boltorezka_proto::{ErrorCode, RoomSlug, UserId};
 
 use crate::app::App;
@@ -23,6 +24,8 @@ pub async fn authorize(
     let room = app.store.room(&slug).await?.ok_or_else(no_room)?;
     let standing = match caller.user_id() {
         Some(user_id) => app.store.standing(room.id, user_id).await?.ok_or_else(no_room)?,
+        // A direct room is there for its two alone.
+        None if room.kind == RoomKind::Direct => return Err(no_room()),
         None => caller.who().standing(),
     };
     action.check(caller.who(), Some(standing))?;

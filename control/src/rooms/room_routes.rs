@@ -2,9 +2,9 @@
 
 use axum::Json as Body;
 use axum::http::StatusCode;
-use boltorezka_proto::rest::{CAPACITY_MAX, CreateRoomRequest, Page, Room, RoomRole, UpdateRoomRequest};
+use boltorezka_proto::rest::{CAPACITY_MAX, CreateRoomRequest, Page, Room, RoomKind, RoomRole, UpdateRoomRequest};
 use boltorezka_proto::rooms::{POSITION_MAX, RETENTION_DAYS_MAX, RoomSettingsChange, SLOW_MODE_S_MAX};
-use boltorezka_proto::{ErrorCode, RoomSlug};
+use boltorezka_proto::{ErrorCode, RoomSlug, RoomTitle};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -50,6 +50,10 @@ async fn create(
     Json(request): Json<CreateRoomRequest>,
 ) -> Result<(StatusCode, Body<Room>), ApiError> {
     caller.may(Action::CreateRoom)?;
+    if request.kind == RoomKind::Direct || request.slug.looks_direct() {
+        let detail = "direct rooms, and slugs like theirs, are made by POST /v1/direct; choose another kind or slug";
+        return Err(ApiError::because(ErrorCode::Malformed, detail));
+    }
     check_capacity(request.capacity)?;
     check_settings(&request.settings)?;
     if let Some(max) = app.config.limits.rooms_total
@@ -65,13 +69,20 @@ async fn create(
     Ok((StatusCode::CREATED, Body(with_unread(&app, &caller, created.into_room(Some(RoomRole::Owner))).await?)))
 }
 
-/// One room.
+/// One room. A direct room has the other one's name as its title.
 #[utoipa::path(get, path = "/rooms/{slug}", operation_id = "getRoom", security(("session" = []), ("apiKey" = [])),
     params(("slug" = RoomSlug, Path)),
     responses((status = 200, description = "The room.", body = Room)))]
 async fn read(app: App, caller: WorkspaceCaller, Path(slug): Path<String>) -> Result<Body<Room>, ApiError> {
     let (room, standing) = authorize(&app, &caller, &slug, Action::ReadRoom).await?;
-    Ok(Body(with_unread(&app, &caller, room.into_room(role_in(standing))).await?))
+    let mut room = room.into_room(role_in(standing));
+    if let (RoomKind::Direct, Some(user_id)) = (room.kind, caller.user_id())
+        && let Some(record) = app.store.direct_room(room.id, user_id).await?
+        && let Ok(title) = RoomTitle::new(record.other_name.as_str())
+    {
+        room.title = title;
+    }
+    Ok(Body(with_unread(&app, &caller, room).await?))
 }
 
 /// Changes a room.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use boltorezka_proto::socket::{ChatDelta, Message};
 use boltorezka_proto::{AttachmentId, MessageId, MessageText, ReactionEmoji, RoomId, UserId};
 
-use super::{Audit, StoreError};
+use super::{Audit, DirectRefusal, StoreError};
 
 /// A message to be stored.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +64,8 @@ pub enum SendOutcome {
     NoMentioned,
     /// A file is not there, not the sender's, of another room, or in another message.
     NoAttachment,
+    /// The two of a direct room cannot write to each other.
+    Direct(DirectRefusal),
 }
 
 /// A change of a message that is there.
@@ -148,6 +150,8 @@ pub enum ChangeRefusal {
     TooManyReactions,
     /// The room has as many pins as it may have.
     TooManyPins,
+    /// The two of a direct room cannot write to each other.
+    Direct(DirectRefusal),
 }
 
 /// What somebody has not read of a room.

@@ -80,6 +80,7 @@ pub fn kind_text(kind: RoomKind) -> &'static str {
         RoomKind::Text => "text",
         RoomKind::Voice => "voice",
         RoomKind::Video => "video",
+        RoomKind::Direct => "direct",
     }
 }
 
@@ -88,6 +89,7 @@ pub fn kind(text: &str) -> Result<RoomKind, StoreError> {
         "text" => Ok(RoomKind::Text),
         "voice" => Ok(RoomKind::Voice),
         "video" => Ok(RoomKind::Video),
+        "direct" => Ok(RoomKind::Direct),
         _ => Err(StoreError::Corrupt("rooms.kind")),
     }
 }
@@ -149,6 +151,8 @@ pub fn notification_kind_text(kind: NotificationKind) -> &'static str {
     match kind {
         NotificationKind::Mention => "mention",
         NotificationKind::Reply => "reply",
+        NotificationKind::Direct => "direct",
+        NotificationKind::MissedCall => "missed_call",
     }
 }
 
@@ -156,6 +160,8 @@ pub fn notification_kind(text: &str) -> Result<NotificationKind, StoreError> {
     match text {
         "mention" => Ok(NotificationKind::Mention),
         "reply" => Ok(NotificationKind::Reply),
+        "direct" => Ok(NotificationKind::Direct),
+        "missed_call" => Ok(NotificationKind::MissedCall),
         _ => Err(StoreError::Corrupt("notifications.kind")),
     }
 }

@@ -68,6 +68,9 @@ pub trait ErasureStore: Send + Sync {
     /// Its roles in rooms.
     async fn roles_of(&self, user_id: UserId) -> Result<Vec<(RoomSlug, RoomRole)>, StoreError>;
 
+    /// Whose direct messages it refuses, in every workspace.
+    async fn blocked_by(&self, user_id: UserId) -> Result<Vec<UserId>, StoreError>;
+
     /// The last acts that the audit keeps of it, at most `limit`.
     async fn acts_of(&self, user_id: UserId, limit: u32) -> Result<Vec<ActRecord>, StoreError>;
 

@@ -17,6 +17,7 @@ mod chat;
 mod codec;
 #[cfg(test)]
 mod conformance;
+mod direct;
 mod erasure;
 mod invites;
 mod links;
@@ -63,6 +64,7 @@ pub use chat::{
     Change, ChangeOutcome, ChangeRefusal, ChangeStore, ChatStore, ChatSyncStore, DeltaRequest, MessageChange,
     MessageRecord, NewMessage, SendOutcome, UNREAD_MAX, Unread,
 };
+pub use direct::{Begun, DirectPlace, DirectRecord, DirectRefusal, DirectStore, RingStore};
 pub use erasure::{ActRecord, ErasureStore, Planned, WrittenRecord};
 pub use invites::{InviteRecord, InviteStore, NewInvite, Registered};
 pub use links::{LinkStore, MailRecord, NewLink, Verified};
@@ -111,6 +113,7 @@ store!(
     ChangeStore,
     ChatStore,
     ChatSyncStore,
+    DirectStore,
     ErasureStore,
     InviteStore,
     LinkStore,
@@ -123,6 +126,7 @@ store!(
     ParticipantStore,
     ReportStore,
     RetentionStore,
+    RingStore,
     RoomInviteStore,
     RoomStore,
     SearchStore,

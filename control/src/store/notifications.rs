@@ -11,7 +11,7 @@ use super::StoreError;
 pub struct NotificationRecord {
     /// As clients see it.
     pub notification: Notification,
-    /// The message's room.
+    /// The room that it is about.
     pub room_id: RoomId,
 }
 

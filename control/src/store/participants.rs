@@ -6,7 +6,7 @@ use boltorezka_proto::call::{EndReason, MediaPermissions};
 use boltorezka_proto::rest::RoomRole;
 use boltorezka_proto::{DisplayName, ParticipantId, RoomId, RoomSlug, UserId, WorkspaceId};
 
-use super::StoreError;
+use super::{DirectRefusal, StoreError};
 use crate::calls::PermissionBits;
 use crate::whip::Kind;
 
@@ -85,6 +85,8 @@ pub enum Admission {
     Nothing,
     /// As many as the server takes are in calls.
     Full,
+    /// The two of a direct room cannot call each other.
+    Direct(DirectRefusal),
 }
 
 /// A participant's rights after they changed.

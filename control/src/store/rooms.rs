@@ -155,6 +155,11 @@ impl Standing {
         Self { server_role, workspace_role, role, banned, outside: false }
     }
 
+    /// Of one of the two of a direct room: both are members there, whatever they are elsewhere, and nobody moderates.
+    pub fn in_direct_room(server_role: Role, workspace_role: WorkspaceRole) -> Self {
+        Self { server_role, workspace_role, role: RoomRole::Member, banned: false, outside: false }
+    }
+
     /// Whether it may moderate somebody: nobody is moderated by an equal.
     pub fn outranks(self, other: Self) -> bool {
         // Below admin, the role in the workspace says less than the one in the room.
@@ -170,14 +175,14 @@ pub trait RoomStore: Send + Sync {
     /// Makes a room. `None` when the slug is taken.
     async fn create_room(&self, room: &NewRoom, audit: &Audit) -> Result<Option<RoomRecord>, StoreError>;
 
-    /// How many rooms there are.
+    /// How many rooms there are, without direct rooms.
     async fn room_count(&self) -> Result<u32, StoreError>;
 
     /// The room with this name.
     async fn room(&self, slug: &RoomSlug) -> Result<Option<RoomRecord>, StoreError>;
 
     /// Rooms by their places, after `after`, at most `limit`, each with what `user` is there. Those that are hidden from it are
-    /// left out.
+    /// left out, and so are direct rooms.
     async fn rooms(
         &self,
         user: Option<UserId>,

@@ -148,7 +148,7 @@ impl Requests {
             }
             ClientMessage::Typing { room } => {
                 let live = self.may(Action::TellTyping, &room)?;
-                chat::typing(&self.app, &self.socket, &live)?;
+                chat::typing(&self.app, &self.socket, &live).await?;
                 Ok(raw(&json!({ "room": room })))
             }
             ClientMessage::SyncResume { room, seq } => {

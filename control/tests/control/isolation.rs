@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::attachments::upload;
 use crate::common::client::Answer;
 use crate::common::server::make_room;
-use crate::common::workspaces::within;
+use crate::common::workspaces::{take_in, within};
 use crate::common::{Client, Socket, TestNode, TestServer};
+use crate::direct::begin;
 
 /// What an operation is about. A new one fails the walk until it is here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +55,12 @@ fn about(operation: &str) -> About {
         | "uploadAttachment"
         | "getAttachment"
         | "listPins"
+        | "listDirectRooms"
+        | "beginDirectRoom"
+        | "listBlocks"
+        | "setBlock"
+        | "deleteBlock"
+        | "declineCall"
         | "createTicket"
         | "createJoinToken"
         | "sendTelemetry"
@@ -165,6 +172,7 @@ fn body(operation: &str, room: &str) -> Option<Value> {
         "moveParticipant" => Some(json!({ "room": room })),
         "redeemRoomInvite" => Some(json!({ "token": "a guess" })),
         "readNotifications" => Some(json!({ "upTo": "ffffffff-ffff-7fff-bfff-ffffffffffff" })),
+        "beginDirectRoom" => Some(json!({ "userId": "01890000-0000-7000-8000-000000000000" })),
         "reportMessage" => Some(json!({ "reason": "spam" })),
         "uploadAttachment" => Some(json!("the file")),
         "muteParticipant" => Some(json!({ "source": "camera" })),
@@ -189,6 +197,8 @@ struct Tenant {
     report_id: String,
     /// Into the room "talk".
     invite_id: String,
+    /// The owner's direct room with somebody.
+    direct: String,
 }
 
 impl Tenant {
@@ -214,6 +224,12 @@ impl Tenant {
         assert_eq!(owner.post(&report, json!({ "reason": "a secret of its own" })).await.status, 204);
         let reports = owner.get("/v1/reports").await.expect(200);
         let report_id = reports["items"][0]["id"].as_str().unwrap().to_owned();
+        let friend = server.user(&format!("{slug}-friend")).await;
+        take_in(admin, slug, &friend, "member").await;
+        let direct = begin(&friend.within(slug), &owner).await;
+        let (mut of_friend, _) = friend.within(slug).in_room(&direct).await;
+        let said = json!({ "room": direct, "text": format!("a secret of {slug} for its owner") });
+        of_friend.ack_with_key("message.send", said, Some("direct")).await;
         Self {
             slug,
             owner,
@@ -226,6 +242,7 @@ impl Tenant {
             attachment_id,
             report_id,
             invite_id,
+            direct,
         }
     }
 
@@ -242,6 +259,8 @@ impl Tenant {
             "/v1/rooms".to_owned(),
             "/v1/webhooks".to_owned(),
             "/v1/reports".to_owned(),
+            "/v1/blocks".to_owned(),
+            format!("/v1/rooms/{}/messages", self.direct),
             format!("/v1/attachments/{}", self.attachment_id),
         ];
         for path in paths.into_iter().chain(lists).chain(in_rooms.into_iter().flatten()) {
@@ -251,10 +270,22 @@ impl Tenant {
     }
 
     /// What must never be told to the other.
-    fn secrets(&self) -> [&str; 9] {
-        let Self { participant_id, message_id, room, owner, webhook_id, attachment_id, report_id, invite_id, .. } =
-            self;
-        ["a secret of", participant_id, message_id, room, &owner.id, webhook_id, attachment_id, report_id, invite_id]
+    fn secrets(&self) -> [&str; 10] {
+        let Self {
+            participant_id,
+            message_id,
+            room,
+            owner,
+            webhook_id,
+            attachment_id,
+            report_id,
+            invite_id,
+            direct,
+            ..
+        } = self;
+        let ids = [participant_id, message_id, &owner.id, webhook_id, attachment_id, report_id, invite_id];
+        let [a, b, c, d, e, f, g] = ids.map(String::as_str);
+        ["a secret of", room, direct, a, b, c, d, e, f, g]
     }
 }
 
@@ -282,6 +313,8 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
     let admin = server.owner().await;
     let acme = Tenant::new(&server, &admin, "acme").await;
     let mut beta = Tenant::new(&server, &admin, "beta").await;
+    let with_another = json!({ "userId": beta.owner.id });
+    acme.owner.post("/v1/direct", with_another).await.expect_problem(404, "not_found");
     let before = beta.seen().await;
     let heard = node.heard().len();
 
@@ -320,7 +353,7 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
         }
         // By the other's names and ids in one's own workspace: they name nothing there.
         for client in [&acme.owner, &acme.key, &token] {
-            for room in ["talk", beta.room.as_str()] {
+            for room in ["talk", beta.room.as_str(), beta.direct.as_str()] {
                 let path = fill("acme", room);
                 let answer = send(client, &method, &path, &operation, &beta.room).await;
                 let told = answer.body.to_string();
@@ -335,6 +368,7 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
                     || path.contains(&beta.report_id)
                     || path.contains(&beta.attachment_id)
                     || path.contains(&beta.room)
+                    || path.contains(&beta.direct)
                     || (path.contains(&beta.owner.id) && operation != "setWorkspaceMember");
                 assert!(!names_another || answer.status >= 400, "{operation} {path}: {}", answer.status);
             }

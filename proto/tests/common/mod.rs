@@ -8,6 +8,7 @@ use boltorezka_proto::admin::*;
 use boltorezka_proto::admission::{ControlMessage, MediaMessage};
 use boltorezka_proto::call::*;
 use boltorezka_proto::data::*;
+use boltorezka_proto::direct::*;
 use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::notifications::*;
 use boltorezka_proto::oidc::*;
@@ -97,6 +98,9 @@ pub fn check_example(kind: &str, value: &Value) {
         "Attachment" => check::<Attachment>(value),
         "Report" => check::<Report>(value),
         "ReportMessageRequest" => check::<ReportMessageRequest>(value),
+        "BeginDirectRequest" => check::<BeginDirectRequest>(value),
+        "DirectRoom" => check::<DirectRoom>(value),
+        "BlockedUser" => check::<BlockedUser>(value),
         "NotificationPage" => check::<NotificationPage>(value),
         "ReadNotificationsRequest" => check::<ReadNotificationsRequest>(value),
         "SetMemberRequest" => check::<SetMemberRequest>(value),

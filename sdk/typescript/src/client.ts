@@ -1,5 +1,6 @@
 import { OwnAccount } from './account.ts';
 import { Admin } from './admin.ts';
+import { DirectMessages } from './direct.ts';
 import { BoltorezkaError } from './errors.ts';
 import { Lobbies } from './lobby.ts';
 import { problemOf } from './problem.ts';
@@ -60,6 +61,8 @@ export class Client {
   readonly account = new OwnAccount((...request) => this.#send(...request));
   /** The whole server, for its admins. */
   readonly admin = new Admin((...request) => this.#send(...request));
+  /** Rooms of two. */
+  readonly direct = new DirectMessages((...request) => this.#send(...request));
   /** Tenants. */
   readonly lobbies = new Lobbies((...request) => this.#send(...request));
 
@@ -174,7 +177,17 @@ export class Client {
     return `${this.baseUrl}/v1${path('attachments', id)}`;
   }
 
-  /** Who mentioned the account and who answered it, newest first. */
+  /** What is pinned in a room, newest pin first. */
+  pins(slug: string): Promise<Page<Message>> {
+    return this.#send('GET', path('rooms', slug, 'pins'));
+  }
+
+  /** Reports a message to the admins of the workspace. */
+  reportMessage(slug: string, messageId: string, reason: string): Promise<void> {
+    return this.#send('POST', path('rooms', slug, 'messages', messageId, 'report'), { reason });
+  }
+
+  /** Who mentioned the account, answered it, wrote to it alone or called it in vain, newest first. */
   notifications(page: PageOptions = {}): Promise<NotificationPage> {
     return this.#send('GET', `/notifications${query(page)}`);
   }

@@ -37,6 +37,11 @@ export type AttachmentId = string;
 export type NotificationId = string;
 
 /**
+ * A call that rings in a direct room.
+ */
+export type CallId = string;
+
+/**
  * A report of a message.
  */
 export type ReportId = string;
@@ -178,7 +183,7 @@ export type RoomRole = "listener" | "member" | "moderator" | "owner";
 /**
  * What a room is for.
  */
-export type RoomKind = "text" | "voice" | "video";
+export type RoomKind = "text" | "voice" | "video" | "direct";
 
 /**
  * An account, as others see it and as it sees itself.
@@ -1259,6 +1264,10 @@ sessions: Array<Session>,
  * Its roles in rooms.
  */
 roles: Array<ExportedRole>, 
+/**
+ * Whose direct messages it refuses, in whatever workspace.
+ */
+blocked: Array<UserId>, 
 /**
  * What the audit keeps of what it did: the last thousand acts.
  */
@@ -2398,7 +2407,23 @@ notification: Notification,
 /**
  * How many are not read, this one too; 100 means 100 or more.
  */
-unreadCount: number, } } | { "type": "call.answer", "payload": { 
+unreadCount: number, } } | { "type": "call.ringing", "payload": { 
+/**
+ * What.
+ */
+ringing: Ringing, } } | { "type": "call.ring_ended", "payload": { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Which.
+ */
+callId: CallId, 
+/**
+ * Why.
+ */
+reason: RingEnd, } } | { "type": "call.answer", "payload": { 
 /**
  * Where.
  */
@@ -2590,7 +2615,24 @@ sizeBytes: number, };
 /**
  * Why somebody is notified.
  */
-export type NotificationKind = "mention" | "reply";
+export type NotificationKind = "mention" | "reply" | "direct" | "missed_call";
+
+/**
+ * A call that an account did not come to.
+ */
+export type MissedCall = { 
+/**
+ * The direct room.
+ */
+room: RoomSlug, 
+/**
+ * Who called.
+ */
+callerId: UserId, 
+/**
+ * Its name for people, of now.
+ */
+callerName: DisplayName, };
 
 /**
  * Something that an account is to see.
@@ -2605,9 +2647,13 @@ id: NotificationId,
  */
 kind: NotificationKind, 
 /**
- * The message, as it is now.
+ * The message, as it is now; absent of a missed call.
  */
-message: Message, 
+message?: Message, 
+/**
+ * The call that was missed, which began when this was made; absent of all else.
+ */
+call?: MissedCall, 
 /**
  * When.
  */
@@ -2756,6 +2802,125 @@ room: RoomSlug,
  * The highest number that was read.
  */
 seq: number, };
+
+/**
+ * `POST /v1/direct`.
+ */
+export type BeginDirectRequest = { 
+/**
+ * With whom: another account that is in the workspace.
+ */
+userId: UserId, };
+
+/**
+ * Whether the two of a direct room can write to each other. What was said can be read in any case.
+ */
+export type DirectState = "open" | "refusing" | "refused" | "gone";
+
+/**
+ * The other one of a direct room.
+ */
+export type DirectPerson = { 
+/**
+ * Who.
+ */
+id: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * Whether it has a socket open in the workspace now. Never of somebody who refuses the caller's messages.
+ */
+online: boolean, };
+
+/**
+ * A direct room, as one of its two sees it. Its chat and its call are those of a room.
+ */
+export type DirectRoom = { 
+/**
+ * Stable id.
+ */
+id: RoomId, 
+/**
+ * Its name in addresses.
+ */
+room: RoomSlug, 
+/**
+ * The other one.
+ */
+user: DirectPerson, 
+/**
+ * Whether they can write to each other.
+ */
+state: DirectState, 
+/**
+ * The number of the last change of its chat.
+ */
+lastSeq: number, 
+/**
+ * Up to where the caller has read it.
+ */
+readSeq: number, 
+/**
+ * Messages of the other after that; 100 means 100 or more.
+ */
+unreadCount: number, 
+/**
+ * When something was said last; when it was begun, while nothing is.
+ */
+lastAt: Timestamp, 
+/**
+ * The call that rings in it now.
+ */
+ringing?: Ringing, };
+
+/**
+ * Somebody calls the other one of a direct room.
+ */
+export type Ringing = { 
+/**
+ * Where.
+ */
+room: RoomSlug, 
+/**
+ * Which call: the same each time that it is told.
+ */
+callId: CallId, 
+/**
+ * Who calls.
+ */
+callerId: UserId, 
+/**
+ * Its name for people.
+ */
+callerName: DisplayName, 
+/**
+ * It rings no longer than until then.
+ */
+endsAt: Timestamp, };
+
+/**
+ * Why a call rings no more.
+ */
+export type RingEnd = "answered" | "declined" | "missed";
+
+/**
+ * Somebody whose direct messages the caller refuses.
+ */
+export type BlockedUser = { 
+/**
+ * Who.
+ */
+userId: UserId, 
+/**
+ * Name for people.
+ */
+displayName: DisplayName, 
+/**
+ * Since when.
+ */
+createdAt: Timestamp, };
 
 /**
  * What a track shows or sounds.

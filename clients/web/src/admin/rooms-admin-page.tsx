@@ -9,7 +9,7 @@ import { Badge, RecordItem, Records } from '../ui/records.tsx';
 import { timeText } from '../ui/times.ts';
 import { AdminFrame } from './admin-frame.tsx';
 
-const KINDS: Record<AdminRoom['kind'], string> = { text: 'Text', voice: 'Voice', video: 'Video' };
+const KINDS: Record<AdminRoom['kind'], string> = { text: 'Text', voice: 'Voice', video: 'Video', direct: 'Direct' };
 
 /** The rooms of all workspaces. */
 export function RoomsAdminPage() {

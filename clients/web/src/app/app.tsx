@@ -2,6 +2,7 @@ import { useEffect } from 'react';
 import { RouterProvider } from 'react-aria-components';
 import { AccountPage } from '../account/account-page.tsx';
 import { AdminPage } from '../admin/admin-page.tsx';
+import { IncomingCalls } from '../direct/incoming-calls.tsx';
 import { ForgotPage, ResetPage, VerifyPage } from '../pages/link-pages.tsx';
 import { LoginPage, RegisterPage } from '../pages/login-page.tsx';
 import { MessagePage } from '../pages/message-page.tsx';
@@ -26,6 +27,7 @@ export function App() {
           <ToastProvider>
             <SessionProvider>
               <CurrentPage />
+              <Calls />
             </SessionProvider>
           </ToastProvider>
         </AnnouncerProvider>
@@ -70,6 +72,12 @@ function CurrentPage() {
     default:
       return <MessagePage title="There is no such page" text="The address may have a typing mistake." />;
   }
+}
+
+/** Who calls is heard on every page behind the log-in. */
+function Calls() {
+  const { session } = useSession();
+  return session.state === 'in' ? <IncomingCalls key={session.user.id} /> : null;
 }
 
 function Redirect({ to }: { to: string }) {

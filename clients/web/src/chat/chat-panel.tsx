@@ -1,21 +1,38 @@
-import type { Room } from '@boltorezka/client';
+import type { Message, Room } from '@boltorezka/client';
+import { useState } from 'react';
 import { useObservable } from '../app/hooks.ts';
+import { DirectNotice } from '../direct/direct-notice.tsx';
+import { useDirectRoom } from '../direct/use-direct-room.ts';
 import styles from './chat-panel.module.css';
 import { Composer } from './composer.tsx';
 import type { Mentionable } from './mentions.ts';
 import { MessageList } from './message-list.tsx';
+import { TypingLine } from './typing-line.tsx';
 import { writingRules } from './writing-rules.ts';
 
 /** Chat of a room; `isPage` when it is all there is. */
 export function ChatPanel({ room, isPage = false }: { room: Room; isPage?: boolean }) {
   useObservable(room.chat);
+  const [replyTo, setReplyTo] = useState<Message>();
+  const direct = useDirectRoom(room);
   const role = room.self?.role;
-  const { mayWrite, notice } = writingRules(room.info, role);
+  const { mayWrite: isAllowed, notice } = writingRules(room.info, role);
+  const mayWrite = isAllowed && (direct.room === undefined || direct.room.state === 'open');
   return (
     <div className={isPage ? styles.page : styles.panel}>
-      <MessageList chat={room.chat} role={role} />
+      {direct.room !== undefined && <DirectNotice room={direct.room} onChange={direct.reload} />}
+      <MessageList chat={room.chat} role={role} onReply={mayWrite ? setReplyTo : undefined} />
+      <TypingLine chat={room.chat} />
       {notice !== undefined && <p className={mayWrite ? styles.notice : styles.readOnly}>{notice}</p>}
-      {mayWrite && <Composer chat={room.chat} slug={room.slug} people={mentionable(room)} />}
+      {mayWrite && (
+        <Composer
+          chat={room.chat}
+          slug={room.slug}
+          people={mentionable(room)}
+          replyTo={replyTo}
+          onReplyEnd={() => setReplyTo(undefined)}
+        />
+      )}
     </div>
   );
 }

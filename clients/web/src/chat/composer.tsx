@@ -1,5 +1,5 @@
-import type { Chat } from '@boltorezka/client';
-import { Paperclip, SendHorizontal } from 'lucide-react';
+import type { Chat, Message } from '@boltorezka/client';
+import { Paperclip, SendHorizontal, X } from 'lucide-react';
 import {
   type ClipboardEvent,
   type DragEvent,
@@ -28,16 +28,24 @@ interface ComposerProps {
   slug: string;
   /** Who can be mentioned. */
   people: readonly Mentionable[];
+  /** What is answered. */
+  replyTo: Message | undefined;
+  /** Nothing is answered any more. */
+  onReplyEnd(): void;
 }
 
 /** Where a message is written: Enter sends, Shift and Enter makes a new line. Files are chosen, dropped or pasted. */
-export function Composer({ chat, slug, people }: ComposerProps) {
+export function Composer({ chat, slug, people, replyTo, onReplyEnd }: ComposerProps) {
   const [text, setText] = useState('');
   const [isDropTarget, setDropTarget] = useState(false);
   const area = useRef<HTMLTextAreaElement>(null);
   const toast = useToast();
   const uploads = useUploads(slug);
   useGrowing(area, text);
+  const replyToId = replyTo?.id;
+  useEffect(() => {
+    if (replyToId !== undefined) area.current?.focus();
+  }, [replyToId]);
 
   const hasFiles = uploads.items.length > 0;
   const maySend = text.trim() !== '' && uploads.isReady;
@@ -47,11 +55,13 @@ export function Composer({ chat, slug, people }: ComposerProps) {
     const { attachments } = uploads;
     try {
       chat.send(text.trim(), {
+        ...(replyTo === undefined ? {} : { replyTo: replyTo.id }),
         ...(mentions.length > 0 ? { mentions } : {}),
         ...(attachments.length > 0 ? { attachments } : {}),
       });
       setText('');
       uploads.clear();
+      onReplyEnd();
     } catch (error) {
       toast(messageOf(error), 'error');
     }
@@ -66,6 +76,7 @@ export function Composer({ chat, slug, people }: ComposerProps) {
     area.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Escape' && replyTo !== undefined) onReplyEnd();
     // While an input method composes a character, Enter belongs to it.
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
@@ -94,6 +105,14 @@ export function Composer({ chat, slug, people }: ComposerProps) {
       onDragLeave={() => setDropTarget(false)}
       onDrop={onDrop}
     >
+      {replyTo !== undefined && (
+        <div className={styles.reply}>
+          <p>{`Answer to ${replyTo.senderName}: ${replyTo.text ?? ''}`}</p>
+          <IconButton label="Answer nobody" onPress={onReplyEnd}>
+            <X size={16} />
+          </IconButton>
+        </div>
+      )}
       <UploadList uploads={uploads} />
       {hasFiles && text.trim() === '' && <p className={styles.hint}>Write a word about it, then send.</p>}
       <div className={styles.composer}>
@@ -105,7 +124,10 @@ export function Composer({ chat, slug, people }: ComposerProps) {
         <TextField
           aria-label="Message"
           value={text}
-          onChange={setText}
+          onChange={(changed) => {
+            setText(changed);
+            if (changed.trim() !== '') chat.typing();
+          }}
           maxLength={LENGTH_MAX}
           className={styles.field ?? ''}
         >

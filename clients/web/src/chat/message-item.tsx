@@ -1,5 +1,5 @@
 import type { Chat, Message, RoomRole } from '@boltorezka/client';
-import { Ellipsis, Pencil, Pin, PinOff, SmilePlus, Trash2 } from 'lucide-react';
+import { CornerUpRight, Ellipsis, Flag, Pencil, Pin, PinOff, Reply, SmilePlus, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { messageOf, useUser } from '../app/session.tsx';
 import { IconButton } from '../ui/button.tsx';
@@ -11,6 +11,7 @@ import styles from './message-item.module.css';
 import { messageRights } from './message-rights.ts';
 import { MessageText } from './message-text.tsx';
 import { Reactions } from './reactions.tsx';
+import { ReportDialog } from './report-dialog.tsx';
 
 /** What the menu offers; others are shown when somebody uses them. */
 const EMOJIS = ['👍', '❤️', '😂'];
@@ -19,13 +20,16 @@ interface MessageItemProps {
   chat: Chat;
   message: Message;
   role: RoomRole | undefined;
+  /** Begins an answer to it; absent where nobody writes. */
+  onReply: ((message: Message) => void) | undefined;
 }
 
 /** One message, with what may be done with it. */
-export function MessageItem({ chat, message, role }: MessageItemProps) {
+export function MessageItem({ chat, message, role, onReply }: MessageItemProps) {
   const user = useUser();
   const toast = useToast();
   const [isEditing, setEditing] = useState(false);
+  const [isReporting, setReporting] = useState(false);
   const rights = messageRights(message, user.id, role);
   const carryOut = (change: Promise<void>) => change.catch((error) => toast(messageOf(error), 'error'));
   const isPinned = message.pinnedAt !== undefined;
@@ -36,6 +40,7 @@ export function MessageItem({ chat, message, role }: MessageItemProps) {
   return (
     <div className={styles.item} data-message-id={message.id}>
       <div className={styles.body}>
+        <Answered chat={chat} id={message.replyTo} />
         <p className={styles.text}>
           {message.text === undefined ? (
             <em className={styles.mark}>Message deleted</em>
@@ -48,7 +53,7 @@ export function MessageItem({ chat, message, role }: MessageItemProps) {
         <Attachments attachments={message.attachments} />
         <Reactions message={message} userId={user.id} isReadOnly={!rights.mayReact} onReact={react} />
       </div>
-      {rights.mayReact && (
+      {(rights.mayReact || rights.mayReport) && (
         <div className={styles.actions}>
           <ActionMenu
             label={`Message of ${message.senderName}`}
@@ -58,7 +63,12 @@ export function MessageItem({ chat, message, role }: MessageItemProps) {
               </IconButton>
             }
           >
-            {EMOJIS.map((emoji) => (
+            {rights.mayReply && onReply !== undefined ? (
+              <ActionItem icon={<Reply size={16} />} onAction={() => onReply(message)}>
+                Reply
+              </ActionItem>
+            ) : null}
+            {(rights.mayReact ? EMOJIS : []).map((emoji) => (
               <ActionItem key={emoji} icon={<SmilePlus size={16} />} onAction={() => react(emoji, true)}>
                 {`React with ${emoji}`}
               </ActionItem>
@@ -76,6 +86,11 @@ export function MessageItem({ chat, message, role }: MessageItemProps) {
                 Edit
               </ActionItem>
             ) : null}
+            {rights.mayReport ? (
+              <ActionItem icon={<Flag size={16} />} onAction={() => setReporting(true)}>
+                Report
+              </ActionItem>
+            ) : null}
             {rights.mayDelete ? (
               <ActionItem
                 icon={<Trash2 size={16} />}
@@ -88,6 +103,19 @@ export function MessageItem({ chat, message, role }: MessageItemProps) {
           </ActionMenu>
         </div>
       )}
+      <ReportDialog message={message} isOpen={isReporting} onClose={() => setReporting(false)} />
     </div>
+  );
+}
+
+/** What a message answers, where it is loaded. */
+function Answered({ chat, id }: { chat: Chat; id: string | undefined }) {
+  if (id === undefined) return null;
+  const answered = chat.messages.find((message) => message.id === id);
+  return (
+    <p className={styles.answered}>
+      <CornerUpRight size={13} role="img" aria-label="Answers" />
+      {answered === undefined ? 'An earlier message' : `${answered.senderName}: ${answered.text ?? 'Message deleted'}`}
+    </p>
   );
 }

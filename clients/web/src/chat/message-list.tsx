@@ -1,4 +1,4 @@
-import type { Chat, RoomRole } from '@boltorezka/client';
+import type { Chat, Message, RoomRole } from '@boltorezka/client';
 import { ArrowDown, MessageSquare } from 'lucide-react';
 import { useMemo } from 'react';
 import { useUser } from '../app/session.tsx';
@@ -11,8 +11,14 @@ import styles from './message-list.module.css';
 import { PendingMessages } from './pending-messages.tsx';
 import { useChatScroll } from './use-chat-scroll.ts';
 
+interface MessageListProps {
+  chat: Chat;
+  role: RoomRole | undefined;
+  onReply: ((message: Message) => void) | undefined;
+}
+
 /** What was said, oldest first, with what is on its way at the end. */
-export function MessageList({ chat, role }: { chat: Chat; role: RoomRole | undefined }) {
+export function MessageList({ chat, role, onReply }: MessageListProps) {
   const user = useUser();
   const groups = useMemo(() => messageGroups(chat.messages), [chat.messages]);
   const { list, top, missed, toEnd, onScroll } = useChatScroll(chat);
@@ -38,7 +44,14 @@ export function MessageList({ chat, role }: { chat: Chat; role: RoomRole | undef
           </div>
         )}
         {groups.map((group) => (
-          <Group key={group.key} group={group} isOwn={group.senderId === user.id} chat={chat} role={role} />
+          <Group
+            key={group.key}
+            group={group}
+            isOwn={group.senderId === user.id}
+            chat={chat}
+            role={role}
+            onReply={onReply}
+          />
         ))}
         <PendingMessages chat={chat} />
       </div>
@@ -89,9 +102,10 @@ interface GroupProps {
   isOwn: boolean;
   chat: Chat;
   role: RoomRole | undefined;
+  onReply: ((message: Message) => void) | undefined;
 }
 
-function Group({ group, isOwn, chat, role }: GroupProps) {
+function Group({ group, isOwn, chat, role, onReply }: GroupProps) {
   return (
     <>
       {group.isNewDay && <p className={styles.day}>{dayText(group.startedAt)}</p>}
@@ -105,7 +119,7 @@ function Group({ group, isOwn, chat, role }: GroupProps) {
             </time>
           </p>
           {group.messages.map((message) => (
-            <MessageItem key={message.id} chat={chat} message={message} role={role} />
+            <MessageItem key={message.id} chat={chat} message={message} role={role} onReply={onReply} />
           ))}
         </div>
       </div>

@@ -18,18 +18,19 @@ const offered = (of: Message, userId: string, role: RoomRole | undefined) =>
     .map(([name]) => name);
 
 test('one edits and deletes what one said', () => {
-  expect(offered(message, 'ann', 'member')).toEqual(['mayReact', 'mayEdit', 'mayDelete']);
-  expect(offered(message, 'bob', 'member')).toEqual(['mayReact']);
+  expect(offered(message, 'ann', 'member')).toEqual(['mayReact', 'mayReply', 'mayEdit', 'mayDelete']);
+  expect(offered(message, 'bob', 'member')).toEqual(['mayReact', 'mayReply', 'mayReport']);
 });
 
 test('moderators delete and pin, and edit for nobody', () => {
   for (const role of ['moderator', 'owner'] as const) {
-    expect(offered(message, 'bob', role)).toEqual(['mayReact', 'mayDelete', 'mayPin']);
+    expect(offered(message, 'bob', role)).toEqual(['mayReact', 'mayReply', 'mayReport', 'mayDelete', 'mayPin']);
   }
 });
 
-test('listeners, strangers and what was deleted are offered nothing', () => {
+test('listeners report what others said; strangers and what was deleted are offered nothing', () => {
   expect(offered(message, 'ann', 'listener')).toEqual([]);
+  expect(offered(message, 'bob', 'listener')).toEqual(['mayReport']);
   expect(offered(message, 'ann', undefined)).toEqual([]);
   const { text: _, ...rest } = message;
   expect(offered({ ...rest, deletedAt: '2026-11-21T09:01:00.000Z' }, 'ann', 'owner')).toEqual([]);

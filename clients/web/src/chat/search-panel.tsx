@@ -14,7 +14,7 @@ import styles from './search-panel.module.css';
 /** Longest text that is searched for, as the server demands. */
 const LENGTH_MAX = 200;
 
-/** Looks for messages of a room: Enter searches, Escape closes. */
+/** Looks for messages of a room: Enter searches, Escape closes. Until then it lists what is pinned. */
 export function SearchPanel({ slug, onClose }: { slug: string; onClose(): void }) {
   const [text, setText] = useState('');
   const [words, setWords] = useState('');
@@ -54,7 +54,10 @@ export function SearchPanel({ slug, onClose }: { slug: string; onClose(): void }
       </form>
       <div className={styles.results}>
         {words === '' ? (
-          <p className={styles.hint}>Messages of this room are found by how their words begin.</p>
+          <>
+            <p className={styles.hint}>Messages of this room are found by how their words begin.</p>
+            <Pinned slug={slug} />
+          </>
         ) : (
           <Results key={words} slug={slug} words={words} />
         )}
@@ -73,22 +76,40 @@ function Results({ slug, words }: { slug: string; words: string }) {
       keyOf={(message: Message) => message.id}
       {...found}
     >
-      {(message) => (
-        <RecordItem
-          title={message.senderName}
-          badges={
-            <time dateTime={message.createdAt} className={styles.time}>
-              {timeText(message.createdAt)}
-            </time>
-          }
-          text={
-            <>
-              <MessageText text={message.text ?? ''} />
-              <Attachments attachments={message.attachments} />
-            </>
-          }
-        />
-      )}
+      {(message) => <Found message={message} />}
     </Records>
+  );
+}
+
+/** What is pinned, newest pin first. */
+function Pinned({ slug }: { slug: string }) {
+  const pinned = usePaged(useCallback(() => client.pins(slug), [slug]));
+  if (pinned.items?.length === 0) return null;
+  return (
+    <>
+      <h3 className={styles.heading}>Pinned</h3>
+      <Records label="Pinned messages" empty="" keyOf={(message: Message) => message.id} {...pinned}>
+        {(message) => <Found message={message} />}
+      </Records>
+    </>
+  );
+}
+
+function Found({ message }: { message: Message }) {
+  return (
+    <RecordItem
+      title={message.senderName}
+      badges={
+        <time dateTime={message.createdAt} className={styles.time}>
+          {timeText(message.createdAt)}
+        </time>
+      }
+      text={
+        <>
+          <MessageText text={message.text ?? ''} />
+          <Attachments attachments={message.attachments} />
+        </>
+      }
+    />
   );
 }

@@ -7,10 +7,10 @@ import { IconButton } from '../ui/button.tsx';
 import { Records } from '../ui/records.tsx';
 import { timeText } from '../ui/times.ts';
 import styles from './inbox-button.module.css';
-import { countText, titleOf } from './notifications.ts';
+import { countText, placeOf, roomOf, titleOf } from './notifications.ts';
 import { useInbox } from './use-inbox.ts';
 
-/** A bell with the number of what is new, and behind it who mentioned and who answered us. */
+/** A bell with the number of what is new, and behind it who mentioned, answered, wrote to or called us. */
 export function InboxButton() {
   const [isOpen, setOpen] = useState(false);
   const { notifications, unreadCount } = useInbox(isOpen);
@@ -36,7 +36,7 @@ export function InboxButton() {
           </Heading>
           <Records
             label="Notifications"
-            empty="Nothing yet. Who mentions or answers you is shown here."
+            empty="Nothing yet. Who mentions you, answers you, writes to you alone or calls you in vain is shown here."
             keyOf={(notification: Notification) => notification.id}
             {...notifications}
           >
@@ -51,14 +51,14 @@ export function InboxButton() {
 function Item({ notification, onGo }: { notification: Notification; onGo(): void }) {
   const { message, createdAt, readAt } = notification;
   return (
-    <Link href={roomPath(message.room)} onPress={onGo} className={styles.item ?? ''}>
+    <Link href={roomPath(roomOf(notification))} onPress={onGo} className={styles.item ?? ''}>
       <span className={styles.what}>
         {titleOf(notification)}
         {readAt === undefined && <span className={styles.new}>New</span>}
       </span>
-      <span className={styles.text}>{message.text ?? ''}</span>
+      <span className={styles.text}>{message?.text ?? ''}</span>
       <span className={styles.where}>
-        {message.room} · <time dateTime={createdAt}>{timeText(createdAt)}</time>
+        {placeOf(notification)} · <time dateTime={createdAt}>{timeText(createdAt)}</time>
       </span>
     </Link>
   );

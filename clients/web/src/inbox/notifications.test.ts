@@ -1,6 +1,6 @@
 import type { Notification } from '@boltorezka/client';
 import { expect, test } from 'vitest';
-import { asRead, countText, titleOf, withTold } from './notifications.ts';
+import { asRead, countText, placeOf, roomOf, titleOf, withTold } from './notifications.ts';
 
 function notification(id: string, more: Partial<Notification> = {}): Notification {
   const createdAt = '2026-11-22T00:00:00.000Z';
@@ -24,5 +24,11 @@ test('what was read before keeps its time', () => {
 test('it says who did what, and how many there are', () => {
   expect(titleOf(notification('1'))).toBe('Ann mentioned you');
   expect(titleOf(notification('1', { kind: 'reply' }))).toBe('Ann answered you');
+  const direct = notification('1', { kind: 'direct' });
+  expect([titleOf(direct), placeOf(direct), roomOf(direct)]).toEqual(['Ann wrote to you', 'Direct message', 'abc']);
+  const { id, createdAt } = direct;
+  const call = { room: 'direct-a', callerId: 'ben', callerName: 'Ben' };
+  const missed: Notification = { id, kind: 'missed_call', call, createdAt };
+  expect([titleOf(missed), placeOf(missed), roomOf(missed)]).toEqual(['Ben called you', 'Missed call', 'direct-a']);
   expect([1, 99, 100].map(countText)).toEqual(['1', '99', '99+']);
 });

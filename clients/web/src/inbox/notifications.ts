@@ -12,8 +12,22 @@ export function asRead(items: readonly Notification[], readAt: string): readonly
 }
 
 /** What happened. */
-export function titleOf({ kind, message }: Notification): string {
-  return kind === 'mention' ? `${message.senderName} mentioned you` : `${message.senderName} answered you`;
+export function titleOf({ kind, message, call }: Notification): string {
+  if (call !== undefined) return `${call.callerName} called you`;
+  const name = message?.senderName ?? '';
+  if (kind === 'direct') return `${name} wrote to you`;
+  return kind === 'mention' ? `${name} mentioned you` : `${name} answered you`;
+}
+
+/** The room that it is about. */
+export function roomOf({ message, call }: Notification): string {
+  return message?.room ?? call?.room ?? '';
+}
+
+/** Where it was, in words. */
+export function placeOf(notification: Notification): string {
+  if (notification.call !== undefined) return 'Missed call';
+  return notification.kind === 'direct' ? 'Direct message' : roomOf(notification);
 }
 
 /** How many are not read, as the server counts: to 100. */

@@ -1,9 +1,10 @@
-import type { Gateway, Notification, PageOptions } from '@boltorezka/client';
+import type { Notification, PageOptions } from '@boltorezka/client';
 import { useCallback, useEffect, useEffectEvent, useState } from 'react';
 import { useAnnounce } from '../app/announcer.tsx';
 import { useEvent } from '../app/hooks.ts';
 import { type Paged, usePaged } from '../app/paged.ts';
-import { client, useSession } from '../app/session.tsx';
+import { client } from '../app/session.tsx';
+import { useGateway } from '../app/use-gateway.ts';
 import { asRead, titleOf, withTold } from './notifications.ts';
 
 export interface Inbox {
@@ -50,14 +51,4 @@ export function useInbox(isOpen: boolean): Inbox {
     if (isOpen) return () => markRead();
   }, [isOpen]);
   return { notifications, unreadCount };
-}
-
-/** The socket, once the server has shown that this account may have one. */
-function useGateway(isAllowed: boolean): Gateway | undefined {
-  const { gateway } = useSession();
-  const [socket, setSocket] = useState<Gateway>();
-  useEffect(() => {
-    if (isAllowed) setSocket(gateway());
-  }, [isAllowed, gateway]);
-  return socket;
 }

@@ -5,6 +5,7 @@ import { Link } from 'react-aria-components';
 import { useTitle } from '../app/hooks.ts';
 import { roomPath } from '../app/router.ts';
 import { client, isAdmin, messageOf, useUser } from '../app/session.tsx';
+import { DirectList } from '../direct/direct-list.tsx';
 import { Button } from '../ui/button.tsx';
 import { Skeleton } from '../ui/loading.tsx';
 import { CreateRoomDialog } from './create-room-dialog.tsx';
@@ -25,6 +26,7 @@ const KINDS: Record<RoomKind, { icon: typeof Hash; text: string }> = {
   text: { icon: Hash, text: 'Chat' },
   voice: { icon: Mic, text: 'Voice and chat' },
   video: { icon: Video, text: 'Video, voice and chat' },
+  direct: { icon: Users, text: 'Direct messages' },
 };
 
 async function allRooms(): Promise<RoomInfo[]> {
@@ -82,7 +84,16 @@ export function RoomsPage() {
           {error}
         </p>
       )}
-      {rooms === undefined ? error === undefined && <LoadingRooms /> : <RoomList rooms={rooms} mayCreate={mayCreate} />}
+      <div className={styles.columns}>
+        <div className={styles.rooms}>
+          {rooms === undefined ? (
+            error === undefined && <LoadingRooms />
+          ) : (
+            <RoomList rooms={rooms} mayCreate={mayCreate} />
+          )}
+        </div>
+        <DirectList />
+      </div>
       <CreateRoomDialog isOpen={isCreating} onClose={() => setCreating(false)} />
     </PageFrame>
   );

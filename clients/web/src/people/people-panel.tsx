@@ -1,10 +1,12 @@
 import type { Participant, Room, RoomRole } from '@boltorezka/client';
-import { Ban, Ellipsis, Mic, MicOff, MonitorUp, UserMinus, Video, VideoOff } from 'lucide-react';
+import { Ban, Ellipsis, MessageCircle, Mic, MicOff, MonitorUp, UserMinus, Video, VideoOff } from 'lucide-react';
 import { useState } from 'react';
 import { useObservable } from '../app/hooks.ts';
+import { navigate, roomPath } from '../app/router.ts';
 import { client, messageOf, useUser } from '../app/session.tsx';
 import { Avatar } from '../ui/avatar.tsx';
 import { Button, IconButton } from '../ui/button.tsx';
+import { ConfirmDialog } from '../ui/confirm-dialog.tsx';
 import { Dialog, DialogActions } from '../ui/dialog.tsx';
 import { ActionItem, ActionMenu } from '../ui/menu.tsx';
 import { useToast } from '../ui/toasts.tsx';
@@ -66,8 +68,39 @@ function Person({ participant, room }: { participant: Participant; room: Room })
         {role !== undefined && <span className={styles.role}>{role}</span>}
       </span>
       {participant.inCall && <States participant={participant} />}
+      {!participant.isLocal && room.info.kind !== 'direct' && <Write participant={participant} room={room} />}
       {mayAct && <Moderation participant={participant} room={room} />}
     </li>
+  );
+}
+
+/** Goes to the direct room with somebody. Whoever is in the call is asked first: it ends with the page. */
+function Write({ participant: { userId, name }, room }: { participant: Participant; room: Room }) {
+  const toast = useToast();
+  const [isAsking, setAsking] = useState(false);
+  const begin = async () => navigate(roomPath((await client.direct.begin(userId)).room));
+  const isInCall = room.call.state !== 'idle';
+  return (
+    <>
+      <IconButton
+        label={`Write to ${name}`}
+        onPress={() => {
+          if (isInCall) setAsking(true);
+          else begin().catch((error: unknown) => toast(messageOf(error), 'error'));
+        }}
+      >
+        <MessageCircle size={17} />
+      </IconButton>
+      <ConfirmDialog
+        title={`Write to ${name}?`}
+        confirm="Leave and write"
+        isOpen={isAsking}
+        onClose={() => setAsking(false)}
+        onConfirm={begin}
+      >
+        <p>You leave this room and its call.</p>
+      </ConfirmDialog>
+    </>
   );
 }
 

@@ -9,7 +9,7 @@ import styles from './control-bar.module.css';
 import { DeviceDialog } from './device-dialog.tsx';
 import { CameraToggle, canShareScreen, MicrophoneToggle, ScreenToggle } from './device-toggles.tsx';
 import { ShortcutsDialog } from './shortcuts-dialog.tsx';
-import { deviceProblemText } from './texts.ts';
+import { deviceProblemText, hasPictures } from './texts.ts';
 import { useShortcuts } from './use-shortcuts.ts';
 
 /** What one does in a call. */
@@ -17,7 +17,7 @@ export function ControlBar({ room, media }: { room: Room; media: LocalMedia }) {
   const call = useObservable(room.call);
   const isNarrow = useIsNarrow();
   const [dialog, setDialog] = useState<'devices' | 'shortcuts'>();
-  const hasVideo = room.info.kind === 'video';
+  const hasVideo = hasPictures(room.info.kind);
   // Before the first word of the media node the rights are not known; nothing is greyed out for that moment.
   const rights = call.participantId === undefined ? {} : { permissions: call.permissions };
   const first = useRef<HTMLButtonElement>(null);

@@ -1,9 +1,10 @@
 import type { LocalMedia, Participant, Room } from '@boltorezka/client';
 import { Settings2 } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useEffectEvent, useRef, useState } from 'react';
 import { useIsNarrow, useObservable } from '../app/hooks.ts';
 import { preferences } from '../app/preferences.ts';
 import { messageOf, useUser } from '../app/session.tsx';
+import { onAnswer, takeAnswer } from '../direct/ringing.ts';
 import { Avatar } from '../ui/avatar.tsx';
 import { Button } from '../ui/button.tsx';
 import { FormError } from '../ui/field.tsx';
@@ -12,7 +13,7 @@ import { CameraToggle, MicrophoneToggle } from './device-toggles.tsx';
 import styles from './lobby.module.css';
 import { MicrophoneMeter } from './microphone-meter.tsx';
 import { SLOTS, SLOTS_NARROW } from './stage.tsx';
-import { deviceProblemText } from './texts.ts';
+import { deviceProblemText, hasPictures } from './texts.ts';
 import { useShortcuts } from './use-shortcuts.ts';
 import { VideoView } from './video-view.tsx';
 
@@ -22,7 +23,7 @@ export function Lobby({ room, media }: { room: Room; media: LocalMedia }) {
   const call = useObservable(room.call);
   const [error, setError] = useState<string>();
   const [isChoosing, setChoosing] = useState(false);
-  const hasVideo = room.info.kind === 'video';
+  const hasVideo = hasPictures(room.info.kind);
   const isNarrow = useIsNarrow();
   const joinButton = useFocusAfterCall(room);
 
@@ -42,6 +43,15 @@ export function Lobby({ room, media }: { room: Room; media: LocalMedia }) {
       setError(messageOf(failure));
     }
   };
+
+  // Who has answered a call is not asked again.
+  const joinAnswered = useEffectEvent(() => {
+    if (takeAnswer(room.slug)) void join();
+  });
+  useEffect(() => {
+    joinAnswered();
+    return onAnswer(() => joinAnswered());
+  }, []);
 
   const inCall = room.participants.filter((participant) => participant.inCall && !participant.isLocal);
   return (

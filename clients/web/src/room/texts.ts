@@ -1,4 +1,4 @@
-import type { MediaProblem, RoomEnd } from '@boltorezka/client';
+import type { MediaProblem, RoomEnd, RoomKind } from '@boltorezka/client';
 
 /** What a person can do when a device cannot be used. */
 export function deviceProblemText(device: 'microphone' | 'camera', problem: MediaProblem): string {
@@ -70,4 +70,9 @@ export function callEndText(reason: string): string {
     default:
       return 'The call ended. You can join it again.';
   }
+}
+
+/** Whether cameras and screens are shown in rooms of this kind. */
+export function hasPictures(kind: RoomKind): boolean {
+  return kind === 'video' || kind === 'direct';
 }

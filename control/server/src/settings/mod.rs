@@ -119,6 +119,8 @@ pub struct Settings {
     pub oidc_scopes: String,
     /// Days from an account's wish to be gone to its end.
     pub account_deletion_days: u32,
+    /// Days that direct messages are kept; 0 is for ever.
+    pub direct_retention_days: u32,
     /// Whether new accounts wait for an admin.
     pub registration_approval: bool,
     /// What is kept of where a session was begun.
@@ -220,6 +222,7 @@ impl Default for Settings {
             oidc_name: None,
             oidc_scopes: OIDC_SCOPES.to_owned(),
             account_deletion_days: 14,
+            direct_retention_days: 0,
             registration_approval: false,
             session_details: SessionDetails::default(),
             attachment_types: MediaTypes::default(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use boltorezka_control::{Limits, MediaTypes, Registration, SessionDetails};
+use boltorezka_proto::rooms::RETENTION_DAYS_MAX;
 use tracing_subscriber::EnvFilter;
 
 use super::parse::{choice, from_str, list, number, one};
@@ -306,6 +307,20 @@ fn own() -> Vec<Key> {
             set: |settings, _, values| {
                 let days = number(values, 0, 365)?;
                 settings.account_deletion_days = u32::try_from(days).map_err(|error| error.to_string())?;
+                Ok(())
+            },
+        },
+        Key {
+            name: "direct_retention_days",
+            default: Some(Cow::Borrowed("0")),
+            otherwise: "",
+            values: "0 to 3650",
+            meaning: "Days that direct messages are kept, in every workspace. 0: for ever. It counts for those that were sent before, within a minute of the start.",
+            many: false,
+            node: false,
+            set: |settings, _, values| {
+                let days = number(values, 0, u64::from(RETENTION_DAYS_MAX))?;
+                settings.direct_retention_days = u32::try_from(days).map_err(|error| error.to_string())?;
                 Ok(())
             },
         },

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
+use boltorezka_proto::rest::RoomKind;
 use boltorezka_proto::socket::Attachment;
 use boltorezka_proto::{AttachmentId, ErrorCode, FileName, RoomSlug, UserId};
 use futures_util::StreamExt as _;
@@ -20,7 +21,7 @@ use crate::error::ApiError;
 use crate::http::{Path, Query};
 use crate::permissions::Action;
 use crate::rooms::authorize;
-use crate::store::{Added, NewAttachment, RoomRecord, Space};
+use crate::store::{Added, DirectRefusal, NewAttachment, RoomRecord, Space};
 
 /// Who sends nothing for so long has gone.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -59,6 +60,12 @@ pub async fn upload(
     let user_id = caller.user_id().ok_or(ErrorCode::Forbidden)?;
     let name =
         FileName::new(&query.name).map_err(|error| ApiError::because(ErrorCode::Malformed, error.to_string()))?;
+    if room.kind == RoomKind::Direct
+        && let Some(record) = app.store.direct_room(room.id, user_id).await?
+        && let Some(refusal) = DirectRefusal::of(record.state)
+    {
+        return Err(refusal.into());
+    }
     app.rates.uploads.take(user_id, app.clock.now_ms()).map_err(ApiError::rate_limited)?;
     let expected = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     check_size(&app, expected.unwrap_or(0))?;

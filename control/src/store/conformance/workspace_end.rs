@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::attachments::added;
 use super::chat_changes::{change, changed};
 use super::database::{Database, at_once};
+use super::direct::direct;
 use super::people::{ALL, NOW_MS, api_key, audit, enter, message, name, new_room, room, say, text, user};
 use super::room_invites::{by, invite};
 use super::room_settings::set;
@@ -76,6 +77,12 @@ async fn fill(store: &dyn Store, owner: UserId) -> Vec<RoomId> {
     let report = NewReport { room_id: talk.id, message_id: said.id, reporter_id: bob, reason: &reason, now_ms: NOW_MS };
     assert!(store.report_message(report).await.unwrap());
     store.mark_read(talk.id, bob, 1).await.unwrap();
+    let of_two = direct(store, owner, bob).await.room_id;
+    enter(store, of_two, owner).await;
+    say(store, of_two, owner, "between us", &Uuid::now_v7().to_string()).await;
+    store.admit(of_two, owner, None).await.unwrap();
+    store.call_joined(of_two, owner, NOW_MS).await.unwrap();
+    store.set_block(bob, cid, true, NOW_MS).await.unwrap();
     let token_hash = hash_token(&Uuid::now_v7().to_string());
     let session = NewWhipSession { token_hash, participant_id: seat, kind: Kind::Whip, offer: "v=0", now_ms: NOW_MS };
     assert!(store.put_whip_session(&session).await.unwrap());
@@ -94,7 +101,7 @@ async fn fill(store: &dyn Store, owner: UserId) -> Vec<RoomId> {
     room(store, "third", None).await;
     store.set_feature(OptionalFeature::Telemetry, false, &audit()).await.unwrap();
     let third = store.room(&super::people::slug("third")).await.unwrap().unwrap().id;
-    vec![talk.id, other.id, third]
+    vec![talk.id, other.id, third, of_two]
 }
 
 async fn nothing_of_a_workspace_is_left_and_its_accounts_are(database: Database) {

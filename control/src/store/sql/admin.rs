@@ -157,7 +157,7 @@ impl AdminStore for SqlStore {
                  (SELECT count(*) FROM room_members m WHERE m.room_id = r.id),
                  (SELECT m.created_at FROM messages m WHERE m.room_id = r.id ORDER BY m.seq DESC LIMIT 1)
              FROM rooms r JOIN workspaces w ON w.id = r.workspace_id
-             WHERE $1 IS NULL OR (w.slug, r.slug) > ($1, $2) ORDER BY w.slug, r.slug LIMIT $3",
+             WHERE r.direct_low IS NULL AND ($1 IS NULL OR (w.slug, r.slug) > ($1, $2)) ORDER BY w.slug, r.slug LIMIT $3",
         )
         .bind(after.map(|(workspace, _)| workspace))
         .bind(after.map(|(_, room)| room))
@@ -179,7 +179,7 @@ impl AdminStore for SqlStore {
              JOIN workspaces w ON w.id = p.workspace_id
              LEFT JOIN workspace_members wm ON wm.workspace_id = p.workspace_id AND wm.user_id = p.user_id
              LEFT JOIN room_members m ON m.room_id = p.room_id AND m.user_id = p.user_id
-             WHERE $1 IS NULL OR (p.room_id, p.id) > ($1, $2) ORDER BY p.room_id, p.id LIMIT $3",
+             WHERE r.direct_low IS NULL AND ($1 IS NULL OR (p.room_id, p.id) > ($1, $2)) ORDER BY p.room_id, p.id LIMIT $3",
         )
         .bind(after.map(|(room, _)| room.0))
         .bind(after.map(|(_, participant)| participant.0))

@@ -76,12 +76,18 @@ impl SqlStore {
         if !least.takes(standing.role) {
             return Ok(Err(ChangeRefusal::Forbidden));
         }
+        let is_deletion = matches!(change.change, Change::Delete { .. });
+        if !is_deletion
+            && inside.direct_with.is_some()
+            && let Some(refusal) = self.direct_refusal(tx, change.room_id, change.actor_id).await?
+        {
+            return Ok(Err(ChangeRefusal::Direct(refusal)));
+        }
         let is_edit = matches!(change.change, Change::Edit { .. });
         if is_edit && inside.is_read_only && !Action::SendUnrestrained.takes(standing.role) {
             return Ok(Err(ChangeRefusal::ReadOnly));
         }
         let Some(message) = message else { return Ok(Err(ChangeRefusal::NoMessage)) };
-        let is_deletion = matches!(change.change, Change::Delete { .. });
         if message.deleted_at.is_some() && !is_deletion {
             return Ok(Err(ChangeRefusal::NoMessage));
         }

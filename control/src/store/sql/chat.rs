@@ -48,20 +48,29 @@ pub(super) async fn may_be_mentioned(
     Ok(true)
 }
 
-/// Why the sender may not say this here, if it may not.
-async fn refusal(store: &SqlStore, tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
+/// Whether the sender may say this here, and in a direct room to whom; or why not.
+async fn checked(
+    store: &SqlStore,
+    tx: &mut Tx,
+    new: &NewMessage<'_>,
+) -> Result<Result<Option<UserId>, SendOutcome>, StoreError> {
     let Some(inside) = inside(store, tx, new.room_id, new.sender_id).await? else {
-        return Ok(Some(SendOutcome::NotJoined));
+        return Ok(Err(SendOutcome::NotJoined));
     };
     let role = inside.standing.role;
     if !Action::SendMessage.takes(role) {
-        return Ok(Some(SendOutcome::Forbidden));
+        return Ok(Err(SendOutcome::Forbidden));
+    }
+    if inside.direct_with.is_some()
+        && let Some(refusal) = store.direct_refusal(tx, new.room_id, new.sender_id).await?
+    {
+        return Ok(Err(SendOutcome::Direct(refusal)));
     }
     if !may_be_mentioned(tx, store.workspace_id, new.room_id, new.mentions).await? {
-        return Ok(Some(SendOutcome::NoMentioned));
+        return Ok(Err(SendOutcome::NoMentioned));
     }
     if !may_be_attached(tx, new).await? {
-        return Ok(Some(SendOutcome::NoAttachment));
+        return Ok(Err(SendOutcome::NoAttachment));
     }
     if let Some(reply_to) = new.reply_to {
         let answered: bool =
@@ -71,10 +80,12 @@ async fn refusal(store: &SqlStore, tx: &mut Tx, new: &NewMessage<'_>) -> Result<
                 .fetch_one(&mut **tx)
                 .await?;
         if !answered {
-            return Ok(Some(SendOutcome::NoReplyTarget));
+            return Ok(Err(SendOutcome::NoReplyTarget));
         }
     }
-    if Action::SendUnrestrained.takes(role) { Ok(None) } else { restraint(store, tx, &inside, new).await }
+    let restraint =
+        if Action::SendUnrestrained.takes(role) { None } else { restraint(store, tx, &inside, new).await? };
+    Ok(restraint.map_or(Ok(inside.direct_with), Err))
 }
 
 impl SqlStore {
@@ -98,9 +109,10 @@ impl SqlStore {
         if let Some(outcome) = earlier(tx, new).await? {
             return Ok(outcome);
         }
-        if let Some(refusal) = refusal(self, tx, new).await? {
-            return Ok(refusal);
-        }
+        let direct_with = match checked(self, tx, new).await? {
+            Ok(direct_with) => direct_with,
+            Err(refusal) => return Ok(refusal),
+        };
         let Some((seq, room)) = take_seq(tx, new.room_id).await? else { return Ok(SendOutcome::NotJoined) };
         let mut message = self.insert_message(tx, new, seq, room).await?;
         if !new.mentions.is_empty() {
@@ -110,7 +122,7 @@ impl SqlStore {
         if !new.attachments.is_empty() {
             attach(tx, &mut message, new.attachments).await?;
         }
-        self.notify(tx, new.room_id, &message).await?;
+        self.notify(tx, new.room_id, &message, direct_with).await?;
         let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
         self.put_outbox(tx, Topic::Gateway, &event, new.now_ms).await?;
         Ok(SendOutcome::Stored(message))

@@ -14,7 +14,7 @@ use crate::store::{
     ActRecord, Actor, Audit, ErasureStore, Planned, StoreError, Topic, UserRecord, WrittenRecord, codec,
 };
 
-/// Roles that an export shows: more rooms than there may be.
+/// Roles and blocks that an export shows: more rooms than there may be.
 const ROLES_MAX: i64 = 20_000;
 
 async fn forget(tx: &mut Tx, user_id: UserId) -> Result<(), StoreError> {
@@ -33,6 +33,11 @@ async fn forget(tx: &mut Tx, user_id: UserId) -> Result<(), StoreError> {
         "DELETE FROM room_reads WHERE user_id = $1",
         "DELETE FROM room_sends WHERE user_id = $1",
         "DELETE FROM notifications WHERE user_id = $1",
+        "DELETE FROM user_blocks WHERE user_id = $1 OR blocked_id = $1",
+        "DELETE FROM direct_calls WHERE caller_id = $1 OR callee_id = $1",
+        // Of two who are both gone nothing is left to be read by anybody.
+        "DELETE FROM rooms WHERE (direct_low = $1 AND (SELECT u.erased_at FROM users u WHERE u.id = direct_high) IS NOT NULL)
+             OR (direct_high = $1 AND (SELECT u.erased_at FROM users u WHERE u.id = direct_low) IS NOT NULL)",
         "DELETE FROM chat_keys WHERE sender_id = $1",
         "UPDATE audit SET address = '' WHERE actor_kind = 'user' AND actor_id = $1",
     ] {
@@ -129,6 +134,17 @@ impl ErasureStore for SqlStore {
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(|(slug, role)| Ok((codec::slug(slug)?, codec::room_role(role)?))).collect()
+    }
+
+    async fn blocked_by(&self, user_id: UserId) -> Result<Vec<UserId>, StoreError> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT DISTINCT blocked_id FROM user_blocks WHERE user_id = $1 ORDER BY blocked_id LIMIT $2",
+        )
+        .bind(user_id.0)
+        .bind(ROLES_MAX)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(ids.into_iter().map(UserId).collect())
     }
 
     async fn acts_of(&self, user_id: UserId, limit: u32) -> Result<Vec<ActRecord>, StoreError> {

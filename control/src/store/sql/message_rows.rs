@@ -12,17 +12,16 @@ use crate::store::{MessageRecord, StoreError, codec};
 
 /// A query of messages, with its tail, and perhaps more columns behind those of messages.
 macro_rules! select_message {
+    // What `message_record` reads of the message `m` in the room `r`.
+    (columns) => {
+        "m.seq, m.id, r.slug, m.sender_id, m.sender_name, m.text, m.reply_to, m.created_at, m.room_id, m.changed_seq, \
+         m.edited_at, m.deleted_at, m.pinned_at, m.mentions, m.reactions, m.sent_digest, m.attachments"
+    };
     ($tail:literal) => {
         select_message!("", $tail)
     };
     ($more:literal, $tail:literal) => {
-        concat!(
-            "SELECT m.seq, m.id, r.slug, m.sender_id, m.sender_name, m.text, m.reply_to, m.created_at, m.room_id, m.changed_seq, ",
-            "m.edited_at, m.deleted_at, m.pinned_at, m.mentions, m.reactions, m.sent_digest, m.attachments",
-            $more,
-            " FROM messages m JOIN rooms r ON r.id = m.room_id ",
-            $tail
-        )
+        concat!("SELECT ", select_message!(columns), $more, " FROM messages m JOIN rooms r ON r.id = m.room_id ", $tail)
     };
 }
 pub(super) use select_message;

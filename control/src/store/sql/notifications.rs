@@ -1,12 +1,12 @@
 use async_trait::async_trait;
-use boltorezka_proto::notifications::{Notification, NotificationKind};
+use boltorezka_proto::notifications::{MissedCall, Notification, NotificationKind};
 use boltorezka_proto::socket::Message;
 use boltorezka_proto::{MessageId, NotificationId, RoomId, Timestamp, UserId, WorkspaceId};
 use sqlx::{Executor, Row as _};
 use uuid::Uuid;
 
 use super::chat::may_be_mentioned;
-use super::message_rows::{message_record, room_id, select_message};
+use super::message_rows::{message_record, select_message};
 use super::rooms::{is_seen, join_roles};
 use super::{Db, Row, SqlStore, Tx};
 use crate::events::GatewayEvent;
@@ -17,18 +17,27 @@ const MESSAGE_COLUMNS: usize = 17;
 
 fn notification_record(row: &Row) -> Result<NotificationRecord, StoreError> {
     let read_at: Option<i64> = row.try_get(MESSAGE_COLUMNS + 3)?;
+    let caller_id: Option<Uuid> = row.try_get(MESSAGE_COLUMNS + 5)?;
+    let (message, call) = match caller_id {
+        None => (Some(message_record(row)?.message), None),
+        Some(caller_id) => {
+            let caller_name = codec::display_name(row.try_get(MESSAGE_COLUMNS + 6)?)?;
+            (None, Some(MissedCall { room: codec::slug(row.try_get(2)?)?, caller_id: UserId(caller_id), caller_name }))
+        }
+    };
     let notification = Notification {
         id: NotificationId(row.try_get(MESSAGE_COLUMNS)?),
         kind: codec::notification_kind(row.try_get(MESSAGE_COLUMNS + 1)?)?,
-        message: message_record(row)?.message,
+        message,
+        call,
         created_at: Timestamp::from_unix_ms(row.try_get(MESSAGE_COLUMNS + 2)?),
         read_at: read_at.map(Timestamp::from_unix_ms),
     };
-    Ok(NotificationRecord { notification, room_id: room_id(row)? })
+    Ok(NotificationRecord { notification, room_id: RoomId(row.try_get(MESSAGE_COLUMNS + 4)?) })
 }
 
 /// Of what is in rooms that the account may read now.
-async fn unread_count(
+pub(super) async fn unread_count(
     executor: impl Executor<'_, Database = Db>,
     workspace_id: WorkspaceId,
     user_id: UserId,
@@ -67,8 +76,17 @@ async fn answered(
 }
 
 impl SqlStore {
-    /// Notifies those whom a new message mentions, and whom it answers.
-    pub(super) async fn notify(&self, tx: &mut Tx, room_id: RoomId, message: &Message) -> Result<(), StoreError> {
+    /// Notifies those whom a new message mentions, and whom it answers; in a direct room the other one, of each.
+    pub(super) async fn notify(
+        &self,
+        tx: &mut Tx,
+        room_id: RoomId,
+        message: &Message,
+        direct_with: Option<UserId>,
+    ) -> Result<(), StoreError> {
+        if let Some(other) = direct_with {
+            return self.put_notification(tx, room_id, message, other, NotificationKind::Direct).await;
+        }
         self.notify_mentioned(tx, room_id, message, &[]).await?;
         if let Some(reply_to) = message.reply_to
             && let Some(user_id) = answered(tx, self.workspace_id, room_id, message, reply_to).await?
@@ -129,7 +147,8 @@ impl SqlStore {
             return Ok(());
         }
         let unread_count = unread_count(&mut **tx, self.workspace_id, user_id).await?;
-        let notification = Notification { id, kind, message: message.clone(), created_at, read_at: None };
+        let notification =
+            Notification { id, kind, message: Some(message.clone()), call: None, created_at, read_at: None };
         let workspace_id = self.workspace_id;
         let event = GatewayEvent::NotificationNew { workspace_id, room_id, user_id, notification, unread_count };
         self.put_outbox(tx, Topic::Gateway, &event, created_at.unix_ms()).await
@@ -144,9 +163,12 @@ impl NotificationStore for SqlStore {
         before: Option<NotificationId>,
         limit: u32,
     ) -> Result<Vec<NotificationRecord>, StoreError> {
-        let rows = sqlx::query(select_message!(
-            ", n.id, n.kind, n.created_at, n.read_at",
-            "JOIN notifications n ON n.message_id = m.id
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            select_message!(columns),
+            ", n.id, n.kind, n.created_at, n.read_at, n.room_id, n.caller_id, c.display_name
+             FROM notifications n JOIN rooms r ON r.id = n.room_id LEFT JOIN messages m ON m.id = n.message_id
+             LEFT JOIN users c ON c.id = n.caller_id
              WHERE n.user_id = $1 AND n.workspace_id = $2 AND ($3 IS NULL OR n.id < $3) ORDER BY n.id DESC LIMIT $4"
         ))
         .bind(user_id.0)

@@ -9,7 +9,7 @@ use sqlx::Row as _;
 use std::collections::HashSet;
 use uuid::Uuid;
 
-use super::rooms::{standing, standing_of};
+use super::rooms::{given_role, standing, standing_of};
 use super::stays::Stays;
 use super::{Row, SqlStore, Tx, access, lock};
 use crate::calls::{MediaOrder, PermissionBits, media_permissions};
@@ -79,7 +79,9 @@ macro_rules! select_facts {
             "SELECT p.id, p.room_id, r.slug, p.user_id, u.display_name, p.joined_at, p.admitted, ",
             "r.kind, p.token_permissions, coalesce(x.muted, 0), p.permissions, p.workspace_id, ",
             features_off!(),
-            ", u.role, u.workspace_id = p.workspace_id, wm.role, m.role ",
+            ", u.role, u.workspace_id = p.workspace_id, wm.role, ",
+            given_role!(),
+            " ",
             "FROM participants p JOIN rooms r ON r.id = p.room_id JOIN users u ON u.id = p.user_id ",
             "LEFT JOIN workspace_members wm ON wm.workspace_id = p.workspace_id AND wm.user_id = p.user_id ",
             "LEFT JOIN room_members m ON m.room_id = p.room_id AND m.user_id = p.user_id ",
@@ -372,6 +374,9 @@ impl ParticipantStore for SqlStore {
             let Some(facts) = facts(&mut tx, self.workspace_id, room_id, user_id).await? else {
                 return Ok(Admission::NotJoined);
             };
+            if let Some(refusal) = self.direct_refusal(&mut tx, room_id, user_id).await? {
+                return Ok(Admission::Direct(refusal));
+            }
             let permissions = facts.allowed();
             if permissions.is_nothing() {
                 return Ok(Admission::Nothing);

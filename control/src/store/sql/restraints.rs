@@ -3,7 +3,7 @@
 use boltorezka_proto::{RoomId, UserId};
 use sqlx::Row as _;
 
-use super::rooms::{is_seen, join_roles, select_standing, sighted};
+use super::rooms::{given_role, is_seen, join_roles, select_standing, sighted};
 use super::{SqlStore, Tx};
 use crate::store::{NewMessage, SendOutcome, Standing, StoreError};
 
@@ -15,6 +15,8 @@ pub(super) struct Inside {
     pub is_read_only: bool,
     /// Seconds between two messages of one sender.
     slow_mode_s: i64,
+    /// The other one of a direct room.
+    pub direct_with: Option<UserId>,
 }
 
 /// What somebody is in a room that it is in; nothing when it is not.
@@ -25,7 +27,8 @@ pub(super) async fn inside(
     user_id: UserId,
 ) -> Result<Option<Inside>, StoreError> {
     let row = sqlx::query(select_standing!(
-        ", EXISTS (SELECT 1 FROM participants p WHERE p.room_id = $1 AND p.user_id = $2), r.read_only, r.slow_mode_s"
+        ", EXISTS (SELECT 1 FROM participants p WHERE p.room_id = $1 AND p.user_id = $2), r.read_only, r.slow_mode_s, \
+         CASE WHEN r.direct_low = $2 THEN r.direct_high ELSE r.direct_low END"
     ))
     .bind(room_id.0)
     .bind(user_id.0)
@@ -37,7 +40,8 @@ pub(super) async fn inside(
     let Some((standing, true)) = sighted(&row)?.filter(|(standing, _)| is_joined && !standing.banned) else {
         return Ok(None);
     };
-    Ok(Some(Inside { standing, is_read_only: row.try_get(7)?, slow_mode_s: row.try_get(8)? }))
+    let direct_with = row.try_get::<Option<_>, _>(9)?.map(UserId);
+    Ok(Some(Inside { standing, is_read_only: row.try_get(7)?, slow_mode_s: row.try_get(8)?, direct_with }))
 }
 
 /// Why somebody who does not moderate may not say this now, if it may not. In a room with slow mode this takes its turn: asked

@@ -17,7 +17,7 @@ use crate::store::{
 /// argument of the query is [`PermissionBits::HIDDEN`].
 macro_rules! room_columns {
     () => {
-        "r.id, r.slug, r.title, r.kind, r.capacity, r.created_at, \
+        "r.id, r.slug, r.title, CASE WHEN r.direct_low IS NULL THEN r.kind ELSE 'direct' END, r.capacity, r.created_at, \
          (SELECT count(*) FROM participants p WHERE p.room_id = r.id AND (p.token_permissions & $1) = 0), \
          r.category, r.position, r.hidden, r.read_only, r.slow_mode_s, r.retention_days, r.lobby"
     };
@@ -33,13 +33,22 @@ macro_rules! select_room {
 }
 
 /// Whether the room `r` is there for the user `u`, who may be `wm` in the workspace and `m` in the room. External identities
-/// come by a join token, which names the room.
+/// come by a join token, which names the room. A direct room is there for its two alone.
 macro_rules! is_seen {
     () => {
-        "r.hidden = FALSE OR u.kind = 'external' OR u.role <> 'user' OR wm.role IN ('admin', 'owner') OR m.role IS NOT NULL"
+        "CASE WHEN r.direct_low IS NOT NULL THEN u.id = r.direct_low OR u.id = r.direct_high \
+         ELSE r.hidden = FALSE OR u.kind = 'external' OR u.role <> 'user' OR wm.role IN ('admin', 'owner') OR m.role IS NOT NULL END"
     };
 }
 pub(super) use is_seen;
+
+/// What the user `u` was given in the room `r`, where it may be `m`: [`standing`] reads it. In a direct room nobody is given anything.
+macro_rules! given_role {
+    () => {
+        "CASE WHEN r.direct_low IS NULL THEN m.role ELSE 'direct' END"
+    };
+}
+pub(super) use given_role;
 
 /// The joins that bring `wm` and `m` to the room `r` and the user `u`.
 macro_rules! join_roles {
@@ -55,7 +64,9 @@ pub(super) use join_roles;
 macro_rules! select_standing {
     ($more:literal) => {
         concat!(
-            "SELECT u.role, u.workspace_id = r.workspace_id, wm.role, m.role, ",
+            "SELECT u.role, u.workspace_id = r.workspace_id, wm.role, ",
+            given_role!(),
+            ", ",
             "EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = $1 AND b.user_id = $2), (",
             is_seen!(),
             ") IS TRUE",
@@ -109,15 +120,19 @@ async fn room_by_id(
     row.as_ref().map(room_record).transpose()
 }
 
-/// Reads `u.role, u.workspace_id = r.workspace_id, wm.role, m.role` from `first` on, and whether there is a ban. `None` for
+/// Reads `u.role, u.workspace_id = r.workspace_id, wm.role` and [`given_role`] from `first` on, and whether there is a ban. `None` for
 /// who is not in the workspace.
 pub(super) fn standing(row: &Row, first: usize, banned: bool) -> Result<Option<Standing>, StoreError> {
     let Some(server_role) = row.try_get::<Option<&str>, _>(first)? else { return Ok(None) };
     let server_role = codec::role(server_role)?;
     let at_home: bool = row.try_get(first + 1)?;
     let given = row.try_get::<Option<&str>, _>(first + 2)?.map(codec::workspace_role).transpose()?;
-    let member_role = row.try_get::<Option<&str>, _>(first + 3)?.map(codec::room_role).transpose()?;
     let in_workspace = workspace_role(server_role, at_home, given);
+    let given_role = row.try_get::<Option<&str>, _>(first + 3)?;
+    if given_role == Some("direct") {
+        return Ok(in_workspace.map(|in_workspace| Standing::in_direct_room(server_role, in_workspace)));
+    }
+    let member_role = given_role.map(codec::room_role).transpose()?;
     Ok(in_workspace.map(|in_workspace| Standing::new(server_role, in_workspace, member_role, banned)))
 }
 
@@ -227,7 +242,7 @@ impl RoomStore for SqlStore {
     }
 
     async fn room_count(&self) -> Result<u32, StoreError> {
-        let count = sqlx::query_scalar("SELECT count(*) FROM rooms WHERE workspace_id = $1")
+        let count = sqlx::query_scalar("SELECT count(*) FROM rooms WHERE workspace_id = $1 AND direct_low IS NULL")
             .bind(self.workspace_id.0)
             .fetch_one(&self.readers)
             .await?;
@@ -257,7 +272,7 @@ impl RoomStore for SqlStore {
             "FROM rooms r LEFT JOIN users u ON u.id = $2 ",
             join_roles!(),
             "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = $2 ",
-            "WHERE r.workspace_id = $3 AND ($2 IS NULL OR ",
+            "WHERE r.workspace_id = $3 AND r.direct_low IS NULL AND ($2 IS NULL OR ",
             is_seen!(),
             ") AND ($4 IS NULL OR (r.category, r.position, r.title, r.slug) > ($4, $5, $6, $7)) ",
             "ORDER BY r.category, r.position, r.title, r.slug LIMIT $8"

@@ -17,7 +17,7 @@ macro_rules! select_webhook {
 }
 
 impl SqlStore {
-    /// Keeps an event for those who are to be told of it: nothing where nobody is. Twice the same id is once.
+    /// Keeps an event for those who are to be told of it: nothing where nobody is, and nothing of direct rooms. Twice the same id is once.
     pub(super) async fn put_event(
         &self,
         tx: &mut Tx,
@@ -25,13 +25,14 @@ impl SqlStore {
         event: WebhookEvent,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        let kind = event.kind();
+        let (kind, room) = (event.kind(), event.room().clone());
         let body = WebhookBody { timestamp: Timestamp::from_unix_ms(now_ms), event };
         let body = serde_json::to_string(&body).map_err(|_| StoreError::Corrupt("webhook_deliveries.body"))?;
         sqlx::query(
             "INSERT INTO webhook_deliveries (webhook_id, event_id, type, body, created_at, next_attempt_at)
              SELECT w.id, $1, t.type, $2, $3, $3 FROM webhooks w JOIN webhook_types t ON t.webhook_id = w.id
              WHERE w.workspace_id = $4 AND w.disabled_at IS NULL AND t.type = $5
+                 AND NOT EXISTS (SELECT 1 FROM rooms r WHERE r.workspace_id = $4 AND r.slug = $6 AND r.direct_low IS NOT NULL)
              ON CONFLICT (webhook_id, event_id) DO NOTHING",
         )
         .bind(event_id.0)
@@ -39,6 +40,7 @@ impl SqlStore {
         .bind(now_ms)
         .bind(self.workspace_id.0)
         .bind(kind.name())
+        .bind(room.as_str())
         .execute(&mut **tx)
         .await?;
         Ok(())

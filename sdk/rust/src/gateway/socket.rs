@@ -242,7 +242,9 @@ impl SocketTask {
                 | ServerMessage::ServerReady { .. }
                 | ServerMessage::Typing { .. }
                 | ServerMessage::HistoryTrimmed { .. }
-                | ServerMessage::NotificationNew { .. },
+                | ServerMessage::NotificationNew { .. }
+                | ServerMessage::CallRinging { .. }
+                | ServerMessage::CallRingEnded { .. },
             ) => {}
             Err(error) => tracing::debug!(%error, "a frame of the gateway was not understood"),
         }

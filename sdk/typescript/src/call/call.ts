@@ -1,5 +1,5 @@
 import { Observable } from '../emitter.ts';
-import { BoltorezkaError, type FailureCode } from '../errors.ts';
+import { BoltorezkaError } from '../errors.ts';
 import { AudioOutput } from '../media/audio-output.ts';
 import type { LocalMedia } from '../media/local-media.ts';
 import type {
@@ -15,7 +15,7 @@ import { Backoff } from '../realtime/backoff.ts';
 import type { CallEvents, CallSignalling, CallState, DataOptions } from './call-events.ts';
 import { CallConnection } from './connection.ts';
 import { DATA_BYTES_MAX } from './data.ts';
-import { failureEvents } from './failure.ts';
+import { FINAL_CODES, failureEvents } from './failure.ts';
 import { InCallState } from './in-call-state.ts';
 import { LossMeter } from './loss-meter.ts';
 import { Outgoing } from './outgoing.ts';
@@ -223,7 +223,7 @@ export class Call extends Observable<CallEvents> {
 
   #shape(): OfferShape {
     const { kind } = this.#signalling;
-    const hasPictures = kind === 'video';
+    const hasPictures = kind === 'video' || kind === 'direct';
     return {
       sources: hasPictures ? ['microphone', 'camera', 'screen', 'screenAudio'] : ['microphone'],
       audioSlots: AUDIO_SLOTS,
@@ -474,9 +474,6 @@ export class Call extends Observable<CallEvents> {
 }
 
 const NO_MEDIA = 'No media reaches the server. A firewall may block UDP; ask whoever runs the network or the server.';
-
-/** Refusals that another try does not change. */
-const FINAL_CODES: readonly FailureCode[] = ['forbidden', 'banned', 'not_found', 'feature_disabled', 'closed'];
 
 function pictureHeight(track: MediaStreamTrack): number | undefined {
   return track.getSettings().height;

@@ -1,6 +1,17 @@
 import { codeOf, type FailureCode } from '../errors.ts';
 import type { CallFailure, TelemetryEvent } from '../proto.ts';
 
+/** Refusals that another try does not change. */
+export const FINAL_CODES: readonly FailureCode[] = [
+  'forbidden',
+  'banned',
+  'not_found',
+  'feature_disabled',
+  'direct_refused',
+  'recipient_gone',
+  'closed',
+];
+
 /** How far a new connection came. */
 export interface Progress {
   /** The answer is there. */

@@ -12,6 +12,9 @@ const PAGE_SIZE = 50;
 /** A busy room is said to be read at most this often: each time is a write for the server. */
 const READ_EVERY_MS = 3_000;
 
+/** That one writes is told at most this often. */
+const TYPING_EVERY_MS = 3_000;
+
 /** Wait after `rate_limited` or `slow_mode` when the server names none. */
 const RATE_LIMITED_WAIT_MS = 2_000;
 
@@ -24,6 +27,8 @@ export interface ChatOptions {
 export interface ChatEvents extends ChangeEvents {
   /** Someone said something; not for what history brought. */
   message: Message;
+  /** Somebody else is writing now: told each few seconds while it does. */
+  typing: { userId: string; displayName: string };
 }
 
 /** Chat of a room: history, what is said now, and what is on its way. */
@@ -46,6 +51,7 @@ export class Chat extends Observable<ChatEvents> {
   /** The last place that was said to be read. */
   #readSeq = 0;
   #readTimer: ReturnType<typeof setTimeout> | undefined;
+  #typedAtMs = 0;
 
   constructor(gateway: Gateway, slug: string, options: ChatOptions = {}) {
     super();
@@ -135,6 +141,14 @@ export class Chat extends Observable<ChatEvents> {
     return this.#change(this.#gateway.request('message.pin', { room: this.#slug, messageId, on }, once()));
   }
 
+  /** Lets the others know that one is writing. What is lost is told with the next letter. */
+  typing(): void {
+    const nowMs = Date.now();
+    if (nowMs - this.#typedAtMs < TYPING_EVERY_MS) return;
+    this.#typedAtMs = nowMs;
+    this.#gateway.request('typing', { room: this.#slug }).catch(() => undefined);
+  }
+
   /** Everything that is shown was read. Without a connection it is said another time. */
   markRead(): void {
     const seq = this.#log.messages.at(-1)?.seq ?? 0;
@@ -178,6 +192,11 @@ export class Chat extends Observable<ChatEvents> {
     this.#put(message);
     this.changed();
     this.#follow(message);
+  }
+
+  /** Takes `typing`. */
+  receiveTyping(typist: ChatEvents['typing']): void {
+    this.emit('typing', typist);
   }
 
   /** Takes `history.trimmed`. */

@@ -243,6 +243,9 @@ export class Room extends Observable<RoomEvents> {
       case 'history.trimmed':
         if (message.payload.room === this.slug) this.chat.trim(message.payload.firstSeq);
         break;
+      case 'typing':
+        if (message.payload.room === this.slug) this.chat.receiveTyping(message.payload);
+        break;
       case 'call.answer':
         if (message.payload.room === this.slug) this.call.answered(message.payload.sdp);
         break;
