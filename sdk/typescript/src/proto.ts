@@ -147,7 +147,7 @@ export type FileName = string;
 /**
  * A stable reason that programs may act on. In JSON it is written in snake_case.
  */
-export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "second_factor_required" | "invalid_token" | "forbidden" | "account_blocked" | "account_pending" | "registration_closed" | "banned" | "lobby" | "refused" | "read_only" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "slow_mode" | "room_full" | "internal" | "media_unavailable" | "overloaded" | "unavailable";
+export type ErrorCode = "malformed" | "unknown_type" | "unauthenticated" | "invalid_credentials" | "second_factor_required" | "invalid_token" | "forbidden" | "account_blocked" | "account_pending" | "registration_closed" | "banned" | "lobby" | "refused" | "read_only" | "direct_refused" | "recipient_gone" | "foreign_origin" | "not_found" | "feature_disabled" | "method_not_allowed" | "conflict" | "already_set_up" | "not_joined" | "precondition_failed" | "too_large" | "unsupported_media_type" | "invalid" | "unacceptable_offer" | "precondition_required" | "rate_limited" | "slow_mode" | "room_full" | "internal" | "media_unavailable" | "overloaded" | "unavailable";
 
 /**
  * The body of an HTTP error, `application/problem+json` (RFC 9457).
