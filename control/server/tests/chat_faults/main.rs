@@ -137,7 +137,12 @@ fn talk_through(mut place: Place, power: Option<&Power>, flags: &[&str]) {
         sum(|record| record.duplicates),
         sum(|record| record.caught_up),
     );
-    let faults = verdict::faults(&history, &records, sizes.messages / sizes.members);
+    let mut faults = verdict::faults(&history, &records, sizes.messages / sizes.members);
+    for record in &records {
+        let (user, room) = runtime.block_on(record.access.listed()).unwrap();
+        let fault = verdict::miscounted(&history, user.id, room.as_ref());
+        faults.extend(fault.map(|fault| format!("{}: {fault}", record.number)));
+    }
     assert!(
         faults.is_empty(),
         "{} faults, the first of them:\n{}",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use boltorezka_proto::rest::{Page, TicketResponse};
+use boltorezka_proto::rest::{Page, Room, TicketResponse, User};
 use boltorezka_proto::socket::{Message, MessageSent};
 use boltorezka_proto::{MessageId, RoomSlug};
 use boltorezka_sdk::{Client, ClientError};
@@ -121,6 +121,12 @@ impl Access {
         }
         found.reverse();
         Ok(found)
+    }
+
+    /// Who asks, and the room as its list of rooms shows it.
+    pub async fn listed(&self) -> Result<(User, Option<Room>), ClientError> {
+        let rooms = self.client.rooms().await?;
+        Ok((self.client.me().await?, rooms.into_iter().find(|room| room.slug == self.room)))
     }
 
     /// Opens a socket, as far as `server.ready`.

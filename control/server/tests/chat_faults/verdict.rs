@@ -2,11 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use boltorezka_proto::rest::Room;
 use boltorezka_proto::socket::Message;
 use boltorezka_proto::{MessageId, MessageText, RoomSlug, Timestamp, UserId};
 use boltorezka_sdk::Client;
 
 use super::member::{Record, text};
+
+/// So many are counted, and no more: `docs/protocol.md`.
+const UNREAD_MAX: usize = 100;
 
 /// Everything that is wrong, in words. `history` is what was stored, oldest first; each member has sent `messages`.
 pub fn faults(history: &[Message], records: &[Record], messages: usize) -> Vec<String> {
@@ -31,6 +35,16 @@ pub fn faults(history: &[Message], records: &[Record], messages: usize) -> Vec<S
         }
     }
     faults
+}
+
+/// What the list of rooms says of what somebody has not read, other than its messages do.
+pub fn miscounted(history: &[Message], user_id: UserId, room: Option<&Room>) -> Option<String> {
+    let Some(room) = room else { return Some("the room is not listed".to_owned()) };
+    let read_seq = room.read_seq.unwrap_or_default();
+    let unread = history.iter().filter(|message| message.seq > read_seq && message.sender_id != user_id).count();
+    let told = (room.last_seq, room.unread_count);
+    let counted = (history.last().map(|message| message.seq), u32::try_from(unread.min(UNREAD_MAX)).ok());
+    (told != counted).then(|| format!("the list of rooms says {told:?}, the messages {counted:?}"))
 }
 
 /// Each message of each member is there once, and a member's messages are in the order in which it sent them.
