@@ -23,6 +23,7 @@ macro_rules! migrations {
             (12, "reports", include_str!(concat!("../../migrations/", $folder, "/0012_reports.sql"))),
             (13, "oidc", include_str!(concat!("../../migrations/", $folder, "/0013_oidc.sql"))),
             (14, "lobby", include_str!(concat!("../../migrations/", $folder, "/0014_lobby.sql"))),
+            (18, "passkeys", include_str!(concat!("../../migrations/", $folder, "/0018_passkeys.sql"))),
         ]
     };
 }

@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 14] = [
+const RELEASED: [(i64, &str); 15] = [
     (1, "initial"),
     (2, "whip sessions"),
     (3, "workspaces"),
@@ -27,6 +27,7 @@ const RELEASED: [(i64, &str); 14] = [
     (12, "reports"),
     (13, "oidc"),
     (14, "lobby"),
+    (18, "passkeys"),
 ];
 
 impl Database {
