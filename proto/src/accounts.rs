@@ -5,6 +5,7 @@ use ts_rs::TS;
 use utoipa::ToSchema;
 
 use crate::oidc::OidcLink;
+use crate::passkeys::Passkey;
 use crate::rest::{RoomRole, User};
 use crate::schema::{ApiKeyName, Email, InviteSeconds, InviteUses, Password};
 use crate::socket::Attachment;
@@ -43,8 +44,8 @@ pub struct Me {
     pub email_verified: bool,
     /// Whether signing in takes a second factor.
     pub second_factor: bool,
-    /// Whether it has a password. Who has none signs in by a provider, and a sign-in of the last ten minutes stands where a
-    /// password is asked for.
+    /// Whether it has a password. Who has none signs in by a provider or a passkey, and a sign-in of the last ten minutes
+    /// stands where a password is asked for.
     pub has_password: bool,
 }
 
@@ -343,6 +344,9 @@ pub struct Export {
     /// What signs in to it beside a password.
     #[serde(default)]
     pub identities: Vec<OidcLink>,
+    /// Its passkeys.
+    #[serde(default)]
+    pub passkeys: Vec<Passkey>,
     /// Where it is signed in.
     pub sessions: Vec<Session>,
     /// Its roles in rooms.

@@ -133,6 +133,10 @@ uuid_id! {
     /// A place where an account is signed in: a session of its cookie.
     LoginId
 }
+uuid_id! {
+    /// A passkey of an account.
+    PasskeyId
+}
 
 /// A published track, unique on its node while the node runs.
 ///

@@ -9,6 +9,7 @@
 //! | [`direct`] | clients and control | HTTP and the socket, JSON |
 //! | [`notifications`] | clients and control | HTTP and the socket, JSON |
 //! | [`oidc`] | clients and control | HTTP, JSON |
+//! | [`passkeys`] | clients and control | HTTP, JSON |
 //! | [`reports`] | clients and control | HTTP, JSON |
 //! | [`rooms`] | clients and control | HTTP, JSON |
 //! | [`admin`] | clients and control | HTTP, JSON |
@@ -34,6 +35,7 @@ mod ids;
 pub mod inspection;
 pub mod notifications;
 pub mod oidc;
+pub mod passkeys;
 mod permissions;
 pub mod reports;
 pub mod rest;
@@ -49,10 +51,10 @@ pub mod workspaces;
 pub use error::{ErrorCode, Problem};
 pub use ids::{
     ApiKeyId, AttachmentId, AuditId, CallId, EventId, InviteId, LoginId, MessageId, NotificationId, ParticipantId,
-    ReportId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
+    PasskeyId, ReportId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
 };
 pub use text::{
-    DisplayName, FileName, InvalidText, MessageText, ReactionEmoji, ReportReason, RoomCategory, RoomSlug, RoomTitle,
-    WorkspaceSlug, WorkspaceTitle,
+    DisplayName, FileName, InvalidText, MessageText, PasskeyName, ReactionEmoji, ReportReason, RoomCategory, RoomSlug,
+    RoomTitle, WorkspaceSlug, WorkspaceTitle,
 };
 pub use time::Timestamp;

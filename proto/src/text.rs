@@ -146,6 +146,10 @@ text! {
     DisplayName, "displayName", 1..=64, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
 }
 text! {
+    /// What people call a passkey of theirs.
+    PasskeyName, "name", 1..=64, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
+}
+text! {
     /// What a chat message says.
     MessageText, "text", 1..=4000, "printable characters and line breaks",
     r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$",

@@ -12,6 +12,7 @@ use boltorezka_proto::direct::*;
 use boltorezka_proto::inspection::Carrier;
 use boltorezka_proto::notifications::*;
 use boltorezka_proto::oidc::*;
+use boltorezka_proto::passkeys::*;
 use boltorezka_proto::reports::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
@@ -146,6 +147,17 @@ fn typescript_is_up_to_date() {
         OidcLinkStatus,
         OidcLink,
         OidcError,
+        // passkeys
+        PasskeyId,
+        PasskeyName,
+        Passkey,
+        Passkeys,
+        BeginPasskeyRequest,
+        PasskeyCreation,
+        AddPasskeyRequest,
+        RenamePasskeyRequest,
+        PasskeyChallenge,
+        PasskeySignInRequest,
         // admin
         AuditActor,
         AuditEntry,

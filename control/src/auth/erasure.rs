@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use super::caller::{Caller, ClientAddress, SignedIn};
 use super::oidc::link_view;
+use super::passkeys::passkey_view;
 use super::session_routes::{check_password, session_view};
 use crate::app::App;
 use crate::error::ApiError;
@@ -40,6 +41,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
     let (record, created_at_ms) = app.store.account(user.id).await?.ok_or(ErrorCode::Unauthenticated)?;
     let sessions = app.store.sessions(user.id, now_ms).await?;
     let identities = app.store.oidc_links(user.id).await?;
+    let passkeys = app.store.passkeys(user.id).await?;
     let roles = app.store.roles_of(user.id).await?;
     let blocked = app.store.blocked_by(user.id).await?;
     let acts = app.store.acts_of(user.id, ACTS_MAX).await?;
@@ -65,6 +67,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
         user: record.user,
         created_at: Timestamp::from_unix_ms(created_at_ms),
         identities: identities.into_iter().map(link_view).collect(),
+        passkeys: passkeys.into_iter().map(passkey_view).collect(),
         sessions: sessions.into_iter().map(|record| session_view(record, session)).collect(),
         roles: roles.into_iter().map(|(room, role)| ExportedRole { room, role }).collect(),
         blocked,

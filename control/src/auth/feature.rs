@@ -30,7 +30,7 @@ impl Feature for Accounts {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial", "accounts", "oidc"]
+        &["initial", "accounts", "oidc", "passkeys"]
     }
 
     fn routes(&self) -> Routes {
@@ -41,7 +41,8 @@ impl Feature for Accounts {
         every(app, CLEAN_EVERY, "deleting what has expired", async |app: App| {
             app.store.delete_expired(app.clock.now_ms()).await?;
             app.store.delete_expired_links(app.clock.now_ms()).await?;
-            app.store.delete_expired_oidc(app.clock.now_ms()).await
+            app.store.delete_expired_oidc(app.clock.now_ms()).await?;
+            app.store.delete_expired_passkey_ceremonies(app.clock.now_ms()).await
         });
         every(app, CLEAN_EVERY, "erasing accounts", async |app: App| erasure::erase_due(&app).await);
         app.tasks.spawn(mail::run(app.clone(), app.shutdown.child_token()));

@@ -9,6 +9,7 @@ mod link_routes;
 mod oidc;
 mod origin;
 mod owner;
+mod passkeys;
 mod password;
 mod routes;
 mod seal;

@@ -20,7 +20,7 @@ use super::join_token::JoinClaims;
 use super::owner::OWNER_TOKEN_HASH;
 use super::session::{ClientDetails, ended_session_cookie, start_session};
 use super::token::{hash_token, new_token};
-use super::{erasure, link_routes, oidc, second_factor, session_routes};
+use super::{erasure, link_routes, oidc, passkeys, second_factor, session_routes};
 use crate::app::App;
 use crate::calls::PermissionBits;
 use crate::config::Registration;
@@ -49,6 +49,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(erasure::routes())
         .merge(link_routes::routes())
         .merge(oidc::routes())
+        .merge(passkeys::routes())
         .merge(second_factor::routes())
 }
 

@@ -119,8 +119,7 @@ pub(super) async fn check_password(
         let sessions = app.store.sessions(user.id, now_ms).await?;
         let began = sessions.into_iter().find(|each| each.id == *session).map(|each| each.created_at_ms);
         let is_fresh = began.is_some_and(|began_ms| now_ms - began_ms < FRESH_SIGN_IN_MS);
-        let detail =
-            "the account has no password: sign out, sign in again by the provider, and repeat this within ten minutes";
+        let detail = "the account has no password: sign out, sign in again, and repeat this within ten minutes";
         let stale = || ApiError::because(ErrorCode::InvalidCredentials, detail);
         return is_fresh.then_some(record).ok_or_else(stale);
     }

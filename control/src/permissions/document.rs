@@ -30,7 +30,7 @@ socket asks; a test tries each cell against a running server. What has no row is
 Who does not have the right gets `forbidden`, or `banned`, or `account_pending`, and `lobby` in a room where it has to wait until it is let in. Kick, ban, mute and the deletion of another's message also take a target with a lower role, and never oneself. What can be sent in a
 call also depends on the kind of the room and on what moderators took.
 
-Promotion, blocks, approvals, invites, API keys, links and second factors in the hands of admins, identities of a provider that are linked and unlinked, moderation, given roles, switched features, and rooms and workspaces that are made, changed or deleted are kept in the table `audit`, under these names: who, what, to whom or to what, when, from
+Promotion, blocks, approvals, invites, API keys, links and second factors in the hands of admins, identities of a provider that are linked and unlinked, passkeys that are added and removed, moderation, given roles, switched features, and rooms and workspaces that are made, changed or deleted are kept in the table `audit`, under these names: who, what, to whom or to what, when, from
 which address.
 ";
 

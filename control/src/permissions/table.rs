@@ -74,6 +74,17 @@ actions! {
     LinkOidc = "accounts.oidc.link", ["POST /v1/auth/oidc/link"], Server(Role::User), [Account, Pending];
     /// Take that back.
     UnlinkOidc = "accounts.oidc.unlink", ["DELETE /v1/auth/oidc/link"], Server(Role::User), [Account, Pending];
+    /// See the passkeys of one's account.
+    ListPasskeys = "accounts.passkey.list", ["GET /v1/auth/passkeys"], Server(Role::User), [Account, Pending];
+    /// Have a passkey sign in to one's account.
+    AddPasskey = "accounts.passkey.add", ["POST /v1/auth/passkeys/begin", "POST /v1/auth/passkeys"],
+        Server(Role::User), [Account, Pending];
+    /// Give a passkey of one's account another name.
+    RenamePasskey = "accounts.passkey.rename", ["PATCH /v1/auth/passkeys/{passkeyId}"],
+        Server(Role::User), [Account, Pending];
+    /// Take a passkey away from one's account.
+    RemovePasskey = "accounts.passkey.remove", ["DELETE /v1/auth/passkeys/{passkeyId}"],
+        Server(Role::User), [Account, Pending];
     /// Get a ticket, which opens a socket.
     CreateTicket = "accounts.ticket.create", ["POST /v1/auth/ws-ticket"],
         Workspace(WorkspaceRole::Guest), [Account, JoinToken];
@@ -340,7 +351,7 @@ actions! {
 }
 
 /// Operations that ask for no permission, and what they ask for instead.
-pub const OPEN: [(&str, &str); 15] = [
+pub const OPEN: [(&str, &str); 17] = [
     ("POST /v1/setup", "the token of the owner link, once"),
     ("POST /v1/auth/register", "the setting `registration`, or an invite"),
     ("POST /v1/auth/login", "e-mail and password, and a code where the account has a second factor"),
@@ -348,6 +359,8 @@ pub const OPEN: [(&str, &str); 15] = [
     ("POST /v1/auth/oidc/begin", "nothing: it only leads to the provider"),
     ("GET /v1/auth/oidc/callback", "the cookie of the browser that began, and the provider's answer, once"),
     ("POST /v1/auth/oidc/second-factor", "the cookie of a browser that comes from the provider, and a code"),
+    ("POST /v1/auth/passkeys/sign-in/begin", "nothing: it gives something to sign"),
+    ("POST /v1/auth/passkeys/sign-in", "the cookie of the browser that began, and a passkey's signature, once"),
     ("POST /v1/auth/password-reset", "nothing: the answer is the same for every address"),
     ("POST /v1/auth/password-reset/confirm", "the token of a link, once"),
     ("POST /v1/auth/logout", "nothing: without a session there is none to end"),

@@ -24,6 +24,7 @@ macro_rules! migrations {
             (13, "oidc", include_str!(concat!("../../migrations/", $folder, "/0013_oidc.sql"))),
             (14, "lobby", include_str!(concat!("../../migrations/", $folder, "/0014_lobby.sql"))),
             (15, "direct messages", include_str!(concat!("../../migrations/", $folder, "/0015_direct_messages.sql"))),
+            (16, "passkeys", include_str!(concat!("../../migrations/", $folder, "/0016_passkeys.sql"))),
         ]
     };
 }

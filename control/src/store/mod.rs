@@ -29,6 +29,7 @@ mod notifications;
 mod oidc;
 mod outbox;
 mod participants;
+mod passkeys;
 mod postgres;
 mod reports;
 mod retention;
@@ -79,6 +80,9 @@ pub use oidc::{
 };
 pub use outbox::{OutboxRow, OutboxSignal, OutboxStore, Topic};
 pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, ParticipantStore, Permitted};
+pub use passkeys::{
+    NewPasskey, PasskeyAdded, PasskeyRecord, PasskeyRemoved, PasskeySignedIn, PasskeyStore, PasskeyUse,
+};
 pub use reports::{NewReport, ReportStore};
 pub use retention::{RetentionStore, StrangerRecord};
 pub use room_invites::{InvitedTo, NewRoomInvite, Redeemed, RoomInviteRecord, RoomInviteStore, RoomInvited};
@@ -124,6 +128,7 @@ store!(
     OidcStore,
     OutboxStore,
     ParticipantStore,
+    PasskeyStore,
     ReportStore,
     RetentionStore,
     RingStore,

@@ -1,11 +1,8 @@
-//! `docs/permissions.md` is what the table says, and the running server does what it says: each cell is tried.
-//! `UPDATE=1 cargo test -p boltorezka-control permissions` writes it.
+//! The running server does what `docs/permissions.md` says: each cell is tried.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use boltorezka_proto::call::MediaPermissions;
-use boltorezka_proto::socket::ClientMessage;
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,6 +13,7 @@ use crate::common::offers::offer;
 use crate::common::server::make_room;
 use crate::common::workspaces::{make_workspace, take_in};
 use crate::common::{Client, Socket, TestNode, TestServer};
+use crate::permissions_document::document;
 use crate::reports::{reported, said};
 
 /// Each kind of caller, with its column. Who is not signed in has none: it may do nothing of this.
@@ -49,86 +47,6 @@ const AT_ONCE: usize = 8;
 /// For the ICE session of [`crate::common::offers::OFFER`].
 const CANDIDATES: &str = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
     a=mid:0\r\na=end-of-candidates\r\n";
-
-fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/permissions.md")
-}
-
-/// A row of the document.
-struct Row {
-    name: String,
-    requests: Vec<String>,
-    /// By column.
-    cells: BTreeMap<String, bool>,
-}
-
-/// The committed document: all rows, and the requests that ask for no permission.
-fn document() -> (Vec<Row>, BTreeSet<String>) {
-    let text = std::fs::read_to_string(path()).unwrap();
-    let (mut rows, mut open, mut columns) = (Vec::new(), BTreeSet::new(), Vec::new());
-    for line in text.lines().filter(|line| line.starts_with("| ")) {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let words = |cell: &str| cell.split(", ").map(|word| word.trim_matches('`').to_owned()).collect::<Vec<_>>();
-        match cells.as_slice() {
-            ["Permission", "What", "Request", headings @ ..] => {
-                columns = headings.iter().map(|&heading| heading.to_owned()).collect();
-            }
-            ["Request", "Takes"] => {}
-            [request, _takes] => open.extend(words(request)),
-            [name, _what, requests, cells @ ..] => {
-                let cells = cells.iter().map(|cell| match *cell {
-                    "yes" => true,
-                    "-" => false,
-                    other => panic!("{other} in {line}"),
-                });
-                let cells = columns.iter().cloned().zip(cells).collect();
-                rows.push(Row { name: name.trim_matches('`').to_owned(), requests: words(requests), cells });
-            }
-            _ => panic!("{line}"),
-        }
-    }
-    (rows, open)
-}
-
-#[test]
-fn permissions_are_up_to_date() {
-    let generated = boltorezka_control::permissions();
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path(), &generated).unwrap();
-    }
-    let committed = std::fs::read_to_string(path()).unwrap_or_default();
-    assert!(
-        committed == generated,
-        "docs/permissions.md is stale: UPDATE=1 cargo test -p boltorezka-control permissions"
-    );
-}
-
-#[test]
-fn permissions_cover_every_operation() {
-    let (rows, open) = document();
-    let openapi: Value = serde_json::from_str(&boltorezka_control::openapi().unwrap()).unwrap();
-    let mut operations = BTreeMap::new();
-    for (path, item) in openapi["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
-            let feature = operation["tags"][0].as_str().unwrap().to_owned();
-            operations.insert(format!("{} {path}", method.to_uppercase()), feature);
-        }
-    }
-    let messages = ClientMessage::TYPES.iter().filter(|kind| !["ping", "pong"].contains(kind));
-    let known: BTreeSet<String> =
-        operations.keys().cloned().chain(messages.map(|kind| format!("socket {kind}"))).collect();
-    let asking = rows.iter().flat_map(|row| row.requests.iter().cloned()).filter(|request| request != "in a call");
-    let named: BTreeSet<String> = asking.chain(open.iter().cloned()).collect();
-    assert_eq!(named.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "named, and not there");
-    assert_eq!(known.difference(&named).collect::<Vec<_>>(), Vec::<&String>::new(), "there, and not in the table");
-    for row in &rows {
-        for request in &row.requests {
-            assert!(!open.contains(request), "{request} is open, and asks for {}", row.name);
-            let feature = operations.get(request);
-            assert!(feature.is_none_or(|feature| row.name.starts_with(&format!("{feature}."))), "{}", row.name);
-        }
-    }
-}
 
 /// What became of a try.
 #[derive(PartialEq, Eq, Debug)]
@@ -264,7 +182,7 @@ impl World {
         let path = request.replace("{workspace}", &place.workspace).replace("{feature}", "telemetry");
         let path = path.replace("{slug}", &place.room).replace("{participantId}", participant_id);
         let path = path.replace("{userId}", user_id).replace("{sessionId}", user_id);
-        let path = path.replace("{inviteId}", user_id).replace("{apiKeyId}", user_id);
+        let path = path.replace("{inviteId}", user_id).replace("{apiKeyId}", user_id).replace("{passkeyId}", user_id);
         let path = if path.contains("{webhookId}") {
             path.replace("{webhookId}", &self.webhook(&place.workspace).await)
         } else {
@@ -322,6 +240,11 @@ impl World {
             "accounts.user.delete" | "accounts.second_factor.enrol" => (401, json!({ "password": "a wrong guess" })),
             "accounts.second_factor.confirm" => (409, json!({ "code": "000000" })),
             "accounts.second_factor.disable" => (401, json!({ "password": "a wrong guess", "code": "000000" })),
+            // The server is reached by no name.
+            "accounts.passkey.add" if path.ends_with("/begin") => (404, json!({ "password": "a wrong guess" })),
+            "accounts.passkey.add" => (404, json!({ "name": "Phone", "clientData": "", "attestation": "" })),
+            "accounts.passkey.rename" => (404, json!({ "name": "Phone" })),
+            "accounts.passkey.remove" => (404, Value::Null),
             "accounts.oidc.link" => (404, json!({ "password": "a wrong guess" })),
             "accounts.oidc.unlink" => (404, Value::Null),
             "admin.invite.create" => (201, Value::Null),

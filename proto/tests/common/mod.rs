@@ -12,6 +12,7 @@ use boltorezka_proto::direct::*;
 use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::notifications::*;
 use boltorezka_proto::oidc::*;
+use boltorezka_proto::passkeys::*;
 use boltorezka_proto::reports::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
@@ -81,6 +82,9 @@ pub fn check_example(kind: &str, value: &Value) {
     match kind {
         "Problem" => check::<Problem>(value),
         "OidcBegun" => check::<OidcBegun>(value),
+        "PasskeyCreation" => check::<PasskeyCreation>(value),
+        "PasskeyChallenge" => check::<PasskeyChallenge>(value),
+        "Passkeys" => check::<Passkeys>(value),
         "OidcLinkStatus" => check::<OidcLinkStatus>(value),
         "SetupRequest" => check::<SetupRequest>(value),
         "RegisterRequest" => check::<RegisterRequest>(value),

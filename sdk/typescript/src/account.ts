@@ -1,3 +1,4 @@
+import { OwnPasskeys } from './passkeys.ts';
 import type {
   ChangePasswordRequest,
   DeletionPlanned,
@@ -16,10 +17,12 @@ import { path, query, type Send } from './send.ts';
 
 /** What people do with their own account. */
 export class OwnAccount {
+  readonly passkeys: OwnPasskeys;
   readonly #send: Send;
 
   constructor(send: Send) {
     this.#send = send;
+    this.passkeys = new OwnPasskeys(send);
   }
 
   get(): Promise<Me> {

@@ -3,6 +3,7 @@ import { Admin } from './admin.ts';
 import { DirectMessages } from './direct.ts';
 import { BoltorezkaError } from './errors.ts';
 import { Lobbies } from './lobby.ts';
+import { signInByPasskey } from './passkeys.ts';
 import { problemOf } from './problem.ts';
 import type {
   Attachment,
@@ -100,6 +101,11 @@ export class Client {
   /** Ends a sign-in by the provider whose account has a second factor. */
   async endOidc(code: string): Promise<User> {
     return (await this.#send<UserEnvelope>('POST', '/auth/oidc/second-factor', { code })).user;
+  }
+
+  /** Signs in by a passkey that the person chooses; the browser asks them. */
+  signInByPasskey(): Promise<User> {
+    return signInByPasskey((...request) => this.#send(...request));
   }
 
   /** Has a link for another password sent; what happens is the same whether the address has an account or not. */

@@ -16,6 +16,7 @@ export { BoltorezkaError, codeOf, type FailureCode, ProblemError } from './error
 export { AudioOutput } from './media/audio-output.ts';
 export { type DeviceChoice, type DeviceKind, LocalMedia, type LocalMediaEvents } from './media/local-media.ts';
 export type { MediaProblem } from './media/problems.ts';
+export { canUsePasskeys } from './passkeys.ts';
 export type {
   Account,
   AccountState,
@@ -53,6 +54,7 @@ export type {
   OutboxEvent,
   Page,
   Participant as PresenceEntry,
+  Passkey,
   Problem,
   Ringing,
   Role,

@@ -884,8 +884,8 @@ emailVerified: boolean,
  */
 secondFactor: boolean, 
 /**
- * Whether it has a password. Who has none signs in by a provider, and a sign-in of the last ten minutes stands where a
- * password is asked for.
+ * Whether it has a password. Who has none signs in by a provider or a passkey, and a sign-in of the last ten minutes
+ * stands where a password is asked for.
  */
 hasPassword: boolean, };
 
@@ -1257,6 +1257,10 @@ createdAt: Timestamp,
  */
 identities: Array<OidcLink>, 
 /**
+ * Its passkeys.
+ */
+passkeys: Array<Passkey>, 
+/**
  * Where it is signed in.
  */
 sessions: Array<Session>, 
@@ -1446,6 +1450,166 @@ linkedAt: Timestamp, };
  * Why a sign-in by a provider came to nothing: `oidcError` of the page that the browser is sent to.
  */
 export type OidcError = "expired" | "denied" | "provider_unavailable" | "bad_answer" | "no_address" | "registration_closed" | "no_invite" | "blocked" | "address_taken" | "linked_elsewhere" | "signed_out" | "rate_limited" | "internal";
+
+/**
+ * A passkey of an account.
+ */
+export type PasskeyId = string;
+
+/**
+ * What people call a passkey of theirs.
+ */
+export type PasskeyName = string;
+
+/**
+ * A passkey of one's account.
+ */
+export type Passkey = { 
+/**
+ * Stable id.
+ */
+id: PasskeyId, 
+/**
+ * What its owner calls it.
+ */
+name: PasskeyName, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, 
+/**
+ * When somebody signed in by it last.
+ */
+lastUsedAt?: Timestamp, };
+
+/**
+ * `GET /v1/auth/passkeys`: all of them, the oldest first.
+ */
+export type Passkeys = { 
+/**
+ * The passkeys, 20 at most.
+ */
+items: Array<Passkey>, };
+
+/**
+ * `POST /v1/auth/passkeys/begin`: begins to add one.
+ */
+export type BeginPasskeyRequest = { 
+/**
+ * The account's password.
+ */
+password: string, };
+
+/**
+ * What a browser is to ask a device for: a discoverable credential (`residentKey: required`), by somebody whom the device has
+ * checked (`userVerification: required`), without attestation.
+ */
+export type PasskeyCreation = { 
+/**
+ * To be sent back as it is, in the client data.
+ */
+challenge: string, 
+/**
+ * The host name that the passkey is for.
+ */
+rpId: string, 
+/**
+ * What devices show of it.
+ */
+rpName: string, 
+/**
+ * What the passkey says whose it is.
+ */
+userHandle: string, 
+/**
+ * The account's address, for its owner to tell passkeys apart.
+ */
+userName: string, 
+/**
+ * The account's name.
+ */
+displayName: DisplayName, 
+/**
+ * Kinds of keys that are taken, the best first (`COSEAlgorithmIdentifier`).
+ */
+algorithms: Array<number>, 
+/**
+ * Credential ids that the account has: their devices make no second one.
+ */
+excludeCredentials: Array<string>, 
+/**
+ * Time until the challenge is worthless.
+ */
+timeoutMs: number, };
+
+/**
+ * `POST /v1/auth/passkeys`: what a device has made.
+ */
+export type AddPasskeyRequest = { 
+/**
+ * What its owner calls it.
+ */
+name: PasskeyName, 
+/**
+ * `clientDataJSON`.
+ */
+clientData: string, 
+/**
+ * `attestationObject`. Its statement is not looked at.
+ */
+attestation: string, };
+
+/**
+ * `PATCH /v1/auth/passkeys/{passkeyId}`.
+ */
+export type RenamePasskeyRequest = { 
+/**
+ * What its owner calls it from now on.
+ */
+name: PasskeyName, };
+
+/**
+ * What a browser is to have a device sign: by any of its passkeys for this host, by somebody whom the device has checked
+ * (`userVerification: required`).
+ */
+export type PasskeyChallenge = { 
+/**
+ * To be sent back as it is, in the client data.
+ */
+challenge: string, 
+/**
+ * The host name that the passkey is for.
+ */
+rpId: string, 
+/**
+ * Time until the challenge is worthless.
+ */
+timeoutMs: number, };
+
+/**
+ * `POST /v1/auth/passkeys/sign-in`: what a device has signed.
+ */
+export type PasskeySignInRequest = { 
+/**
+ * `rawId`.
+ */
+credentialId: string, 
+/**
+ * Whose the passkey says that it is.
+ */
+userHandle: string, 
+/**
+ * `clientDataJSON`.
+ */
+clientData: string, 
+/**
+ * `authenticatorData`.
+ */
+authenticatorData: string, 
+/**
+ * Of both.
+ */
+signature: string, };
 
 /**
  * Who did something. Names are those of now; none when it is gone.

@@ -41,7 +41,7 @@ scene('somebody signs in by the button, signs out, and signs in again to the sam
     assert.equal(first.user.email, 'pia@example.org');
     assert.equal(first.user.displayName, 'pia of the provider');
     assert.deepEqual([first.emailVerified, first.hasPassword], [true, false]);
-    await pia.reads('It is your only way in');
+    await pia.reads('Set a password, or add a passkey, before you unlink it.');
     await isFit(pia, 'account');
 
     await signOut(pia);

@@ -8,6 +8,7 @@ import { Button } from '../ui/button.tsx';
 import { Badge, RecordItem, Records } from '../ui/records.tsx';
 import { DeletionSection } from './deletion-section.tsx';
 import { ExportSection } from './export-section.tsx';
+import { PasskeysSection } from './passkeys-section.tsx';
 import { PasswordSection } from './password-section.tsx';
 import { ProviderSection } from './provider-section.tsx';
 import { SecondFactorSection } from './second-factor-section.tsx';
@@ -63,6 +64,7 @@ export function AccountPage() {
       </Section>
       <PasswordSection hasPassword={hasPassword} onChange={reload} />
       {value && <SecondFactorSection isOn={value.secondFactor} hasPassword={hasPassword} onChange={reload} />}
+      <PasskeysSection hasPassword={hasPassword} />
       <ProviderSection hasPassword={hasPassword} />
       <SessionsSection />
       <ExportSection />

@@ -41,11 +41,9 @@ export function ProviderSection({ hasPassword }: { hasPassword: boolean }) {
       {link === undefined ? (
         <Button onPress={() => setOpen(true)}>Link {name}</Button>
       ) : (
-        hasPassword && (
-          <Button variant="secondary" onPress={unlink}>
-            Unlink {name}
-          </Button>
-        )
+        <Button variant="secondary" onPress={unlink}>
+          Unlink {name}
+        </Button>
       )}
       <Dialog title={`Link ${name}`} isOpen={isOpen} onClose={() => setOpen(false)}>
         <LinkForm name={name} hasPassword={hasPassword} />
@@ -57,7 +55,7 @@ export function ProviderSection({ hasPassword }: { hasPassword: boolean }) {
 function textOf(name: string, link: OidcLink | undefined, hasPassword: boolean): string {
   if (link === undefined) return `Link your account, and sign in with ${name} beside your password.`;
   const since = `Linked since ${timeText(link.linkedAt)}.`;
-  return hasPassword ? since : `${since} It is your only way in: set a password before you unlink it.`;
+  return hasPassword ? since : `${since} Set a password, or add a passkey, before you unlink it.`;
 }
 
 function LinkForm({ name, hasPassword }: { name: string; hasPassword: boolean }) {

@@ -9,6 +9,7 @@ import { FormError } from '../ui/field.tsx';
 import { CodeField, DisplayNameField, EmailField, PasswordField } from './account-fields.tsx';
 import styles from './auth-frame.module.css';
 import { AuthFrame } from './auth-frame.tsx';
+import { PasskeySignIn } from './passkey-sign-in.tsx';
 import { providerErrorText } from './provider-errors.ts';
 import { ProviderSignIn } from './provider-sign-in.tsx';
 import { useSubmit } from './use-submit.ts';
@@ -67,6 +68,7 @@ function SignInForm({ next, oidcError, onSwitch }: LoginPageProps & { onSwitch()
           Sign in
         </Button>
       </Form>
+      <PasskeySignIn />
       <ProviderSignIn next={next} />
     </AuthFrame>
   );

@@ -71,7 +71,7 @@ async fn begin_link(
     responses(
         (status = 204, description = "The identity signs in to the account no more."),
         (status = 404, description = "`not_found`: there is no link."),
-        (status = 409, description = "`conflict`: the account has no password, so that nobody could sign in to it."),
+        (status = 409, description = "`conflict`: nothing else signs in to the account."),
     ))]
 async fn unlink(app: App, ClientAddress(address): ClientAddress, caller: Caller) -> Result<StatusCode, ApiError> {
     let user_id = caller.signed_in(Action::UnlinkOidc)?.user.id;
@@ -81,7 +81,7 @@ async fn unlink(app: App, ClientAddress(address): ClientAddress, caller: Caller)
         OidcUnlinked::Done => Ok(StatusCode::NO_CONTENT),
         OidcUnlinked::NoLink => Err(ApiError::because(ErrorCode::NotFound, "the account is linked to no identity")),
         OidcUnlinked::LastWayIn => {
-            let detail = "nothing else signs in to the account; set a password first";
+            let detail = "nothing else signs in to the account; set a password or add a passkey first";
             Err(ApiError::because(ErrorCode::Conflict, detail))
         }
     }

@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 15] = [
+const RELEASED: [(i64, &str); 16] = [
     (1, "initial"),
     (2, "whip sessions"),
     (3, "workspaces"),
@@ -28,6 +28,7 @@ const RELEASED: [(i64, &str); 15] = [
     (13, "oidc"),
     (14, "lobby"),
     (15, "direct messages"),
+    (16, "passkeys"),
 ];
 
 impl Database {

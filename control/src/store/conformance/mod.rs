@@ -42,6 +42,7 @@ mod notifications;
 mod oidc;
 mod outbox;
 mod participants;
+mod passkeys;
 mod passwords;
 mod people;
 #[path = "../../../tests/support/postgres.rs"]

@@ -28,12 +28,14 @@ on_every_database!(
 );
 
 /// Of accounts and of the server, which are at home in the default workspace.
-const AT_HOME: [&str; 8] = [
+const AT_HOME: [&str; 10] = [
     "account_invites",
     "account_links",
     "mails",
     "oidc_ended",
     "oidc_links",
+    "passkey_ended",
+    "passkeys",
     "recovery_codes",
     "second_factors",
     "sessions",

@@ -5,6 +5,7 @@ use sqlx::{Executor, Row as _};
 use uuid::Uuid;
 
 use super::oidc::delete_links;
+use super::passkeys::delete_passkeys;
 use super::{Db, Row, SqlStore, Tx, participants, sessions};
 use crate::store::write::retried;
 use crate::store::{AccountStore, Audit, NewAccount, SetupOutcome, StoreError, Topic, UserRecord, codec};
@@ -104,6 +105,7 @@ impl SqlStore {
         sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(user_id.0).execute(&mut **tx).await?;
         sqlx::query("DELETE FROM tickets WHERE user_id = $1").bind(user_id.0).execute(&mut **tx).await?;
         delete_links(tx, user_id).await?;
+        delete_passkeys(tx, user_id).await?;
         user_by_id(&mut **tx, user_id).await?.ok_or(StoreError::Corrupt("users.id"))
     }
 

@@ -24,6 +24,7 @@ async fn forget(tx: &mut Tx, user_id: UserId) -> Result<(), StoreError> {
         "DELETE FROM second_factors WHERE user_id = $1",
         "DELETE FROM account_links WHERE user_id = $1",
         "DELETE FROM oidc_links WHERE user_id = $1",
+        "DELETE FROM passkeys WHERE user_id = $1",
         "DELETE FROM mails WHERE user_id = $1",
         "DELETE FROM workspace_members WHERE user_id = $1",
         "DELETE FROM room_members WHERE user_id = $1",

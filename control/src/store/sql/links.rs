@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::accounts::user_by_id;
 use super::oidc::delete_links;
+use super::passkeys::delete_passkeys;
 use super::{SqlStore, Tx, participants, sessions};
 use crate::auth::TokenHash;
 use crate::store::write::retried;
@@ -164,15 +165,17 @@ impl LinkStore for SqlStore {
     ) -> Result<Option<UserId>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            let user_id: Option<Uuid> = sqlx::query_scalar(
+            let used: Option<(Uuid, bool)> = sqlx::query_as(
                 "DELETE FROM account_links WHERE token_hash = $1 AND kind = 'reset_password' AND expires_at > $2
-                 RETURNING user_id",
+                 RETURNING user_id, mailed",
             )
             .bind(hash.as_slice())
             .bind(now_ms)
             .fetch_optional(&mut *tx)
             .await?;
-            let Some(user_id) = user_id.map(UserId) else { return Ok(None) };
+            let Some((user_id, mailed)) = used.map(|(user_id, mailed)| (UserId(user_id), mailed)) else {
+                return Ok(None);
+            };
             let changed = sqlx::query(
                 "UPDATE users SET password_hash = $1, credentials_rev = credentials_rev + 1
                  WHERE id = $2 AND blocked_at IS NULL",
@@ -190,6 +193,11 @@ impl LinkStore for SqlStore {
                 .await?;
             // Whoever had the account before its address was shown to be another's comes back in no other way.
             delete_links(&mut tx, user_id).await?;
+            // Passkeys stay with whoever has shown the mailbox to be theirs before, and shows it again.
+            let user = user_by_id(&mut *tx, user_id).await?;
+            if !mailed || user.is_none_or(|user| !user.email_verified) {
+                delete_passkeys(&mut tx, user_id).await?;
+            }
             sessions::end_sessions(&mut tx, user_id, None).await?;
             tx.commit().await?;
             Ok(Some(user_id))

@@ -25,6 +25,7 @@ mod notifications;
 mod oidc;
 mod outbox;
 mod participants;
+mod passkeys;
 mod reports;
 mod restraints;
 mod retention;

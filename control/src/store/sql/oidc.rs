@@ -6,7 +6,7 @@ use super::access::held;
 use super::accounts::user_by_id;
 use super::invites::use_invite;
 use super::links::make_super_admin;
-use super::{SqlStore, Tx};
+use super::{SqlStore, Tx, passkeys};
 use crate::store::oidc::{
     EndedState, Identity, Newcomer, OidcLinkRecord, OidcLinked, OidcSignIn, OidcSignedIn, OidcStore, OidcUnlinked,
 };
@@ -43,7 +43,7 @@ impl SqlStore {
         Ok(id.map(UserId))
     }
 
-    async fn has_link(&self, tx: &mut Tx, user_id: UserId, issuer: &str) -> Result<bool, StoreError> {
+    pub(super) async fn has_link(&self, tx: &mut Tx, user_id: UserId, issuer: &str) -> Result<bool, StoreError> {
         let query = "SELECT EXISTS (SELECT 1 FROM oidc_links WHERE user_id = $1 AND issuer = $2)";
         Ok(sqlx::query_scalar(query).bind(user_id.0).bind(issuer).fetch_one(&mut **tx).await?)
     }
@@ -253,7 +253,7 @@ impl OidcStore for SqlStore {
             if !self.has_link(&mut tx, user_id, issuer).await? {
                 return Ok(OidcUnlinked::NoLink);
             }
-            if user.password_hash.is_none() {
+            if user.password_hash.is_none() && passkeys::count(&mut tx, user_id).await? == 0 {
                 return Ok(OidcUnlinked::LastWayIn);
             }
             sqlx::query("DELETE FROM oidc_links WHERE user_id = $1 AND issuer = $2")

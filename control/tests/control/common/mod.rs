@@ -2,6 +2,7 @@ pub mod client;
 pub mod node;
 pub mod offers;
 pub mod oidc;
+pub mod passkeys;
 #[path = "../../support/postgres.rs"]
 pub mod postgres;
 pub mod server;

@@ -1,0 +1,110 @@
+//! The browser's half of a ceremony: sealed in a cookie, so that nothing waits on the server for browsers that never come
+//! back, and nobody but the browser that began ends it.
+
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boltorezka_proto::{ErrorCode, UserId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::{hash_token, random_bytes};
+use crate::error::ApiError;
+use crate::store::EndedState;
+
+/// Name of the cookie.
+const COOKIE: &str = "boltorezka_passkey";
+/// It is sent here alone.
+const COOKIE_PATH: &str = "/v1/auth/passkeys";
+/// Time to look for a device and to unlock it. Browsers are told to give up then too.
+pub const LIFE_MS: u32 = 5 * 60 * 1000;
+/// What the cookie is sealed for: second factors are sealed for accounts, whose ids are UUIDs of version 7, and sign-ins by a
+/// provider for another one of this kind.
+const SEALED_FOR: Uuid = Uuid::from_u128(0x7061_7373_0000_8000_8000_0000_0000_0001);
+
+/// A ceremony that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// 256 random bits in base64url, as the device signs them.
+    pub value: String,
+    purpose: Purpose,
+    expires_at_ms: i64,
+}
+
+/// What it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// A session.
+    SignIn,
+    /// A passkey of the account that is signed in.
+    Add {
+        /// Which.
+        user_id: UserId,
+        /// By this session.
+        session: Uuid,
+    },
+}
+
+impl Challenge {
+    /// A new one.
+    ///
+    /// # Errors
+    /// `internal`, when there is no randomness.
+    pub fn new(purpose: Purpose, now_ms: i64) -> Result<Self, ApiError> {
+        let random: [u8; 32] = random_bytes().map_err(|_| ApiError::new(ErrorCode::Internal))?;
+        Ok(Self { value: URL_SAFE_NO_PAD.encode(random), purpose, expires_at_ms: now_ms + i64::from(LIFE_MS) })
+    }
+
+    /// For the store, so that it ends once.
+    pub fn ended(&self) -> EndedState {
+        EndedState { hash: hash_token(&self.value), expires_at_ms: self.expires_at_ms }
+    }
+}
+
+/// What a browser brings back of a ceremony for `purpose`.
+///
+/// # Errors
+/// `invalid_token`, when there is none or it is too late.
+pub fn brought(app: &App, jar: &CookieJar, purpose: Purpose) -> Result<Challenge, ApiError> {
+    let now_ms = app.clock.now_ms();
+    let challenge = opened(app, jar).filter(|each| each.purpose == purpose && now_ms < each.expires_at_ms);
+    challenge.ok_or_else(late)
+}
+
+/// What is told to who comes too late.
+pub fn late() -> ApiError {
+    ApiError::because(ErrorCode::InvalidToken, "this took too long, or was ended before; begin anew")
+}
+
+fn opened(app: &App, jar: &CookieJar) -> Option<Challenge> {
+    let sealed = URL_SAFE_NO_PAD.decode(jar.get(COOKIE)?.value()).ok()?;
+    serde_json::from_slice(&app.sealer.open_sealed(SEALED_FOR, &sealed).ok()?).ok()
+}
+
+/// The cookie with it.
+///
+/// # Errors
+/// `internal`, when there is no randomness.
+pub fn cookie(app: &App, challenge: &Challenge) -> Result<Cookie<'static>, ApiError> {
+    let internal = || ApiError::new(ErrorCode::Internal);
+    let plain = serde_json::to_vec(challenge).map_err(|_| internal())?;
+    let sealed = app.sealer.seal(SEALED_FOR, &plain).map_err(|_| internal())?;
+    Ok(built(app, URL_SAFE_NO_PAD.encode(sealed), i64::from(LIFE_MS)))
+}
+
+/// A cookie that makes the browser forget it.
+pub fn ended_cookie(app: &App) -> Cookie<'static> {
+    built(app, String::new(), 0)
+}
+
+fn built(app: &App, value: String, life_ms: i64) -> Cookie<'static> {
+    Cookie::build((COOKIE, value))
+        .path(COOKIE_PATH)
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(app.config.secure_cookies)
+        .max_age(time::Duration::milliseconds(life_ms))
+        .build()
+}
