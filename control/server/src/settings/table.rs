@@ -64,7 +64,7 @@ fn own() -> Vec<Key> {
             default: None,
             otherwise: "`http`",
             values: "an address such as https://meet.example.org",
-            meaning: "How people reach the server when a proxy stands in front of it: printed links begin with it, and with https cookies are for HTTPS alone.",
+            meaning: "How people reach the server when a proxy stands in front of it: printed links begin with it, with https cookies are for HTTPS alone, and passkeys are made for its host and of no use under another.",
             many: false,
             node: false,
             set: |settings, _, values| {
