@@ -76,7 +76,8 @@ async fn nothing_is_believed_that_should_not_be() {
     let server = server().await;
     let ann = server.user("Ann").await;
     let mut browser = browser_of(&server, &ann);
-    let changes: [(&str, fn(&mut Device)); 6] = [
+    type Change = fn(&mut Device);
+    let changes: [(&str, Change); 6] = [
         ("another origin", |device| device.origin = "https://evil.example".to_owned()),
         ("another port", |device| device.origin.push_str(":8443")),
         ("another party", |device| device.party = "evil.example".to_owned()),

@@ -49,7 +49,7 @@ export function Stage({ room, media }: { room: Room; media: LocalMedia }) {
       ) : (
         <Grid items={others} room={room} isNarrow={isNarrow} />
       )}
-      {isAlone && <AloneNote />}
+      {isAlone && <AloneNote room={room} />}
     </section>
   );
 }
@@ -113,8 +113,16 @@ function MoreTile({ count }: { count: number }) {
   return <div className={styles.more}>{`+${count} ${count === 1 ? 'other' : 'others'}`}</div>;
 }
 
-function AloneNote() {
+function AloneNote({ room: { info } }: { room: Room }) {
   const toast = useToast();
+  // Nobody else may come in by a link.
+  if (info.kind === 'direct') {
+    return (
+      <div className={styles.alone}>
+        <p>{`${info.title} is not in the call yet.`}</p>
+      </div>
+    );
+  }
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(location.href);
