@@ -35,6 +35,7 @@ mod features;
 mod http;
 mod limits;
 mod mail;
+mod outbound;
 mod permissions;
 mod presence;
 mod rate;

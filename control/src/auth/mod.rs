@@ -13,6 +13,7 @@ mod passkeys;
 mod password;
 mod routes;
 mod seal;
+mod sealed_cookie;
 mod second_factor;
 mod session;
 mod session_routes;

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use crate::app::App;
 use crate::features::{Feature, Routes, every};
+use crate::outbound;
 
 /// Webhooks that fail lastingly are looked for this often.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
@@ -38,7 +39,8 @@ impl Feature for Webhooks {
     }
 
     async fn start(&self, app: &App) -> Result<(), String> {
-        let client = request::client().map_err(|error| format!("no HTTP client can be made: {error}"))?;
+        let client = outbound::client(request::TIMEOUT, request::CONNECT_TIMEOUT)
+            .map_err(|error| format!("no HTTP client can be made: {error}"))?;
         app.tasks.spawn(deliver::deliver(app.clone(), client, app.shutdown.child_token()));
         every(app, TIDY_EVERY, "switching off webhooks that fail lastingly", async |app: App| {
             deliver::tidy(&app).await

@@ -8,12 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use boltorezka_proto::webhooks::WEBHOOK_SECRET_PREFIX;
 
+use crate::outbound::in_words;
 use crate::store::{DueDelivery, WebhookSecret};
 
 /// How long an answer may take. The specification asks for 15 to 30 s; a receiver is meant to answer before it begins to work.
-const TIMEOUT: Duration = Duration::from_secs(15);
+pub const TIMEOUT: Duration = Duration::from_secs(15);
 /// The part of it in which a connection must come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest error that is kept, in characters.
 const ERROR_CHARACTERS_MAX: usize = 200;
 
@@ -33,20 +34,6 @@ pub fn shown(secret: &WebhookSecret) -> String {
     format!("{WEBHOOK_SECRET_PREFIX}{}", STANDARD.encode(secret))
 }
 
-/// A client for all requests. It goes where it is sent and nowhere else: no redirects, no proxies of the environment.
-///
-/// # Errors
-/// When the system's certificates cannot be used.
-pub fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .timeout(TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .user_agent(concat!("boltorezka/", env!("CARGO_PKG_VERSION")))
-        .build()
-}
-
 /// Sends a delivery once.
 pub async fn send(client: &reqwest::Client, delivery: &DueDelivery, now_ms: i64) -> Outcome {
     let (event_id, timestamp) = (delivery.event_id.to_string(), (now_ms / 1000).to_string());
@@ -62,8 +49,7 @@ pub async fn send(client: &reqwest::Client, delivery: &DueDelivery, now_ms: i64)
         Ok(status) if status.is_success() => Outcome::Delivered,
         Ok(StatusCode::GONE) => Outcome::Gone,
         Ok(status) => Outcome::Failed(format!("the receiver answered {status}")),
-        // The address may hold a secret.
-        Err(error) => Outcome::Failed(in_words(&error.without_url())),
+        Err(error) => Outcome::Failed(in_words(error).chars().take(ERROR_CHARACTERS_MAX).collect()),
     }
 }
 
@@ -74,18 +60,6 @@ fn sign(secret: &WebhookSecret, event_id: &str, timestamp: &str, body: &str) -> 
         context.update(part.as_bytes());
     }
     format!("v1,{}", STANDARD.encode(context.sign()))
-}
-
-/// An error with all of its causes.
-fn in_words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    words.chars().take(ERROR_CHARACTERS_MAX).collect()
 }
 
 #[cfg(test)]

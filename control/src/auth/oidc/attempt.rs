@@ -1,8 +1,7 @@
-//! The browser's half of a sign-in: sealed in a cookie, so that nothing waits on the server for browsers that never come
-//! back, and nobody but the browser that began ends it.
+//! The browser's half of a sign-in, in a sealed cookie.
 
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
+use axum_extra::extract::cookie::SameSite;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boltorezka_proto::{ErrorCode, UserId};
@@ -11,18 +10,22 @@ use uuid::Uuid;
 
 use super::provider::Beginning;
 use crate::app::App;
+use crate::auth::sealed_cookie::SealedCookie;
 use crate::auth::{TokenHash, hash_token, new_token};
 use crate::error::ApiError;
 use crate::store::EndedState;
 
-/// Name of the cookie.
-const COOKIE: &str = "boltorezka_oidc";
-/// It is sent here alone.
-const COOKIE_PATH: &str = "/v1/auth/oidc";
 /// Time to sign in at the provider, and to type a code of the second factor.
-const LIFE_MS: i64 = 10 * 60 * 1000;
-/// What the cookie is sealed for: second factors are sealed for accounts, whose ids are UUIDs of version 7.
-const SEALED_FOR: Uuid = Uuid::from_u128(0x6f69_6463_0000_8000_8000_0000_0000_0001);
+const LIFE_MS: u32 = 10 * 60 * 1000;
+/// It holds a [`Half`].
+pub const COOKIE: SealedCookie = SealedCookie {
+    name: "boltorezka_oidc",
+    path: "/v1/auth/oidc",
+    // The way back is a navigation that the provider's page begins.
+    same_site: SameSite::Lax,
+    sealed_for: Uuid::from_u128(0x6f69_6463_0000_8000_8000_0000_0000_0001),
+    life_ms: LIFE_MS,
+};
 
 /// What is in the cookie.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +85,13 @@ impl Attempt {
     /// When there is no randomness.
     pub fn new(purpose: Purpose, now_ms: i64) -> Result<Self, ApiError> {
         let random = || new_token().map_err(|_| ApiError::new(ErrorCode::Internal));
-        Ok(Self { state: random()?, nonce: random()?, verifier: random()?, purpose, expires_at_ms: now_ms + LIFE_MS })
+        Ok(Self {
+            state: random()?,
+            nonce: random()?,
+            verifier: random()?,
+            purpose,
+            expires_at_ms: now_ms + i64::from(LIFE_MS),
+        })
     }
 
     /// Of PKCE, by S256.
@@ -110,44 +119,16 @@ impl Attempt {
 impl Proved {
     /// From now on.
     pub fn new(user_id: UserId, credentials_rev: i64, now_ms: i64) -> Self {
-        Self { user_id, credentials_rev, expires_at_ms: now_ms + LIFE_MS }
+        Self { user_id, credentials_rev, expires_at_ms: now_ms + i64::from(LIFE_MS) }
     }
 }
 
 /// What a browser brings back, unless it is too late.
 pub fn brought(app: &App, jar: &CookieJar) -> Option<Half> {
-    let sealed = URL_SAFE_NO_PAD.decode(jar.get(COOKIE)?.value()).ok()?;
-    let half = serde_json::from_slice(&app.sealer.open_sealed(SEALED_FOR, &sealed).ok()?).ok()?;
+    let half = COOKIE.open(app, jar)?;
     let expires_at_ms = match &half {
         Half::Begun(attempt) => attempt.expires_at_ms,
         Half::Proved(proved) => proved.expires_at_ms,
     };
     (app.clock.now_ms() < expires_at_ms).then_some(half)
-}
-
-/// The cookie with it.
-///
-/// # Errors
-/// `internal`, when there is no randomness.
-pub fn cookie(app: &App, half: &Half) -> Result<Cookie<'static>, ApiError> {
-    let internal = || ApiError::new(ErrorCode::Internal);
-    let plain = serde_json::to_vec(half).map_err(|_| internal())?;
-    let sealed = app.sealer.seal(SEALED_FOR, &plain).map_err(|_| internal())?;
-    Ok(built(app, URL_SAFE_NO_PAD.encode(sealed), LIFE_MS))
-}
-
-/// A cookie that makes the browser forget it.
-pub fn ended_cookie(app: &App) -> Cookie<'static> {
-    built(app, String::new(), 0)
-}
-
-fn built(app: &App, value: String, life_ms: i64) -> Cookie<'static> {
-    Cookie::build((COOKIE, value))
-        .path(COOKIE_PATH)
-        .http_only(true)
-        // Lax: the way back is a navigation that the provider's page begins.
-        .same_site(SameSite::Lax)
-        .secure(app.config.secure_cookies)
-        .max_age(time::Duration::milliseconds(life_ms))
-        .build()
 }

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::attempt::{self, Attempt, Half, Proved, Purpose};
+use super::attempt::{self, Attempt, COOKIE, Half, Proved, Purpose};
 use super::provider::{Ending, ProviderError};
 use super::routes::{provider, redirect_uri};
 use crate::app::App;
@@ -75,7 +75,7 @@ async fn callback(
     let Some(attempt) = begun else {
         return to_page(jar, failed("/login", None, OidcError::Expired));
     };
-    let ended = jar.add(attempt::ended_cookie(&app));
+    let ended = jar.add(COOKIE.ended(&app));
     let end = match person(&app, &attempt, &answer, address).await {
         Err(error) => Err(error),
         Ok(identity) => match &attempt.purpose {
@@ -188,7 +188,7 @@ async fn sign_in(
 async fn signed_in(app: &App, user: &UserRecord, client: ClientDetails, next: &str) -> Result<End, OidcError> {
     if user.second_factor {
         let proved = Proved::new(user.user.id, user.credentials_rev, app.clock.now_ms());
-        let cookie = attempt::cookie(app, &Half::Proved(proved)).map_err(|_| OidcError::Internal)?;
+        let cookie = COOKIE.seal(app, &Half::Proved(proved)).map_err(|_| OidcError::Internal)?;
         return Ok(End { page: page("/login", &[("oidc", "second_factor"), ("next", next)]), cookies: vec![cookie] });
     }
     let cookie = start_session(app, user, client).await.map_err(|error| match error.code {

@@ -5,10 +5,12 @@ use std::time::Duration;
 use reqwest::{RequestBuilder, header};
 use serde::de::DeserializeOwned;
 
+use crate::outbound::in_words;
+
 /// How long an answer may take: somebody waits for it in front of a page.
-const TIMEOUT: Duration = Duration::from_secs(8);
+pub const TIMEOUT: Duration = Duration::from_secs(8);
 /// The part of it in which a connection must come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// The longest answer in bytes: descriptions and key sets have some thousand.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
@@ -26,26 +28,12 @@ pub enum FetchError {
     Unreadable(String),
 }
 
-/// A client for all requests: no redirects, no proxies of the environment.
-///
-/// # Errors
-/// When the system's certificates cannot be used.
-pub fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .timeout(TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .user_agent(concat!("boltorezka/", env!("CARGO_PKG_VERSION")))
-        .build()
-}
-
 /// Sends a request and reads the JSON of its answer.
 ///
 /// # Errors
 /// [`FetchError`], without anything of the request: it may hold a secret.
 pub async fn json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, FetchError> {
-    let unreachable = |error: reqwest::Error| FetchError::Unreachable(in_words(&error.without_url()));
+    let unreachable = |error| FetchError::Unreachable(in_words(error));
     let mut response = request.header(header::ACCEPT, "application/json").send().await.map_err(unreachable)?;
     let status = response.status();
     if status.is_client_error() {
@@ -63,16 +51,4 @@ pub async fn json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Fet
     }
     serde_json::from_slice(&body)
         .map_err(|error| FetchError::Unreadable(format!("its answer is not understood: {error}")))
-}
-
-/// An error with all of its causes.
-fn in_words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    words
 }

@@ -15,6 +15,7 @@ use super::claims::PersonClaims;
 use super::config::{OidcConfig, is_safe_address};
 use super::fetch::{self, FetchError};
 use super::id_token::{self, Expected, Keys, TokenError};
+use crate::outbound;
 
 /// What the provider says of itself, and its keys, are read anew after this time.
 const FRESH_MS: i64 = 60 * 60 * 1000;
@@ -139,7 +140,8 @@ impl Provider {
     /// What of the settings cannot be used.
     pub fn new(config: &OidcConfig) -> Result<Self, String> {
         config.check()?;
-        let client = fetch::client().map_err(|error| format!("oidc_issuer: {error}"))?;
+        let client = outbound::client(fetch::TIMEOUT, fetch::CONNECT_TIMEOUT)
+            .map_err(|error| format!("oidc_issuer: {error}"))?;
         Ok(Self { config: config.clone(), client, known: Mutex::default() })
     }
 

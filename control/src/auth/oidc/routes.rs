@@ -11,7 +11,7 @@ use boltorezka_proto::rest::UserEnvelope;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::attempt::{self, Attempt, Half, Purpose};
+use super::attempt::{self, Attempt, COOKIE, Half, Purpose};
 use super::provider::{Provider, ProviderError};
 use super::{callback, link_routes};
 use crate::app::App;
@@ -91,7 +91,7 @@ pub async fn begin_attempt(
         };
         ApiError::because(ErrorCode::Unavailable, format!("{} {detail}", provider.config().name))
     })?;
-    let cookie = attempt::cookie(app, &Half::Begun(attempt))?;
+    let cookie = COOKIE.seal(app, &Half::Begun(attempt))?;
     Ok((jar.add(cookie), Body(OidcBegun { url })))
 }
 
@@ -122,7 +122,7 @@ async fn end_with_second_factor(
     // What was proved then, not what would be now.
     let user = UserRecord { credentials_rev: proved.credentials_rev, ..user };
     let session = start_session(&app, &user, client).await?;
-    let jar = jar.add(attempt::ended_cookie(&app)).add(session);
+    let jar = jar.add(COOKIE.ended(&app)).add(session);
     Ok((StatusCode::OK, jar, Body(UserEnvelope { user: user.user })))
 }
 

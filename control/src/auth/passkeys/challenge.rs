@@ -1,8 +1,7 @@
-//! The browser's half of a ceremony: sealed in a cookie, so that nothing waits on the server for browsers that never come
-//! back, and nobody but the browser that began ends it.
+//! The browser's half of a ceremony, in a sealed cookie.
 
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
+use axum_extra::extract::cookie::SameSite;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boltorezka_proto::{ErrorCode, UserId};
@@ -10,19 +9,21 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::auth::sealed_cookie::SealedCookie;
 use crate::auth::{hash_token, random_bytes};
 use crate::error::ApiError;
 use crate::store::EndedState;
 
-/// Name of the cookie.
-const COOKIE: &str = "boltorezka_passkey";
-/// It is sent here alone.
-const COOKIE_PATH: &str = "/v1/auth/passkeys";
 /// Time to look for a device and to unlock it. Browsers are told to give up then too.
 pub const LIFE_MS: u32 = 5 * 60 * 1000;
-/// What the cookie is sealed for: second factors are sealed for accounts, whose ids are UUIDs of version 7, and sign-ins by a
-/// provider for another one of this kind.
-const SEALED_FOR: Uuid = Uuid::from_u128(0x7061_7373_0000_8000_8000_0000_0000_0001);
+/// It holds a [`Challenge`].
+pub const COOKIE: SealedCookie = SealedCookie {
+    name: "boltorezka_passkey",
+    path: "/v1/auth/passkeys",
+    same_site: SameSite::Strict,
+    sealed_for: Uuid::from_u128(0x7061_7373_0000_8000_8000_0000_0000_0001),
+    life_ms: LIFE_MS,
+};
 
 /// A ceremony that was begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,42 +70,11 @@ impl Challenge {
 /// `invalid_token`, when there is none or it is too late.
 pub fn brought(app: &App, jar: &CookieJar, purpose: Purpose) -> Result<Challenge, ApiError> {
     let now_ms = app.clock.now_ms();
-    let challenge = opened(app, jar).filter(|each| each.purpose == purpose && now_ms < each.expires_at_ms);
-    challenge.ok_or_else(late)
+    let challenge: Option<Challenge> = COOKIE.open(app, jar);
+    challenge.filter(|each| each.purpose == purpose && now_ms < each.expires_at_ms).ok_or_else(late)
 }
 
 /// What is told to who comes too late.
 pub fn late() -> ApiError {
     ApiError::because(ErrorCode::InvalidToken, "this took too long, or was ended before; begin anew")
-}
-
-fn opened(app: &App, jar: &CookieJar) -> Option<Challenge> {
-    let sealed = URL_SAFE_NO_PAD.decode(jar.get(COOKIE)?.value()).ok()?;
-    serde_json::from_slice(&app.sealer.open_sealed(SEALED_FOR, &sealed).ok()?).ok()
-}
-
-/// The cookie with it.
-///
-/// # Errors
-/// `internal`, when there is no randomness.
-pub fn cookie(app: &App, challenge: &Challenge) -> Result<Cookie<'static>, ApiError> {
-    let internal = || ApiError::new(ErrorCode::Internal);
-    let plain = serde_json::to_vec(challenge).map_err(|_| internal())?;
-    let sealed = app.sealer.seal(SEALED_FOR, &plain).map_err(|_| internal())?;
-    Ok(built(app, URL_SAFE_NO_PAD.encode(sealed), i64::from(LIFE_MS)))
-}
-
-/// A cookie that makes the browser forget it.
-pub fn ended_cookie(app: &App) -> Cookie<'static> {
-    built(app, String::new(), 0)
-}
-
-fn built(app: &App, value: String, life_ms: i64) -> Cookie<'static> {
-    Cookie::build((COOKIE, value))
-        .path(COOKIE_PATH)
-        .http_only(true)
-        .same_site(SameSite::Strict)
-        .secure(app.config.secure_cookies)
-        .max_age(time::Duration::milliseconds(life_ms))
-        .build()
 }

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::ceremony::{self, ATTESTATION_BYTES_MAX, CLIENT_DATA_BYTES_MAX, Expected};
-use super::challenge::{self, Challenge, LIFE_MS, Purpose};
+use super::challenge::{self, COOKIE, Challenge, LIFE_MS, Purpose};
 use super::cose::ALGORITHMS;
 use super::party::Party;
 use super::sign_in;
@@ -96,7 +96,7 @@ async fn begin(
         exclude_credentials: there.iter().map(|each| URL_SAFE_NO_PAD.encode(&each.credential_id)).collect(),
         timeout_ms: LIFE_MS,
     };
-    Ok((jar.add(challenge::cookie(&app, &challenge)?), Body(creation)))
+    Ok((jar.add(COOKIE.seal(&app, &challenge)?), Body(creation)))
 }
 
 /// Adds the passkey that a device has made.
@@ -138,7 +138,7 @@ async fn add(
     let audit = Audit { actor: Actor::User(user_id), address: address.to_string(), now_ms };
     match app.store.add_passkey(user_id, challenge.ended(), &passkey, &audit).await? {
         PasskeyAdded::Done(record) => {
-            Ok((StatusCode::CREATED, jar.add(challenge::ended_cookie(&app)), Body(passkey_view(record))))
+            Ok((StatusCode::CREATED, jar.add(COOKIE.ended(&app)), Body(passkey_view(record))))
         }
         PasskeyAdded::Ended => Err(challenge::late()),
         PasskeyAdded::TooMany => Err(too_many()),

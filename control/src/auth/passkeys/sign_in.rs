@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::authenticator_data::{BYTES_MAX, CREDENTIAL_ID_BYTES_MAX};
 use super::ceremony::{self, Assertion, CLIENT_DATA_BYTES_MAX, Expected, SIGNATURE_BYTES_MAX};
-use super::challenge::{self, Challenge, LIFE_MS, Purpose};
+use super::challenge::{self, COOKIE, Challenge, LIFE_MS, Purpose};
 use super::party::Party;
 use super::routes::decoded;
 use crate::app::App;
@@ -49,7 +49,7 @@ async fn begin(
     let party = party.named()?;
     let challenge = Challenge::new(Purpose::SignIn, now_ms)?;
     let answer = PasskeyChallenge { challenge: challenge.value.clone(), rp_id: party.id, timeout_ms: LIFE_MS };
-    Ok((jar.add(challenge::cookie(&app, &challenge)?), Body(answer)))
+    Ok((jar.add(COOKIE.seal(&app, &challenge)?), Body(answer)))
 }
 
 /// Signs in by a passkey. Its device has checked who uses it: no code of a second factor is asked for.
@@ -103,7 +103,7 @@ async fn end(
         }
     };
     let session = start_session(&app, &user, client).await?;
-    let jar = jar.add(challenge::ended_cookie(&app)).add(session);
+    let jar = jar.add(COOKIE.ended(&app)).add(session);
     Ok((StatusCode::OK, jar, Body(UserEnvelope { user: user.user })))
 }
 

@@ -1,0 +1,31 @@
+//! Requests that the server makes by itself, to webhooks' receivers and to a provider of identities.
+
+use std::time::Duration;
+
+/// A client that goes where it is sent and nowhere else: no redirects, no proxies of the environment. An answer may take
+/// `timeout` in all, and a connection `connect_timeout` of it.
+///
+/// # Errors
+/// When the system's certificates cannot be used.
+pub fn client(timeout: Duration, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .timeout(timeout)
+        .connect_timeout(connect_timeout)
+        .user_agent(concat!("boltorezka/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// A failure with all of its causes, and without the address, which may hold a secret.
+pub fn in_words(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        words.push_str(": ");
+        words.push_str(&error.to_string());
+        cause = error.source();
+    }
+    words
+}
