@@ -1,6 +1,6 @@
 //! All rooms and sockets of this process.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use boltorezka_proto::socket::{CloseCode, ServerMessage};
@@ -64,8 +64,11 @@ pub struct Hub {
     workspaces: Mutex<HashMap<WorkspaceId, Arc<LiveWorkspace>>>,
     rooms: Mutex<HashMap<RoomId, Arc<LiveRoom>>>,
     dirty: Mutex<HashSet<RoomId>>,
-    sockets: Mutex<HashMap<SessionId, SocketHandle>>,
+    sockets: Mutex<Sockets>,
 }
+
+/// All open ones, so that those of one account are found without looking at the others.
+type Sockets = BTreeMap<(UserId, SessionId), SocketHandle>;
 
 impl Hub {
     /// The live room, made when it is not there.
@@ -139,17 +142,17 @@ impl Hub {
         if limits.sockets_total.is_some_and(|max| sockets.len() >= max as usize) {
             return Err(CloseCode::TryAgainLater);
         }
-        let of_user = sockets.values().filter(|open| open.user_id() == socket.user_id()).count();
+        let of_user = sockets_of(&sockets, socket.user_id()).count();
         if limits.sockets_per_user.is_some_and(|max| of_user >= max as usize) {
             return Err(CloseCode::TooManySockets);
         }
-        sockets.insert(socket.id(), socket.clone());
+        sockets.insert((socket.user_id(), socket.id()), socket.clone());
         Ok(())
     }
 
     /// Forgets a socket that is closed.
-    pub fn close_socket(&self, socket: SessionId) {
-        lock(&self.sockets).remove(&socket);
+    pub fn close_socket(&self, socket: &SocketHandle) {
+        lock(&self.sockets).remove(&(socket.user_id(), socket.id()));
     }
 
     /// How many are open.
@@ -159,19 +162,16 @@ impl Hub {
 
     /// Whether an account has a socket open in a workspace.
     pub fn has_socket_of(&self, workspace_id: WorkspaceId, user_id: UserId) -> bool {
-        let is_it = |socket: &SocketHandle| socket.user_id() == user_id && socket.workspace_id() == workspace_id;
-        lock(&self.sockets).values().any(is_it)
+        sockets_of(&lock(&self.sockets), user_id).any(|socket| socket.workspace_id() == workspace_id)
     }
 
     /// Tells the sockets of an account in a workspace of something in a room: not those that are only for another one.
     pub fn tell_account(&self, workspace_id: WorkspaceId, user_id: UserId, room_id: RoomId, message: &ServerMessage) {
         let frame = frame(message);
         let is_told = |socket: &&SocketHandle| {
-            socket.user_id() == user_id
-                && socket.workspace_id() == workspace_id
-                && socket.only_room().is_none_or(|only| only == room_id)
+            socket.workspace_id() == workspace_id && socket.only_room().is_none_or(|only| only == room_id)
         };
-        for socket in lock(&self.sockets).values().filter(is_told) {
+        for socket in sockets_of(&lock(&self.sockets), user_id).filter(is_told) {
             socket.send(frame.clone());
         }
     }
@@ -185,19 +185,17 @@ impl Hub {
 
     /// Closes the sockets of an account.
     pub fn close_sockets_of(&self, user_id: UserId, code: CloseCode) {
-        self.close_sockets_where(code, |socket| socket.user_id() == user_id);
+        self.close_of_account(user_id, code, |_| true);
     }
 
     /// Closes the sockets of an account whose other sessions ended.
     pub fn close_other_sockets_of(&self, user_id: UserId, kept: Uuid) {
-        let ended = |socket: &SocketHandle| socket.user_id() == user_id && socket.session() != Some(kept);
-        self.close_sockets_where(CloseCode::InvalidTicket, ended);
+        self.close_of_account(user_id, CloseCode::InvalidTicket, |socket| socket.session() != Some(kept));
     }
 
     /// Closes the sockets of somebody who is no member of a workspace any more.
     pub fn close_sockets_in(&self, workspace_id: WorkspaceId, user_id: UserId) {
-        let is_it = |socket: &SocketHandle| socket.workspace_id() == workspace_id && socket.user_id() == user_id;
-        self.close_sockets_where(CloseCode::InvalidTicket, is_it);
+        self.close_of_account(user_id, CloseCode::InvalidTicket, |socket| socket.workspace_id() == workspace_id);
     }
 
     /// Closes the sockets that were opened from a session that ended.
@@ -205,9 +203,20 @@ impl Hub {
         self.close_sockets_where(CloseCode::InvalidTicket, |socket| socket.session() == Some(session));
     }
 
+    fn close_of_account(&self, user_id: UserId, code: CloseCode, ended: impl Fn(&SocketHandle) -> bool) {
+        for socket in sockets_of(&lock(&self.sockets), user_id).filter(|socket| ended(socket)) {
+            socket.close(code);
+        }
+    }
+
     fn close_sockets_where(&self, code: CloseCode, ended: impl Fn(&SocketHandle) -> bool) {
         for socket in lock(&self.sockets).values().filter(|socket| ended(socket)) {
             socket.close(code);
         }
     }
+}
+
+fn sockets_of(sockets: &Sockets, user_id: UserId) -> impl Iterator<Item = &SocketHandle> {
+    let from = (user_id, SessionId(Uuid::nil()));
+    sockets.range(from..).take_while(move |((of, _), _)| *of == user_id).map(|(_, socket)| socket)
 }

@@ -128,12 +128,14 @@ impl Lobby {
         self.refused.insert(user_id, now_ms.saturating_add(REFUSED_MS));
     }
 
-    /// Forgets those who vanished, and refusals that are over.
-    pub fn sweep(&mut self, now_ms: i64) {
+    /// Forgets those who vanished, and refusals that are over. Whether the list is another one now.
+    pub fn sweep(&mut self, now_ms: i64) -> bool {
         self.refused.retain(|_, until_ms| *until_ms > now_ms);
         let before = self.waits.len();
         self.waits.retain(|_, wait| wait.alone_since_ms.is_none_or(|since_ms| since_ms + WAIT_KEPT_MS > now_ms));
-        self.is_changed |= self.waits.len() != before;
+        let is_other = self.waits.len() != before;
+        self.is_changed |= is_other;
+        is_other
     }
 
     /// Has the list told anew: somebody may see it who did not.

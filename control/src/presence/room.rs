@@ -355,6 +355,9 @@ impl RoomState {
             return;
         }
         let is_changed = self.lobby.take_change();
+        if !is_changed && self.sockets.values().all(|attached| !attached.fresh) {
+            return;
+        }
         let list = ServerMessage::LobbyUpdate { room: self.slug.clone(), waiting: self.lobby.waiting() };
         let list = frame(&list);
         for attached in self.sockets.values().filter(|attached| is_changed || attached.fresh) {

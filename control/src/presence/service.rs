@@ -238,7 +238,7 @@ pub fn socket_gone<'a>(app: &App, socket: &SocketHandle, rooms: impl Iterator<It
         drop(state);
         app.hub.touch(room.id);
     }
-    app.hub.close_socket(socket.id());
+    app.hub.close_socket(socket);
 }
 
 /// Takes out those whose sockets vanished too long ago and who are in no call.
@@ -274,9 +274,7 @@ pub async fn sweep(app: &App) -> Result<(), StoreError> {
 fn sweep_lobbies(app: &App) {
     let now_ms = app.clock.now_ms();
     for room in app.hub.rooms() {
-        let mut state = room.state();
-        state.lobby.sweep(now_ms);
-        if state.lobby.is_worth_telling() {
+        if room.state().lobby.sweep(now_ms) {
             app.hub.touch(room.id);
         }
     }
