@@ -10,6 +10,6 @@ scripts/install.sh run
 say "Building the web client"
 npm run build --silent
 say "Building the server (some minutes the first time, seconds later)"
-cargo build -p boltorezka
+cargo build --workspace --bin boltorezka
 say "Starting. Open the address below; at the first start, open the owner link. Ctrl-C stops the server."
 exec target/debug/boltorezka serve "$@"

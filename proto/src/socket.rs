@@ -38,7 +38,7 @@ pub enum CloseCode {
     InvalidTicket = 4002,
     /// A frame was not of the documented form.
     Malformed = 4003,
-    /// The account is blocked.
+    /// The account is blocked, or the API key that vouched for the identity was revoked.
     AccountBlocked = 4004,
     /// Nothing was heard for too long.
     Idle = 4008,

@@ -9,7 +9,7 @@ pub fn server() -> PathBuf {
     let path_text = path.display();
     assert!(
         path.is_file(),
-        "there is no server at {path_text}: build it with `cargo build -p boltorezka`, or name it in BOLTOREZKA_BIN"
+        "there is no server at {path_text}: build it with `cargo build --workspace --bin boltorezka`, or name it in BOLTOREZKA_BIN"
     );
     path
 }

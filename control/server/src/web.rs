@@ -23,7 +23,7 @@ const HASHED: &str = "assets/";
 const MISSING: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Boltorezka</title>\
 <h1>The web client is not part of this build</h1>\
 <p>The server runs, and so does its API. To have the page too, build the client first and then the server:</p>\
-<pre>npm ci\nnpm run build --workspace clients/web\ncargo build -p boltorezka</pre><p>or simply <code>make run</code>.</p>";
+<pre>npm ci\nnpm run build --workspace clients/web\ncargo build --workspace --bin boltorezka</pre><p>or simply <code>make run</code>.</p>";
 
 /// Only what the page itself brings may run, load or connect.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \

@@ -6,6 +6,7 @@ use boltorezka_proto::accounts::{
     API_KEY_NAME_CHARACTERS_MAX, API_KEY_SCOPES_MAX, ApiKey, ApiKeyCreated, CreateApiKeyRequest,
 };
 use boltorezka_proto::rest::Page;
+use boltorezka_proto::socket::CloseCode;
 use boltorezka_proto::{ApiKeyId, ErrorCode, Timestamp};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,6 +16,7 @@ use crate::auth::{WorkspaceCaller, new_api_key};
 use crate::error::ApiError;
 use crate::http::{Json, PageQuery, Path, id_in_path};
 use crate::permissions::Action;
+use crate::presence::take_out;
 use crate::store::ApiKeyRecord;
 
 /// The routes of this part.
@@ -60,18 +62,23 @@ async fn create(
     Ok((StatusCode::CREATED, Body(ApiKeyCreated { api_key: view(record), key })))
 }
 
-/// Revokes an API key. Rooms and identities that it made stay.
+/// Revokes an API key, and with it all that it vouched for: its join tokens are worthless, the calls and sockets of its
+/// identities end. Rooms that it made stay, and what was said in them.
 #[utoipa::path(delete, path = "/admin/api-keys/{apiKeyId}", operation_id = "revokeApiKey", security(("session" = [])),
     params(("apiKeyId" = ApiKeyId, Path)),
     responses((status = 204, description = "It is worthless.")))]
 async fn revoke(app: App, caller: WorkspaceCaller, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
     caller.may(Action::RevokeApiKey)?;
     let ApiKeyId(id) = id_in_path(&id)?;
-    if app.store.revoke_api_key(id, &caller.audit(app.clock.now_ms())).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(ApiError::because(ErrorCode::NotFound, "there is no such key, or it was revoked before"))
+    let revoked = app.store.revoke_api_key(id, &caller.audit(app.clock.now_ms())).await?;
+    let Some(revoked) = revoked else {
+        return Err(ApiError::because(ErrorCode::NotFound, "there is no such key, or it was revoked before"));
+    };
+    for identity in revoked.identities {
+        app.hub.close_sockets_of(identity, CloseCode::AccountBlocked);
     }
+    take_out(&app, revoked.removed).await;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn view(record: ApiKeyRecord) -> ApiKey {

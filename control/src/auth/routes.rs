@@ -280,6 +280,7 @@ async fn join_token(
     let room = app.store.room(&request.room).await?.filter(|room| room.kind != RoomKind::Direct);
     let room = room.ok_or_else(|| ApiError::because(ErrorCode::NotFound, "there is no such room"))?;
     let user = app.store.external_user(id, &identity, &request.display_name, now_ms).await?;
+    let user = user.ok_or_else(|| ApiError::because(ErrorCode::InvalidToken, "the API key was revoked"))?;
     let exp_s = now_ms / 1000 + i64::from(ttl_s);
     let permissions = request.permissions.unwrap_or(MediaPermissions::ALL);
     let room = (room.slug, room.id);

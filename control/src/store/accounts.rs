@@ -94,13 +94,14 @@ pub trait AccountStore: Send + Sync {
     async fn set_role(&self, user_id: UserId, role: Role, audit: &Audit) -> Result<Option<UserRecord>, StoreError>;
 
     /// The user that `identity` of an API key stands for, made when it is new, renamed when the name changed.
+    /// `None` when the key is not in force.
     async fn external_user(
         &self,
         api_key_id: Uuid,
         identity: &str,
         display_name: &DisplayName,
         now_ms: i64,
-    ) -> Result<UserRecord, StoreError>;
+    ) -> Result<Option<UserRecord>, StoreError>;
 
     /// Answers when the database does.
     async fn check(&self) -> Result<(), StoreError>;

@@ -1,7 +1,7 @@
 //! API keys.
 
 use async_trait::async_trait;
-use boltorezka_proto::WorkspaceId;
+use boltorezka_proto::{ParticipantId, RoomId, UserId, WorkspaceId};
 use uuid::Uuid;
 
 use super::{Audit, StoreError};
@@ -45,6 +45,15 @@ impl ApiKeyRecord {
     }
 }
 
+/// Who went with an API key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RevokedApiKey {
+    /// The identities that it vouched for.
+    pub identities: Vec<UserId>,
+    /// Where they were, and as whom.
+    pub removed: Vec<(RoomId, ParticipantId)>,
+}
+
 /// API keys.
 #[async_trait]
 pub trait ApiKeyStore: Send + Sync {
@@ -60,6 +69,7 @@ pub trait ApiKeyStore: Send + Sync {
     /// A key was used.
     async fn touch_api_key(&self, id: Uuid, now_ms: i64) -> Result<(), StoreError>;
 
-    /// Makes a key of this workspace worthless. False when there is none, or it is.
-    async fn revoke_api_key(&self, id: Uuid, audit: &Audit) -> Result<bool, StoreError>;
+    /// Makes a key of this workspace worthless, and with it all that it vouched for: its identities are blocked, their
+    /// tickets and stays end, and the media node is ordered to cut them. `None` when there is no such key, or it is worthless.
+    async fn revoke_api_key(&self, id: Uuid, audit: &Audit) -> Result<Option<RevokedApiKey>, StoreError>;
 }

@@ -57,7 +57,7 @@ use address::Address;
 pub use access::{AccessStore, Blocked};
 pub use accounts::{AccountStore, NewAccount, SetupOutcome, UserRecord};
 pub use admin::{AdminStore, AuditFilter, AuditPlace};
-pub use api_keys::{ApiKeyRecord, ApiKeyStore, NewApiKey};
+pub use api_keys::{ApiKeyRecord, ApiKeyStore, NewApiKey, RevokedApiKey};
 pub use attachments::{Added, AttachmentRecord, AttachmentStore, NewAttachment, Space};
 pub use backup::{BackupError, backup, restore};
 pub use bans::{BanRecord, BanStore};

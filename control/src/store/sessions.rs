@@ -112,7 +112,7 @@ pub trait SessionStore: Send + Sync {
         kept: Option<Uuid>,
     ) -> Result<bool, StoreError>;
 
-    /// Keeps a ticket. False when its session has ended meanwhile.
+    /// Keeps a ticket. False when its session has ended meanwhile, or its user is blocked.
     async fn create_ticket(&self, hash: TokenHash, grant: &Grant) -> Result<bool, StoreError>;
 
     /// Takes a ticket out: the second caller gets `None`. So does the first, when it has expired.

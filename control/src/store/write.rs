@@ -4,6 +4,7 @@
 //! transaction locks what its decision rests on before it reads it, and one that lost a race all the same is run again.
 
 use boltorezka_proto::{ParticipantId, RoomId, UserId, WorkspaceId};
+use uuid::Uuid;
 
 use super::StoreError;
 
@@ -12,6 +13,8 @@ use super::StoreError;
 /// is run again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lock {
+    /// An API key stays in force, or stays revoked.
+    ApiKey(Uuid),
     /// What an account is on the server and in workspaces changes: nobody else holds it in any way.
     Account(UserId),
     /// An account's roles and state stay as they are. Others may hold it too.

@@ -256,3 +256,28 @@ async fn promotion_widens_a_running_call() {
         .await;
     assert_eq!(call.server.count("SELECT count(*) FROM audit WHERE action = 'admin.user.promote'").await, 1);
 }
+
+#[tokio::test]
+async fn a_revoked_key_takes_whom_it_vouched_for_along() {
+    let mut call = call().await;
+    let made = call.owner.post("/v1/admin/api-keys", json!({ "name": "shop" })).await.expect(201);
+    let key = call.server.anybody().with_bearer(made["key"].as_str().unwrap());
+    let cid = key.join_token("talk", "cid", Value::Null).await;
+    let (mut socket, participant_id) = cid.in_room("talk").await;
+    socket.ack("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
+    assert!(call.node.serves(&participant_id));
+    let unused = cid.ticket().await;
+
+    let before = Instant::now();
+    let path = format!("/v1/admin/api-keys/{}", made["apiKey"]["id"].as_str().unwrap());
+    assert_eq!(call.owner.send(Method::DELETE, &path, None).await.status, 204);
+    let (at, message) = call.node.hear(is_revoke(EndReason::Revoked)).await;
+    assert!(at - before < AT_ONCE, "{:?}", at - before);
+    assert!(matches!(message, ControlMessage::Revoke { participant_id: of, .. } if of.to_string() == participant_id));
+    assert_eq!(socket.close_code().await, 4004);
+    cid.post("/v1/auth/ws-ticket", Value::Null).await.expect_problem(401, "unauthenticated");
+    assert_eq!(Socket::open(call.server.address, &unused).await.close_code().await, 4002);
+    // Nobody else goes.
+    assert!(call.node.serves(&call.participant_id));
+    call.socket.ack("ping", json!({})).await;
+}

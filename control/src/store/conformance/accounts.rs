@@ -61,7 +61,7 @@ async fn accounts_are_listed_by_creation(database: Database) {
         made.push(user(&*store, who).await);
     }
     let key = api_key(&*store, "k").await;
-    store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap();
+    store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap().unwrap();
     let ids = async |after, limit| {
         let users = store.users(after, limit).await.unwrap();
         users.into_iter().map(|record| record.user.id).collect::<Vec<_>>()
@@ -77,7 +77,7 @@ async fn only_accounts_get_roles(database: Database) {
     assert_eq!(changed.user.role, Role::Admin);
     assert_eq!(store.user(ann).await.unwrap().unwrap().user.role, Role::Admin);
     let key = api_key(&*store, "k").await;
-    let visitor = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap();
+    let visitor = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap().unwrap();
     for nobody in [visitor.user.id, UserId::generate()] {
         assert!(store.set_role(nobody, Role::Admin, &audit()).await.unwrap().is_none());
     }
@@ -87,8 +87,8 @@ async fn only_accounts_get_roles(database: Database) {
 async fn api_keys_vouch_for_identities(database: Database) {
     let store = database.open().await;
     let key = api_key(&*store, "k").await;
-    let first = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap();
-    let again = store.external_user(key.id, "visitor", &name("Renamed"), NOW_MS).await.unwrap();
+    let first = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap().unwrap();
+    let again = store.external_user(key.id, "visitor", &name("Renamed"), NOW_MS).await.unwrap().unwrap();
     assert_eq!((again.user.id, again.user.display_name), (first.user.id, name("Renamed")));
     assert_eq!((first.user.email.as_str(), first.password_hash), ("", None));
 }

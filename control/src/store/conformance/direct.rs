@@ -72,7 +72,7 @@ async fn two_have_one_room_however_many_ask(database: Database) {
     assert_ne!(direct(&*acme, ann, bob).await.room_id, ids[0]);
     // Nobody writes to oneself, to an identity of an API key, or to nobody.
     let key = api_key(&*store, "key").await;
-    let visitor = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap().user.id;
+    let visitor = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap().unwrap().user.id;
     for with in [ann, visitor, UserId::generate()] {
         assert_eq!(store.begin_direct(ann, with, None, NOW_MS).await.unwrap(), Begun::NoPerson);
     }

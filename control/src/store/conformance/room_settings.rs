@@ -115,7 +115,7 @@ async fn a_hidden_room_is_there_for_its_members_alone(database: Database) {
     let admin = user(&*store, "Admin").await;
     store.set_role(admin, Role::Admin, &audit()).await.unwrap();
     let key = api_key(&*store, "key").await;
-    let visitor = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap().user.id;
+    let visitor = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap().unwrap().user.id;
     let back = room(&*store, "back", None).await.id;
     room(&*store, "front", None).await;
     store.set_member(back, bob, RoomRole::Listener, &audit()).await.unwrap();

@@ -50,7 +50,7 @@ async fn fill(store: &dyn Store, owner: UserId) -> Vec<RoomId> {
         take_in(store, who, WorkspaceRole::Member).await;
     }
     let key = api_key(store, &Uuid::now_v7().to_string()).await;
-    let visitor = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap().user.id;
+    let visitor = store.external_user(key.id, "visitor", &name("Visitor"), NOW_MS).await.unwrap().unwrap().user.id;
     let talk = store.create_room(&new_room("talk", None, Some(owner)), &audit()).await.unwrap().unwrap();
     let other = room(store, "other", None).await;
     set(store, other.id, RoomSettingsChange { slow_mode_s: Some(60), ..Default::default() }).await;

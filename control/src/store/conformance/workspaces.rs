@@ -175,7 +175,8 @@ async fn roles_give_what_they_say(database: Database) {
     // An identity of a key lives where the key does.
     let key = api_key(&*acme, "key").await;
     assert_eq!(store.api_key(hash_token("key")).await.unwrap().unwrap().workspace_id, acme.workspace_id());
-    let guest = acme.external_user(key.id, "guest", &super::people::name("Guest"), NOW_MS).await.unwrap().user.id;
+    let guest =
+        acme.external_user(key.id, "guest", &super::people::name("Guest"), NOW_MS).await.unwrap().unwrap().user.id;
     assert_eq!(acme.workspace_role(guest).await.unwrap(), Some(WorkspaceRole::Member));
     assert_eq!(store.workspace_role(guest).await.unwrap(), None);
     let change =

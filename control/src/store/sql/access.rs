@@ -30,14 +30,14 @@ pub(super) async fn is_shut(tx: &mut Tx, user_id: UserId) -> Result<bool, StoreE
     Ok(shut.bind(user_id.0).fetch_one(&mut **tx).await?)
 }
 
-/// Takes a user out of every room, in every workspace, and orders the media node to cut its calls.
+/// Takes people out of their rooms, and orders the media node to cut their calls.
 pub(super) async fn shut_out(
     store: &SqlStore,
     tx: &mut Tx,
-    user_id: UserId,
+    stays: Stays,
     now_ms: i64,
 ) -> Result<Vec<(RoomId, ParticipantId)>, StoreError> {
-    let ended = store.end_stays(tx, Stays::OfAccount(user_id), EndReason::Revoked, now_ms).await?;
+    let ended = store.end_stays(tx, stays, EndReason::Revoked, now_ms).await?;
     Ok(ended.into_iter().map(|stay| (stay.room_id, stay.participant_id)).collect())
 }
 
@@ -60,7 +60,7 @@ impl AccessStore for SqlStore {
             sqlx::query("DELETE FROM tickets WHERE user_id = $1").bind(user_id.0).execute(&mut *tx).await?;
             self.put_audit(&mut tx, audit, "admin.user.block", &user_id.to_string()).await?;
             let user = user_by_id(&mut *tx, user_id).await?.ok_or(StoreError::Corrupt("users.id"))?;
-            let removed = shut_out(self, &mut tx, user_id, audit.now_ms).await?;
+            let removed = shut_out(self, &mut tx, Stays::OfAccount(user_id), audit.now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(Blocked::Done { user: Box::new(user), removed })
         })

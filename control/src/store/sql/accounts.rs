@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::oidc::delete_links;
 use super::passkeys::delete_passkeys;
-use super::{Db, Row, SqlStore, Tx, participants, sessions};
-use crate::store::write::retried;
+use super::{Db, Row, SqlStore, Tx, lock, participants, sessions};
+use crate::store::write::{Lock, retried};
 use crate::store::{AccountStore, Audit, NewAccount, SetupOutcome, StoreError, Topic, UserRecord, codec};
 
 /// Set when the first super admin is there.
@@ -247,12 +247,14 @@ impl AccountStore for SqlStore {
         identity: &str,
         display_name: &DisplayName,
         now_ms: i64,
-    ) -> Result<UserRecord, StoreError> {
+    ) -> Result<Option<UserRecord>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
-            sqlx::query(
+            lock(&mut tx, Lock::ApiKey(api_key_id)).await?;
+            let written = sqlx::query(
                 "INSERT INTO users (id, workspace_id, kind, api_key_id, identity, display_name, role, created_at)
-                 VALUES ($1, $2, 'external', $3, $4, $5, 'user', $6)
+                 SELECT $1, $2, 'external', k.id, $4, $5, 'user', $6 FROM api_keys k
+                 WHERE k.id = $3 AND k.revoked_at IS NULL
                  ON CONFLICT (api_key_id, identity) WHERE identity IS NOT NULL
                  DO UPDATE SET display_name = excluded.display_name",
             )
@@ -264,6 +266,9 @@ impl AccountStore for SqlStore {
             .bind(now_ms)
             .execute(&mut *tx)
             .await?;
+            if written.rows_affected() == 0 {
+                return Ok(None);
+            }
             let row = sqlx::query(select_user!("WHERE u.api_key_id = $1 AND u.identity = $2 AND u.workspace_id = $3"))
                 .bind(api_key_id)
                 .bind(identity)
@@ -271,7 +276,7 @@ impl AccountStore for SqlStore {
                 .fetch_one(&mut *tx)
                 .await?;
             tx.commit().await?;
-            user_record(&row)
+            user_record(&row).map(Some)
         })
         .await
     }

@@ -1,12 +1,14 @@
 use async_trait::async_trait;
-use boltorezka_proto::WorkspaceId;
+use boltorezka_proto::{UserId, WorkspaceId};
 use sqlx::Row as _;
 use uuid::Uuid;
 
+use super::access::shut_out;
+use super::stays::Stays;
 use super::{Row, SqlStore};
 use crate::auth::TokenHash;
 use crate::store::write::retried;
-use crate::store::{ApiKeyRecord, ApiKeyStore, Audit, NewApiKey, StoreError};
+use crate::store::{ApiKeyRecord, ApiKeyStore, Audit, NewApiKey, RevokedApiKey, StoreError, Topic};
 
 macro_rules! select_key {
     ($tail:literal) => {
@@ -82,7 +84,7 @@ impl ApiKeyStore for SqlStore {
         Ok(())
     }
 
-    async fn revoke_api_key(&self, id: Uuid, audit: &Audit) -> Result<bool, StoreError> {
+    async fn revoke_api_key(&self, id: Uuid, audit: &Audit) -> Result<Option<RevokedApiKey>, StoreError> {
         retried(|| async {
             let mut tx = self.begin().await?;
             let revoked = sqlx::query(
@@ -94,11 +96,24 @@ impl ApiKeyStore for SqlStore {
             .execute(&mut *tx)
             .await?;
             if revoked.rows_affected() == 0 {
-                return Ok(false);
+                return Ok(None);
             }
+            let identities: Vec<Uuid> = sqlx::query_scalar(
+                "UPDATE users SET blocked_at = $1, credentials_rev = credentials_rev + 1
+                 WHERE api_key_id = $2 AND blocked_at IS NULL RETURNING id",
+            )
+            .bind(audit.now_ms)
+            .bind(id)
+            .fetch_all(&mut *tx)
+            .await?;
+            sqlx::query("DELETE FROM tickets WHERE user_id IN (SELECT id FROM users WHERE api_key_id = $1)")
+                .bind(id)
+                .execute(&mut *tx)
+                .await?;
             self.put_audit(&mut tx, audit, "admin.api_key.revoke", &id.to_string()).await?;
-            tx.commit().await?;
-            Ok(true)
+            let removed = shut_out(self, &mut tx, Stays::OfApiKey(id), audit.now_ms).await?;
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(Some(RevokedApiKey { identities: identities.into_iter().map(UserId).collect(), removed }))
         })
         .await
     }

@@ -7,6 +7,7 @@ use super::access::{held, shut_out};
 use super::accounts::user_by_id;
 use super::attachments::erase_attachments;
 use super::message_rows::list;
+use super::stays::Stays;
 use super::{SqlStore, Tx, sessions};
 use crate::store::erasure::ERASED_NAME;
 use crate::store::write::retried;
@@ -77,7 +78,7 @@ impl ErasureStore for SqlStore {
                 .execute(&mut *tx)
                 .await?;
             sessions::end_sessions(&mut tx, user_id, None).await?;
-            let removed = shut_out(self, &mut tx, user_id, now_ms).await?;
+            let removed = shut_out(self, &mut tx, Stays::OfAccount(user_id), now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(Planned::Done { removed })
         })
@@ -112,7 +113,7 @@ impl ErasureStore for SqlStore {
             let audit = Audit { actor: Actor::User(user_id), address: String::new(), now_ms };
             self.put_audit(&mut tx, &audit, "accounts.user.delete", &user_id.to_string()).await?;
             forget(&mut tx, user_id).await?;
-            let removed = shut_out(self, &mut tx, user_id, now_ms).await?;
+            let removed = shut_out(self, &mut tx, Stays::OfAccount(user_id), now_ms).await?;
             self.commit_and_wake(tx, Topic::Media).await?;
             Ok(Some(removed))
         })

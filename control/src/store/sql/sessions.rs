@@ -209,7 +209,7 @@ impl SessionStore for SqlStore {
     async fn create_ticket(&self, hash: TokenHash, grant: &Grant) -> Result<bool, StoreError> {
         let made = sqlx::query(
             "INSERT INTO tickets (token_hash, workspace_id, user_id, session_id, room_id, permissions, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+             SELECT $1, $2, u.id, $4, $5, $6, $7 FROM users u WHERE u.id = $3 AND u.blocked_at IS NULL",
         )
         .bind(hash.as_slice())
         .bind(grant.workspace_id.0)
@@ -222,7 +222,7 @@ impl SessionStore for SqlStore {
         .await
         .map_err(StoreError::from);
         match made {
-            Ok(_) => Ok(true),
+            Ok(made) => Ok(made.rows_affected() > 0),
             Err(error) if error.is_lost_race() => Ok(false),
             Err(error) => Err(error),
         }

@@ -21,6 +21,8 @@ pub(super) enum Stays {
     OfMember(UserId),
     /// Those of a user in every workspace.
     OfAccount(UserId),
+    /// Those of all whom an API key vouched for.
+    OfApiKey(Uuid),
 }
 
 macro_rules! delete_stays {
@@ -76,6 +78,10 @@ impl SqlStore {
                 sqlx::query_as(delete_stays!("user_id = $1 AND workspace_id = $2")).bind(id.0).bind(here)
             }
             Stays::OfAccount(id) => sqlx::query_as(delete_stays!("user_id = $1")).bind(id.0),
+            Stays::OfApiKey(id) => {
+                let of_it = delete_stays!("user_id IN (SELECT u.id FROM users u WHERE u.api_key_id = $1)");
+                sqlx::query_as(of_it).bind(id)
+            }
         };
         let rows: Vec<(Uuid, Uuid, Uuid, bool, Uuid, String, bool)> = statement.fetch_all(&mut **tx).await?;
         let mut ended = Vec::with_capacity(rows.len());
