@@ -153,7 +153,9 @@ actions! {
     Kick = "rooms.participant.kick", ["POST /v1/rooms/{slug}/participants/{participantId}/kick"],
         Room(RoomRole::Moderator), [Account, ApiKey];
     /// Send somebody out for good.
-    Ban = "rooms.participant.ban", ["POST /v1/rooms/{slug}/participants/{participantId}/ban"],
+    Ban = "rooms.participant.ban", [
+        "POST /v1/rooms/{slug}/participants/{participantId}/ban", "PUT /v1/rooms/{slug}/bans/{userId}"
+    ],
         Room(RoomRole::Moderator), [Account, ApiKey];
     /// Move somebody to another room, which it takes there too.
     Move = "rooms.participant.move", ["POST /v1/rooms/{slug}/participants/{participantId}/move"],

@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::access::{authorize, check_outranks};
+use super::moderation;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
@@ -17,7 +18,7 @@ use crate::permissions::Action;
 use crate::store::BanRecord;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(list)).routes(routes!(lift))
+    OpenApiRouter::default().routes(routes!(list)).routes(routes!(ban, lift))
 }
 
 /// Lists those to whom a room is closed.
@@ -34,7 +35,22 @@ async fn list(
     let after = page.cursor_as::<UserId>()?;
     let mut bans = app.store.bans(room.id, after, page.limit + 1).await?;
     let next_cursor = page.cut(&mut bans).map(|last| last.user_id.to_string());
-    Ok(Body(Page { items: bans.into_iter().map(ban).collect(), next_cursor }))
+    Ok(Body(Page { items: bans.into_iter().map(view).collect(), next_cursor }))
+}
+
+/// Closes a room for good to somebody with a lower role: who is inside goes, who waits in the lobby is sent away, who is elsewhere
+/// does not come in.
+#[utoipa::path(put, path = "/rooms/{slug}/bans/{userId}", operation_id = "ban",
+    security(("session" = []), ("apiKey" = [])), params(("slug" = RoomSlug, Path), ("userId" = UserId, Path)),
+    responses((status = 204, description = "It is out, if it was in, and stays out.")))]
+async fn ban(
+    app: App,
+    caller: WorkspaceCaller,
+    Path((slug, user_id)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let (room, standing) = authorize(&app, &caller, &slug, Action::Ban).await?;
+    moderation::ban(&app, &caller, standing, &room, id_in_path(&user_id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Opens a room again to somebody with a lower role, who may join then.
@@ -59,7 +75,7 @@ async fn lift(
     }
 }
 
-fn ban(record: BanRecord) -> Ban {
+fn view(record: BanRecord) -> Ban {
     Ban {
         user_id: record.user_id,
         display_name: record.display_name,

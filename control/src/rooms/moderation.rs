@@ -35,6 +35,30 @@ pub async fn expel(
     Ok(())
 }
 
+/// Closes the room to somebody who may be inside, wait in its lobby, or be elsewhere.
+///
+/// # Errors
+/// `not_found`, `forbidden`.
+pub async fn ban(
+    app: &App,
+    caller: &WorkspaceCaller,
+    standing: Standing,
+    room: &RoomRecord,
+    user_id: UserId,
+) -> Result<(), ApiError> {
+    let live = app.live_room(room.id, &room.slug);
+    let _gate = live.gate.lock().await;
+    let nobody = || ApiError::because(ErrorCode::NotFound, "there is no such user for whom this room is there");
+    let target = app.store.standing(room.id, user_id).await?.ok_or_else(nobody)?;
+    check_outranks(standing, caller.user_id(), target, user_id)?;
+    let ended = app.store.ban(room.id, user_id, &caller.audit(app.clock.now_ms())).await?.ok_or_else(nobody)?;
+    if let Some(participant_id) = ended {
+        presence::end_stay(app, &live, participant_id, EndReason::Banned);
+    }
+    lobby::review(app, &live, user_id).await?;
+    Ok(())
+}
+
 /// Takes or gives back the right to publish.
 ///
 /// # Errors

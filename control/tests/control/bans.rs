@@ -42,6 +42,35 @@ async fn who_was_banned_may_join_again_when_that_is_lifted() {
 }
 
 #[tokio::test]
+async fn who_is_elsewhere_can_be_banned_and_who_is_inside_goes() {
+    let server = TestServer::start().await;
+    let owner = server.owner().await;
+    make_room(&owner, "talk", "video").await;
+    let (ann, bob) = (server.user("Ann").await, server.user("Bob").await);
+    let put = async |by: &Client, who: &Client| by.send(Method::PUT, &of(who), None).await;
+    give(&owner, &bob, "moderator").await;
+    assert_eq!(put(&bob, &ann).await.status, 204);
+    assert_eq!(put(&bob, &ann).await.status, 204, "it is banned already");
+    let mut socket = ann.socket().await;
+    assert_eq!(socket.nack("room.join", json!({ "room": "talk" })).await["code"], "banned");
+    ann.get("/v1/rooms/talk/messages").await.expect_problem(403, "banned");
+
+    // Nobody bans whom it does not stand above, itself, or who is not there.
+    let cid = server.user("Cid").await;
+    put(&cid, &ann).await.expect_problem(403, "forbidden");
+    put(&bob, &owner).await.expect_problem(403, "forbidden");
+    put(&bob, &bob).await.expect_problem(403, "forbidden");
+    let nobody = format!("/v1/rooms/talk/bans/{}", uuid::Uuid::now_v7());
+    bob.send(Method::PUT, &nobody, None).await.expect_problem(404, "not_found");
+
+    let (mut inside, _) = cid.in_room("talk").await;
+    assert_eq!(put(&owner, &cid).await.status, 204);
+    assert_eq!(inside.expect("call.ended").await, json!({ "room": "talk", "reason": "banned" }));
+    assert_eq!(inside.nack("room.join", json!({ "room": "talk" })).await["code"], "banned");
+    assert_eq!(server.count("SELECT count(*) FROM audit WHERE action = 'rooms.participant.ban'").await, 3);
+}
+
+#[tokio::test]
 async fn nobody_lifts_the_ban_of_an_equal() {
     let server = TestServer::start().await;
     let owner = server.owner().await;

@@ -33,6 +33,7 @@ fn about(operation: &str) -> About {
         | "deleteMember"
         | "listParticipants"
         | "kickParticipant"
+        | "ban"
         | "banParticipant"
         | "muteParticipant"
         | "moveParticipant"

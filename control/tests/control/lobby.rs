@@ -250,6 +250,17 @@ async fn who_is_sent_out_waits_again() {
 }
 
 #[tokio::test]
+async fn who_waits_is_sent_away_by_a_ban() {
+    let world = World::new().await;
+    let ann = world.server.user("Ann").await;
+    let mut waiting = wait_in_lobby(&ann).await;
+    let path = format!("/v1/rooms/talk/bans/{}", ann.id);
+    assert_eq!(world.owner.send(Method::PUT, &path, None).await.status, 204);
+    assert_eq!(waiting.expect("room.refused").await, json!({ "room": "talk", "reason": "revoked" }));
+    assert_eq!(ask(&mut waiting).await.as_deref(), Some("banned"));
+}
+
+#[tokio::test]
 async fn a_lobby_begins_and_ends_while_people_are_there() {
     let mut world = World::new().await;
     set(&world.owner, json!({ "lobby": false })).await;

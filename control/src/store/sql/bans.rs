@@ -1,10 +1,35 @@
 use async_trait::async_trait;
-use boltorezka_proto::{RoomId, UserId};
+use boltorezka_proto::call::EndReason;
+use boltorezka_proto::{ParticipantId, RoomId, UserId};
 use uuid::Uuid;
 
-use super::{SqlStore, lock};
+use super::stays::Stays;
+use super::{SqlStore, Tx, lock};
 use crate::store::write::{Lock, retried};
-use crate::store::{Audit, BanRecord, BanStore, StoreError, codec};
+use crate::store::{Audit, BanRecord, BanStore, StoreError, Topic, codec};
+
+impl SqlStore {
+    /// Closes a room to somebody. What it is doing there ends elsewhere.
+    pub(super) async fn put_ban(
+        &self,
+        tx: &mut Tx,
+        room_id: RoomId,
+        user_id: UserId,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO room_bans (workspace_id, room_id, user_id, created_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (room_id, user_id) DO NOTHING",
+        )
+        .bind(self.workspace_id.0)
+        .bind(room_id.0)
+        .bind(user_id.0)
+        .bind(now_ms)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+}
 
 #[async_trait]
 impl BanStore for SqlStore {
@@ -24,6 +49,39 @@ impl BanStore for SqlStore {
             Ok(BanRecord { user_id: UserId(user_id), display_name: codec::display_name(&name)?, banned_at_ms })
         };
         rows.into_iter().map(ban).collect()
+    }
+
+    async fn ban(
+        &self,
+        room_id: RoomId,
+        user_id: UserId,
+        audit: &Audit,
+    ) -> Result<Option<Option<ParticipantId>>, StoreError> {
+        retried(|| async {
+            let mut tx = self.begin().await?;
+            lock(&mut tx, Lock::Room(room_id)).await?;
+            lock(&mut tx, Lock::ParticipantsOf(user_id, Some(room_id))).await?;
+            let found: Option<(String, Option<Uuid>)> = sqlx::query_as(
+                "SELECT r.slug, p.id FROM rooms r JOIN users u ON u.id = $2
+                     LEFT JOIN participants p ON p.room_id = r.id AND p.user_id = u.id
+                 WHERE r.id = $1 AND r.workspace_id = $3",
+            )
+            .bind(room_id.0)
+            .bind(user_id.0)
+            .bind(self.workspace_id.0)
+            .fetch_optional(&mut *tx)
+            .await?;
+            let Some((slug, participant_id)) = found else { return Ok(None) };
+            let participant_id = participant_id.map(ParticipantId);
+            self.put_ban(&mut tx, room_id, user_id, audit.now_ms).await?;
+            self.put_audit(&mut tx, audit, "rooms.participant.ban", &format!("{slug} {user_id}")).await?;
+            if let Some(participant_id) = participant_id {
+                self.end_stays(&mut tx, Stays::One(participant_id), EndReason::Banned, audit.now_ms).await?;
+            }
+            self.commit_and_wake(tx, Topic::Media).await?;
+            Ok(Some(participant_id))
+        })
+        .await
     }
 
     async fn lift_ban(&self, room_id: RoomId, user_id: UserId, audit: &Audit) -> Result<bool, StoreError> {

@@ -25,16 +25,7 @@ impl ModerationStore for SqlStore {
             let stay = stay_in(&mut tx, self.workspace_id, room_id, participant_id).await?;
             let Some((user_id, slug)) = stay else { return Ok(None) };
             if reason == EndReason::Banned {
-                sqlx::query(
-                    "INSERT INTO room_bans (workspace_id, room_id, user_id, created_at) VALUES ($1, $2, $3, $4)
-                     ON CONFLICT (room_id, user_id) DO NOTHING",
-                )
-                .bind(self.workspace_id.0)
-                .bind(room_id.0)
-                .bind(user_id.0)
-                .bind(audit.now_ms)
-                .execute(&mut *tx)
-                .await?;
+                self.put_ban(&mut tx, room_id, user_id, audit.now_ms).await?;
             }
             let action = if reason == EndReason::Banned { "rooms.participant.ban" } else { "rooms.participant.kick" };
             self.put_audit(&mut tx, audit, action, &format!("{slug} {user_id}")).await?;
