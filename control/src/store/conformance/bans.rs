@@ -6,7 +6,7 @@ use super::database::Database;
 use super::people::{NOW_MS, audit, enter, entry, room, user};
 use crate::store::{BanRecord, Join};
 
-on_every_database!(a_ban_is_lifted_once, bans_come_in_pages);
+on_every_database!(a_ban_is_lifted_once, a_ban_ends_the_stay_of_who_is_inside, bans_come_in_pages);
 
 async fn a_ban_is_lifted_once(database: Database) {
     let store = database.open().await;
@@ -23,6 +23,23 @@ async fn a_ban_is_lifted_once(database: Database) {
     assert!(!store.lift_ban(talk, ann, &audit()).await.unwrap());
     assert_eq!(enter(&*store, talk, ann).await.role, RoomRole::Moderator, "as it was before");
     assert_eq!(database.count("SELECT count(*) FROM audit WHERE action = 'rooms.ban.lift'").await, 1);
+}
+
+async fn a_ban_ends_the_stay_of_who_is_inside(database: Database) {
+    let store = database.open().await;
+    let (ann, bob) = (user(&*store, "Ann").await, user(&*store, "Bob").await);
+    let (talk, other) = (room(&*store, "talk", None).await.id, room(&*store, "other", None).await.id);
+    let stay = enter(&*store, talk, ann).await.participant_id;
+    enter(&*store, other, ann).await;
+    enter(&*store, talk, bob).await;
+    assert_eq!(store.ban(talk, ann, &audit()).await.unwrap(), Some(Some(stay)));
+    assert_eq!(store.ban(talk, ann, &audit()).await.unwrap(), Some(None));
+    assert!(matches!(store.join(entry(talk, ann)).await.unwrap(), Join::Banned));
+    assert_eq!(database.count("SELECT count(*) FROM participants").await, 2, "of the other room, and of somebody else");
+    for nothing in [(talk, UserId::generate()), (RoomId::generate(), ann)] {
+        assert_eq!(store.ban(nothing.0, nothing.1, &audit()).await.unwrap(), None);
+    }
+    assert_eq!(store.bans(talk, None, 10).await.unwrap().len(), 1);
 }
 
 async fn bans_come_in_pages(database: Database) {
