@@ -148,7 +148,7 @@ function RoleForm({ slug, role, onSaved, onClose }: RoleFormProps) {
         label="In every room that they see"
         options={ROOM_RIGHT_OPTIONS}
         value={roomRole}
-        onChange={setRoomRole}
+        onChange={(role) => setRoomRole(role)}
       />
       {permissionGroups(known.value ?? []).map((group) => {
         const names = group.permissions.map(({ name }) => name);
