@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::custom_roles::HeldRole;
 use crate::oidc::OidcLink;
 use crate::passkeys::Passkey;
 use crate::rest::{RoomRole, User};
@@ -351,6 +352,10 @@ pub struct Export {
     pub sessions: Vec<Session>,
     /// Its roles in rooms.
     pub roles: Vec<ExportedRole>,
+    /// Custom roles that it holds, in whatever workspace.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub custom_roles: Vec<HeldRole>,
     /// Whose direct messages it refuses, in whatever workspace.
     #[serde(default)]
     #[schema(required = true)]

@@ -137,6 +137,10 @@ uuid_id! {
     /// A passkey of an account.
     PasskeyId
 }
+uuid_id! {
+    /// A custom role of a workspace.
+    CustomRoleId
+}
 
 /// A published track, unique on its node while the node runs.
 ///

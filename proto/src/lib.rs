@@ -28,6 +28,7 @@ pub mod admin;
 pub mod admission;
 pub mod call;
 mod chat;
+pub mod custom_roles;
 pub mod data;
 pub mod direct;
 mod error;
@@ -50,11 +51,11 @@ pub mod workspaces;
 
 pub use error::{ErrorCode, Problem};
 pub use ids::{
-    ApiKeyId, AttachmentId, AuditId, CallId, EventId, InviteId, LoginId, MessageId, NotificationId, ParticipantId,
-    PasskeyId, ReportId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
+    ApiKeyId, AttachmentId, AuditId, CallId, CustomRoleId, EventId, InviteId, LoginId, MessageId, NotificationId,
+    ParticipantId, PasskeyId, ReportId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
 };
 pub use text::{
-    DisplayName, FileName, InvalidText, MessageText, PasskeyName, ReactionEmoji, ReportReason, RoomCategory, RoomSlug,
-    RoomTitle, WorkspaceSlug, WorkspaceTitle,
+    CustomRoleName, DisplayName, FileName, InvalidText, MessageText, PasskeyName, ReactionEmoji, ReportReason,
+    RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug, WorkspaceTitle,
 };
 pub use time::Timestamp;

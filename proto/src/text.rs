@@ -134,6 +134,10 @@ text! {
     WorkspaceTitle, "title", 1..=120, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
 }
 text! {
+    /// What people call a custom role.
+    CustomRoleName, "name", 1..=40, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
+}
+text! {
     /// What people call a room.
     RoomTitle, "title", 1..=120, "printable characters", r"^[^\x00-\x1f\x7f-\x9f]*$", |c| !c.is_control()
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::custom_roles::HeldRole;
 use crate::{DisplayName, Timestamp, UserId, WorkspaceId, WorkspaceSlug, WorkspaceTitle};
 
 /// What a member may do in one workspace. Ordered: each includes the ones before it.
@@ -32,6 +33,14 @@ pub struct Workspace {
     pub title: WorkspaceTitle,
     /// The caller's role in it.
     pub my_role: WorkspaceRole,
+    /// The custom roles that it holds beside that.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub my_custom_roles: Vec<HeldRole>,
+    /// What they let it do, whatever its other roles are.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub my_granted_permissions: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -64,6 +73,10 @@ pub struct WorkspaceMember {
     pub display_name: DisplayName,
     /// Role in the workspace.
     pub role: WorkspaceRole,
+    /// The custom roles that it holds beside that.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub custom_roles: Vec<HeldRole>,
 }
 
 /// `PUT /v1/workspaces/{workspace}/members/{userId}`.

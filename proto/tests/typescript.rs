@@ -7,6 +7,7 @@ use boltorezka_proto::accounts::*;
 use boltorezka_proto::admin::*;
 use boltorezka_proto::admission::ConnectionState;
 use boltorezka_proto::call::*;
+use boltorezka_proto::custom_roles::*;
 use boltorezka_proto::data::*;
 use boltorezka_proto::direct::*;
 use boltorezka_proto::inspection::Carrier;
@@ -55,6 +56,7 @@ fn typescript_is_up_to_date() {
         InviteId,
         ApiKeyId,
         AuditId,
+        CustomRoleId,
         TrackNumber,
         Timestamp,
         RoomSlug,
@@ -62,6 +64,7 @@ fn typescript_is_up_to_date() {
         RoomCategory,
         WorkspaceSlug,
         WorkspaceTitle,
+        CustomRoleName,
         DisplayName,
         MessageText,
         ReportReason,
@@ -187,6 +190,11 @@ fn typescript_is_up_to_date() {
         UpdateWorkspaceRequest,
         WorkspaceMember,
         SetWorkspaceMemberRequest,
+        CustomRole,
+        HeldRole,
+        CreateCustomRoleRequest,
+        UpdateCustomRoleRequest,
+        GrantablePermission,
         OptionalFeature,
         FeatureSwitch,
         SetFeatureRequest,

@@ -17,7 +17,7 @@ use super::session::SessionUser;
 use super::token::{API_KEY_PREFIX, hash_token};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::permissions::{Action, Scopes, Who};
+use crate::permissions::{Action, Grants, Scopes, Who};
 use crate::store::{Actor, ApiKeyRecord, Audit, StoreError, workspace_role};
 
 /// The last use of an API key is written down this often: not each request writes.
@@ -49,6 +49,8 @@ pub enum Caller {
         pending: bool,
         /// What it is in the request's workspace.
         role: WorkspaceRole,
+        /// What its custom roles there give it.
+        grants: Grants,
     },
     /// A server of the operator.
     ApiKey {
@@ -66,7 +68,7 @@ impl Caller {
     pub fn who(&self) -> Who {
         match self {
             Self::User { pending: true, .. } => Who::Pending,
-            Self::User { user, role, .. } => Who::Account(user.role, *role),
+            Self::User { user, role, grants, .. } => Who::Account(user.role, *role, *grants),
             Self::ApiKey { scopes, .. } => Who::ApiKey(*scopes),
             Self::Join(_) => Who::JoinToken,
         }
@@ -130,13 +132,13 @@ pub async fn identify(app: &App, parts: &Parts) -> (Result<Caller, ApiError>, Wo
         return bearer(app, token).await;
     }
     let caller = match parts.extensions.get::<SessionUser>() {
-        Some(SessionUser { record, session }) => match record.state() {
+        Some(SessionUser { record, session, grants }) => match record.state() {
             AccountState::Blocked => Err(ApiError::new(ErrorCode::AccountBlocked)),
             state => {
                 // Every account is at home in the default workspace.
                 let role = workspace_role(record.user.role, true, None).unwrap_or(WorkspaceRole::Guest);
                 let pending = state == AccountState::Pending;
-                Ok(Caller::User { user: record.user.clone(), session: session.id, pending, role })
+                Ok(Caller::User { user: record.user.clone(), session: session.id, pending, role, grants: *grants })
             }
         },
         None => Err(ApiError::new(ErrorCode::Unauthenticated)),

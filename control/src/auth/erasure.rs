@@ -43,6 +43,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
     let identities = app.store.oidc_links(user.id).await?;
     let passkeys = app.store.passkeys(user.id).await?;
     let roles = app.store.roles_of(user.id).await?;
+    let custom_roles = app.store.custom_roles_of(user.id).await?;
     let blocked = app.store.blocked_by(user.id).await?;
     let acts = app.store.acts_of(user.id, ACTS_MAX).await?;
     let mut messages = app.store.written_by(user.id, after, page.limit + 1).await?;
@@ -70,6 +71,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
         passkeys: passkeys.into_iter().map(passkey_view).collect(),
         sessions: sessions.into_iter().map(|record| session_view(record, session)).collect(),
         roles: roles.into_iter().map(|(room, role)| ExportedRole { room, role }).collect(),
+        custom_roles: custom_roles.into_iter().map(|(_, role, _)| role).collect(),
         blocked,
         acts: acts.into_iter().map(act).collect(),
         messages: messages.into_iter().map(message).collect(),

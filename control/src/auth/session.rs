@@ -20,6 +20,7 @@ use super::token::{TokenHash, hash_token, new_token};
 use crate::app::App;
 use crate::config::SessionDetails;
 use crate::error::ApiError;
+use crate::permissions::Grants;
 use crate::store::{NewSession, SessionRecord, StoreError, UserRecord};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -41,6 +42,8 @@ pub struct SessionUser {
     pub record: UserRecord,
     /// Which.
     pub session: SessionRecord,
+    /// What custom roles in the default workspace give it.
+    pub grants: Grants,
 }
 
 /// What may be kept of where a session is begun.
@@ -102,11 +105,11 @@ pub async fn session_layer(app: App, jar: CookieJar, mut request: Request, next:
     };
     let hash = hash_token(&token);
     let now_ms = app.clock.now_ms();
-    let Some((record, session)) = app.store.session(hash, now_ms).await? else {
+    let Some((record, session, grants)) = app.store.session(hash, now_ms).await? else {
         return Ok(next.run(request).await);
     };
     let fresh = keep_alive(&app, &session, hash, now_ms).await?;
-    request.extensions_mut().insert(SessionUser { record, session });
+    request.extensions_mut().insert(SessionUser { record, session, grants });
     let mut response = next.run(request).await;
     if let Some(token) = fresh
         && !response.headers().contains_key(header::SET_COOKIE)

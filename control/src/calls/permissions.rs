@@ -1,9 +1,10 @@
 //! Who may do what with media: room role ∩ kind of room ∩ the token's grant ∩ what moderators took. Pure.
 
 use boltorezka_proto::call::{MediaPermissions, TrackSource};
-use boltorezka_proto::rest::{RoomKind, RoomRole};
+use boltorezka_proto::rest::RoomKind;
 
 use crate::permissions::Action;
+use crate::store::Standing;
 
 /// A set of [`MediaPermissions`] as the database keeps it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -77,19 +78,19 @@ impl From<PermissionBits> for MediaPermissions {
     }
 }
 
-/// What somebody with `role` may do in a room of `kind`, with the token's grant and without what was taken.
+/// What somebody with `standing` may do in a room of `kind`, with the token's grant and without what was taken.
 pub fn media_permissions(
-    role: RoomRole,
+    standing: Standing,
     kind: RoomKind,
     token: PermissionBits,
     muted: PermissionBits,
 ) -> MediaPermissions {
     let of_role = MediaPermissions {
-        subscribe: Action::Subscribe.takes(role),
-        microphone: Action::PublishMicrophone.takes(role),
-        camera: Action::PublishCamera.takes(role),
-        screen: Action::PublishScreen.takes(role),
-        data: Action::SendData.takes(role),
+        subscribe: Action::Subscribe.is_open_to(standing),
+        microphone: Action::PublishMicrophone.is_open_to(standing),
+        camera: Action::PublishCamera.is_open_to(standing),
+        screen: Action::PublishScreen.is_open_to(standing),
+        data: Action::SendData.is_open_to(standing),
         hidden: false,
     };
     let of_kind = match kind {
@@ -106,10 +107,18 @@ pub fn media_permissions(
 
 #[cfg(test)]
 mod tests {
+    use boltorezka_proto::rest::{Role, RoomRole};
+    use boltorezka_proto::workspaces::WorkspaceRole;
+
     use super::*;
+    use crate::permissions::Grants;
 
     const ALL: PermissionBits = PermissionBits(31);
     const NONE: PermissionBits = PermissionBits(0);
+
+    fn of(role: RoomRole) -> Standing {
+        Standing::new(Role::User, WorkspaceRole::Member, Some(role), false)
+    }
 
     #[test]
     fn bits_round_trip() {
@@ -120,26 +129,38 @@ mod tests {
 
     #[test]
     fn each_side_can_only_take_away() {
-        let all = media_permissions(RoomRole::Member, RoomKind::Video, ALL, NONE);
+        let all = media_permissions(of(RoomRole::Member), RoomKind::Video, ALL, NONE);
         assert_eq!(all, MediaPermissions::ALL);
-        let voice = media_permissions(RoomRole::Owner, RoomKind::Voice, ALL, NONE);
+        let voice = media_permissions(of(RoomRole::Owner), RoomKind::Voice, ALL, NONE);
         assert!(voice.microphone && voice.subscribe && voice.data && !voice.camera && !voice.screen);
-        assert_eq!(media_permissions(RoomRole::Owner, RoomKind::Text, ALL, NONE), MediaPermissions::default());
-        let listener = media_permissions(RoomRole::Listener, RoomKind::Video, ALL, NONE);
+        assert_eq!(media_permissions(of(RoomRole::Owner), RoomKind::Text, ALL, NONE), MediaPermissions::default());
+        let listener = media_permissions(of(RoomRole::Listener), RoomKind::Video, ALL, NONE);
         assert_eq!(listener, MediaPermissions { subscribe: true, ..MediaPermissions::default() });
         let muted = PermissionBits::of_source(TrackSource::Microphone);
-        assert!(!media_permissions(RoomRole::Member, RoomKind::Video, ALL, muted).microphone);
-        assert_eq!(media_permissions(RoomRole::Member, RoomKind::Video, NONE, NONE), MediaPermissions::default());
-        let hidden = media_permissions(RoomRole::Owner, RoomKind::Video, PermissionBits(ALL.0 | HIDDEN), NONE);
+        assert!(!media_permissions(of(RoomRole::Member), RoomKind::Video, ALL, muted).microphone);
+        assert_eq!(media_permissions(of(RoomRole::Member), RoomKind::Video, NONE, NONE), MediaPermissions::default());
+        let hidden = media_permissions(of(RoomRole::Owner), RoomKind::Video, PermissionBits(ALL.0 | HIDDEN), NONE);
         assert!(hidden.hidden && hidden.subscribe && !hidden.may_send_data());
         assert!(!all.hidden);
+    }
+
+    #[test]
+    fn a_custom_role_adds_to_the_one_in_the_room_and_to_nothing_else() {
+        let grants = Grants::new(&[Action::PublishMicrophone, Action::PublishCamera], RoomRole::Listener);
+        let standing = of(RoomRole::Listener).granted(grants);
+        let may = |kind, token, muted| media_permissions(standing, kind, token, muted);
+        let given = MediaPermissions { subscribe: true, microphone: true, camera: true, ..MediaPermissions::default() };
+        assert_eq!(may(RoomKind::Video, ALL, NONE), given);
+        assert!(!may(RoomKind::Voice, ALL, NONE).camera, "the kind of room");
+        assert!(!may(RoomKind::Video, ALL, PermissionBits::of_source(TrackSource::Camera)).camera, "a mute");
+        assert_eq!(may(RoomKind::Video, NONE, NONE), MediaPermissions::default(), "what a token does not grant");
     }
 
     #[test]
     fn passing_the_lobby_is_no_right_to_media() {
         let bits = NONE.with(PermissionBits::PASSES_LOBBY, true);
         assert!(bits.passes_lobby() && !ALL.passes_lobby());
-        assert_eq!(media_permissions(RoomRole::Owner, RoomKind::Video, bits, NONE), MediaPermissions::default());
+        assert_eq!(media_permissions(of(RoomRole::Owner), RoomKind::Video, bits, NONE), MediaPermissions::default());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! `docs/permissions.md` is written from it, and a test tries each cell of that document against the running server.
 
+mod action_set;
 mod document;
+mod grants;
 mod scopes;
 mod table;
 
@@ -14,14 +16,15 @@ use crate::error::ApiError;
 use crate::store::Standing;
 
 pub use document::document;
+pub use grants::{GRANTABLE, Grants};
 pub use scopes::Scopes;
 pub use table::Action;
 
 /// Who asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Who {
-    /// A signed-in account with these roles on the server and in the workspace.
-    Account(Role, WorkspaceRole),
+    /// A signed-in account with these roles on the server and in the workspace, and what its custom roles there give it.
+    Account(Role, WorkspaceRole, Grants),
     /// A signed-in account that waits for an admin.
     Pending,
     /// A server of the operator, whose key may do this.
@@ -34,7 +37,7 @@ impl Who {
     /// What it is on the whole server.
     pub fn role(self) -> Role {
         match self {
-            Self::Account(role, _) => role,
+            Self::Account(role, ..) => role,
             Self::ApiKey(_) | Self::JoinToken | Self::Pending => Role::User,
         }
     }
@@ -42,16 +45,24 @@ impl Who {
     /// What it is in the workspace. An API key makes and moderates rooms of its workspace as an admin of it does.
     pub fn workspace_role(self) -> WorkspaceRole {
         match self {
-            Self::Account(_, role) => role,
+            Self::Account(_, role, _) => role,
             Self::ApiKey(_) => WorkspaceRole::Admin,
             Self::JoinToken => WorkspaceRole::Member,
             Self::Pending => WorkspaceRole::Guest,
         }
     }
 
+    /// What its custom roles in the workspace give it.
+    pub fn grants(self) -> Grants {
+        match self {
+            Self::Account(.., grants) => grants,
+            Self::ApiKey(_) | Self::JoinToken | Self::Pending => Grants::NONE,
+        }
+    }
+
     /// What it is in a room that has nothing of it on record.
     pub fn standing(self) -> Standing {
-        Standing::new(self.role(), self.workspace_role(), None, false)
+        Standing::new(self.role(), self.workspace_role(), None, false).granted(self.grants())
     }
 
     fn kind(self) -> Kind {
@@ -128,10 +139,10 @@ impl Action {
         self.check_kind(who)?;
         match (self.rule().needs, standing) {
             (Needs::Server(least), _) if who.role() >= least => Ok(()),
-            (Needs::Workspace(least), _) if who.workspace_role() >= least => Ok(()),
+            (Needs::Workspace(least), _) if who.workspace_role() >= least || who.grants().has(self) => Ok(()),
             (Needs::Room(_), Some(Standing { banned: true, .. })) => Err(ErrorCode::Banned.into()),
             (Needs::Room(_), Some(Standing { outside: true, .. })) => Err(ErrorCode::Lobby.into()),
-            (Needs::Room(_) | Needs::EvenBanned(_), Some(standing)) if self.takes(standing.role) => Ok(()),
+            (Needs::Room(_) | Needs::EvenBanned(_), Some(standing)) if self.is_open_to(standing) => Ok(()),
             _ => Err(self.refusal()),
         }
     }
@@ -156,10 +167,10 @@ impl Action {
         Err(forbidden(format!("{name} takes {}", callers.join(", or "))))
     }
 
-    /// Whether it takes no more than `role` in a room. False for what is done in no room.
-    pub fn takes(self, role: RoomRole) -> bool {
+    /// Whether it takes no more in a room than the role there, or a custom role, gives. False for what is done in no room.
+    pub fn is_open_to(self, standing: Standing) -> bool {
         match self.rule().needs {
-            Needs::Room(least) | Needs::EvenBanned(least) => role >= least,
+            Needs::Room(least) | Needs::EvenBanned(least) => standing.role >= least || standing.grants.has(self),
             Needs::Server(_) | Needs::Workspace(_) => false,
         }
     }
@@ -209,7 +220,7 @@ mod tests {
         for action in
             Action::ALL.iter().filter(|action| matches!(action.rule().needs, Needs::Room(_) | Needs::EvenBanned(_)))
         {
-            let owner = Who::Account(Role::SuperAdmin, WorkspaceRole::Owner);
+            let owner = Who::Account(Role::SuperAdmin, WorkspaceRole::Owner, Grants::NONE);
             for who in [owner, Who::ApiKey(Scopes::ALL), Who::JoinToken] {
                 assert_eq!(action.check(who, None).unwrap_err().code, ErrorCode::Forbidden, "{action:?} {who:?}");
             }
@@ -230,14 +241,14 @@ mod tests {
     #[test]
     fn a_ban_counts_more_than_any_role() {
         let banned = Standing::new(Role::SuperAdmin, WorkspaceRole::Owner, Some(RoomRole::Owner), true);
-        let who = Who::Account(Role::SuperAdmin, WorkspaceRole::Owner);
+        let who = Who::Account(Role::SuperAdmin, WorkspaceRole::Owner, Grants::NONE);
         assert_eq!(Action::UpdateRoom.check(who, Some(banned)).unwrap_err().code, ErrorCode::Banned);
         assert!(Action::ReadRoom.check(who, Some(banned)).is_ok());
     }
 
     #[test]
     fn who_has_to_wait_does_nothing_in_the_room() {
-        let user = Who::Account(Role::User, WorkspaceRole::Member);
+        let user = Who::Account(Role::User, WorkspaceRole::Member, Grants::NONE);
         let outside = Standing { outside: true, ..user.standing() };
         for action in Action::ALL.iter().filter(|action| matches!(action.rule().needs, Needs::Room(_))) {
             let outcome = action.check(user, Some(outside)).map_err(|error| error.code);
@@ -259,7 +270,7 @@ mod tests {
     #[test]
     fn a_refusal_says_what_it_takes() {
         let detail = |action: Action, who| action.check(who, Some(who.standing())).unwrap_err().message();
-        let user = Who::Account(Role::User, WorkspaceRole::Member);
+        let user = Who::Account(Role::User, WorkspaceRole::Member, Grants::NONE);
         assert_eq!(detail(Action::Promote, user), "it takes the role super_admin");
         assert_eq!(detail(Action::Kick, user), "it takes the room role moderator");
         assert_eq!(detail(Action::CreateJoinToken, user), "accounts.join_token.create takes an API key");

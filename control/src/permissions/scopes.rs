@@ -1,18 +1,15 @@
 //! What one API key may do, of what API keys may.
 
+use super::action_set::ActionSet;
 use super::{Action, Kind};
-
-/// Enough for every action; a test counts them.
-const WORDS: usize = 4;
 
 /// A set of actions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Scopes([u64; WORDS]);
+pub struct Scopes(ActionSet);
 
 impl Scopes {
     /// Everything that API keys may do.
-    pub const ALL: Self = Self([u64::MAX; WORDS]);
-    const NONE: Self = Self([0; WORDS]);
+    pub const ALL: Self = Self(ActionSet::ALL);
 
     /// The actions that `names` stand for: names of permissions, or their first words, such as `rooms` or
     /// `rooms.participant`.
@@ -28,30 +25,17 @@ impl Scopes {
 
     /// As [`Scopes::parse`]; names that stand for nothing (any more) give nothing.
     pub fn known(names: &[String]) -> Self {
-        let meant = of_keys().filter(|action| names.iter().any(|name| action.is_called(name)));
-        meant.fold(Self::NONE, |mut scopes, action| {
-            let (word, bit) = place(action);
-            if let Some(word) = scopes.0.get_mut(word) {
-                *word |= bit;
-            }
-            scopes
-        })
+        Self(of_keys().filter(|action| names.iter().any(|name| action.is_called(name))).collect())
     }
 
     /// Whether `action` is one of them.
     pub fn has(self, action: Action) -> bool {
-        let (word, bit) = place(action);
-        self.0.get(word).is_some_and(|word| word & bit != 0)
+        self.0.has(action)
     }
 }
 
 fn of_keys() -> impl Iterator<Item = Action> {
     Action::ALL.iter().copied().filter(|action| action.rule().callers.contains(&Kind::ApiKey))
-}
-
-fn place(action: Action) -> (usize, u64) {
-    let number = action as usize;
-    (number / 64, 1 << (number % 64))
 }
 
 impl Action {
@@ -65,14 +49,10 @@ impl Action {
 mod tests {
     use super::*;
 
+    const NONE: Scopes = Scopes(ActionSet::NONE);
+
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    #[test]
-    fn every_action_has_a_place() {
-        assert!(Action::ALL.len() <= WORDS * 64);
-        assert!(Action::ALL.iter().all(|action| Scopes::ALL.has(*action) && !Scopes::NONE.has(*action)));
     }
 
     #[test]
@@ -82,14 +62,14 @@ mod tests {
         let participant =
             [Action::ListParticipants, Action::Kick, Action::Ban, Action::Move, Action::Mute, Action::Unmute];
         assert_eq!(has, [&[Action::CreateJoinToken][..], &participant].concat());
-        assert_eq!(Scopes::parse(&[]).unwrap(), Scopes::NONE);
+        assert_eq!(Scopes::parse(&[]).unwrap(), NONE);
     }
 
     #[test]
     fn what_no_key_may_do_is_no_scope() {
         for unknown in ["", "room", "rooms.", "rooms.room.fly", "admin", "admin.user.promote", "accounts.user"] {
             assert_eq!(Scopes::parse(&names(&["rooms", unknown])), Err(unknown.to_owned()));
-            assert_eq!(Scopes::known(&names(&[unknown])), Scopes::NONE);
+            assert_eq!(Scopes::known(&names(&[unknown])), NONE);
         }
     }
 }

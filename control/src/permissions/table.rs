@@ -116,6 +116,25 @@ actions! {
     /// Go oneself. In the default workspace everybody stays.
     LeaveWorkspace = "workspaces.member.leave", ["DELETE /v1/workspaces/{workspace}/members/{userId}"],
         Workspace(WorkspaceRole::Guest), [Account];
+    /// See its custom roles, and what they can give.
+    ListRoles = "workspaces.role.list",
+        ["GET /v1/workspaces/{workspace}/roles", "GET /v1/workspaces/{workspace}/permissions"],
+        Workspace(WorkspaceRole::Admin), [Account];
+    /// Make a custom role, which gives no more than one has.
+    CreateRole = "workspaces.role.create", ["POST /v1/workspaces/{workspace}/roles"],
+        Workspace(WorkspaceRole::Admin), [Account];
+    /// Change a custom role.
+    UpdateRole = "workspaces.role.update", ["PATCH /v1/workspaces/{workspace}/roles/{roleId}"],
+        Workspace(WorkspaceRole::Admin), [Account];
+    /// Delete a custom role, whoever holds it.
+    DeleteRole = "workspaces.role.delete", ["DELETE /v1/workspaces/{workspace}/roles/{roleId}"],
+        Workspace(WorkspaceRole::Admin), [Account];
+    /// Give somebody a custom role.
+    AssignRole = "workspaces.role.assign", ["PUT /v1/workspaces/{workspace}/members/{userId}/roles/{roleId}"],
+        Workspace(WorkspaceRole::Admin), [Account];
+    /// Take a custom role from somebody.
+    UnassignRole = "workspaces.role.unassign", ["DELETE /v1/workspaces/{workspace}/members/{userId}/roles/{roleId}"],
+        Workspace(WorkspaceRole::Admin), [Account];
     /// See which features are on.
     ListFeatures = "workspaces.feature.list", ["GET /v1/workspaces/{workspace}/features"],
         Workspace(WorkspaceRole::Guest), [Account, ApiKey];

@@ -11,7 +11,7 @@ use boltorezka_proto::{ParticipantId, RoomSlug, SessionId, UserId};
 use serde_json::value::RawValue;
 
 use super::lobby::Lobby;
-use crate::permissions::Action;
+use crate::permissions::{Action, Grants, Who};
 use crate::store::Standing;
 use crate::ws::{SocketHandle, frame, presence_frame, raw};
 
@@ -31,6 +31,8 @@ pub struct Seat {
     pub view: Participant,
     /// Whether the media node may still serve it.
     pub on_node: bool,
+    /// What its custom roles give it here.
+    grants: Grants,
     /// Whether only it is told of itself.
     pub hidden: bool,
     /// Offers that the node has not answered yet.
@@ -44,6 +46,11 @@ pub struct Seat {
 }
 
 impl Seat {
+    /// What it is here, as one that asks for something. Nobody who is banned is inside.
+    pub fn standing(&self, who: Who) -> Standing {
+        Standing { role: self.view.role, grants: self.grants, ..who.standing() }
+    }
+
     fn written(&self) -> &RawValue {
         self.written.get_or_init(|| raw(&self.view))
     }
@@ -144,6 +151,7 @@ impl RoomState {
         let seat = Seat {
             view,
             on_node,
+            grants: Grants::NONE,
             hidden,
             offers: 0,
             call_owner: None,
@@ -225,12 +233,17 @@ impl RoomState {
         }
     }
 
-    /// Changes a role.
-    pub fn set_role(&mut self, participant_id: ParticipantId, role: RoomRole) {
-        let seat = self.seats.get_mut(&participant_id).filter(|seat| seat.view.role != role);
-        if let Some(seat) = seat {
-            seat.view.role = role;
-            self.lobby.touch();
+    /// Changes a role, and what custom roles give.
+    pub fn set_role(&mut self, participant_id: ParticipantId, role: RoomRole, grants: Grants) {
+        let Some(seat) = self.seats.get_mut(&participant_id) else { return };
+        if (seat.view.role, seat.grants) == (role, grants) {
+            return;
+        }
+        seat.grants = grants;
+        let is_seen = seat.view.role != role;
+        seat.view.role = role;
+        self.lobby.touch();
+        if is_seen {
             self.note(participant_id, Change::Changed);
         }
     }
@@ -363,8 +376,7 @@ impl RoomState {
         for attached in self.sockets.values().filter(|attached| is_changed || attached.fresh) {
             let Some(seat) = self.seats.get(&attached.participant_id) else { continue };
             let who = attached.socket.who();
-            let standing = Standing { role: seat.view.role, ..who.standing() };
-            if Action::ListWaiting.check(who, Some(standing)).is_ok() {
+            if Action::ListWaiting.check(who, Some(seat.standing(who))).is_ok() {
                 attached.socket.send(list.clone());
             }
         }

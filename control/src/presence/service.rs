@@ -15,7 +15,7 @@ use super::hub::LiveRoom;
 use super::waiting::{knock, tell_admitted};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::permissions::{Action, Who};
+use crate::permissions::{Action, Grants, Who};
 use crate::store::{Join, JoinRequest, ParticipantRecord, Standing, StoreError};
 use crate::ws::{Reply, SocketHandle};
 
@@ -44,9 +44,16 @@ pub async fn load(app: &App) -> Result<(), StoreError> {
     let now_ms = app.clock.now_ms();
     for record in app.store.participants().await? {
         let room = app.hub.room(record.workspace_id, record.room_id, &record.room);
-        room.state().enter(participant_view(&record), record.admitted, record.hidden, now_ms);
+        seat(&room, &record, now_ms);
     }
     Ok(())
+}
+
+/// Takes over in memory who is in a room.
+fn seat(room: &LiveRoom, record: &ParticipantRecord, now_ms: i64) {
+    let mut state = room.state();
+    state.enter(participant_view(record), record.admitted, record.hidden, now_ms);
+    state.set_role(record.participant_id, record.role, record.grants);
 }
 
 /// Enters a room, or its lobby, and answers: with a [`RoomJoined`](boltorezka_proto::socket::RoomJoined), or with `lobby`,
@@ -124,7 +131,7 @@ pub async fn keep_seat(app: &App, room: &LiveRoom, request: JoinRequest) -> Resu
     let _door = workspace.door.read().await;
     let _gate = room.gate.lock().await;
     // What the account may do is looked up there; here it only must not be more than a guest's request.
-    enter(app, room, Who::Account(Role::User, WorkspaceRole::Guest), request).await
+    enter(app, room, Who::Account(Role::User, WorkspaceRole::Guest, Grants::NONE), request).await
 }
 
 /// Takes a seat, under the room's gate.
@@ -150,12 +157,7 @@ async fn enter(app: &App, room: &LiveRoom, who: Who, request: JoinRequest) -> Re
             Err(ApiError::because(ErrorCode::RoomFull, detail))
         }
         Join::In(participant) => {
-            room.state().enter(
-                participant_view(&participant),
-                participant.admitted,
-                participant.hidden,
-                request.now_ms,
-            );
+            seat(room, &participant, request.now_ms);
             app.hub.touch(room.id);
             // Who waited by another way need not any more.
             tell_admitted(app, room, request.user_id);

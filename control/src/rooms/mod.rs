@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use access::authorize;
-pub use moderation::refresh_roles;
+pub use moderation::{refresh_roles, refresh_roles_in};
 
 use crate::app::App;
 use crate::features::{Events, Feature, Routes, every};

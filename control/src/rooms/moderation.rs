@@ -1,6 +1,8 @@
 //! What takes rights away. Each happens under the room's gate: committed with its order to the media node, which leaves
 //! at the commit, then told to the sockets.
 
+use std::collections::HashSet;
+
 use boltorezka_proto::call::EndReason;
 use boltorezka_proto::rest::{MuteRequest, RoomRole};
 use boltorezka_proto::{ErrorCode, ParticipantId, UserId};
@@ -147,6 +149,27 @@ pub async fn refresh_roles(app: &App, user_id: UserId) -> Result<(), StoreError>
     take_out_strangers(app, None).await
 }
 
+/// Shows the roles that some have now in every room of the workspace that they are in, or wait for, and keeps what custom roles give them there. It
+/// hides no room from anybody.
+///
+/// # Errors
+/// When the database fails.
+pub async fn refresh_roles_in(app: &App, user_ids: &HashSet<UserId>) -> Result<(), StoreError> {
+    for live in app.hub.rooms_of(app.workspace_id()) {
+        let _gate = live.gate.lock().await;
+        let there: Vec<UserId> = {
+            let state = live.state();
+            let inside = state.seats().map(|seat| seat.view.user_id);
+            let waiting = state.lobby.waiting().into_iter().map(|waiting| waiting.user_id);
+            inside.chain(waiting).filter(|user_id| user_ids.contains(user_id)).collect()
+        };
+        for user_id in there {
+            refresh_role(app, &live, user_id).await?;
+        }
+    }
+    Ok(())
+}
+
 /// The same in one room, under its gate.
 ///
 /// # Errors
@@ -155,7 +178,7 @@ pub(super) async fn refresh_role(app: &App, live: &LiveRoom, user_id: UserId) ->
     lobby::review(app, live, user_id).await?;
     let Some(participant_id) = live.state().participant_of_user(user_id) else { return Ok(()) };
     if let Some(standing) = app.store.standing(live.id, user_id).await? {
-        live.state().set_role(participant_id, standing.role);
+        live.state().set_role(participant_id, standing.role, standing.grants);
         app.hub.touch(live.id);
     }
     Ok(())

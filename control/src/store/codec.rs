@@ -6,8 +6,8 @@ use boltorezka_proto::rest::{Role, RoomKind, RoomRole};
 use boltorezka_proto::webhooks::WebhookEventType;
 use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{
-    DisplayName, FileName, MessageText, PasskeyName, ReportReason, RoomCategory, RoomSlug, RoomTitle, WorkspaceSlug,
-    WorkspaceTitle,
+    CustomRoleName, DisplayName, FileName, MessageText, PasskeyName, ReportReason, RoomCategory, RoomSlug, RoomTitle,
+    WorkspaceSlug, WorkspaceTitle,
 };
 
 use crate::store::StoreError;
@@ -130,6 +130,10 @@ pub fn title(text: &str) -> Result<RoomTitle, StoreError> {
 pub fn category(text: &str) -> Result<Option<RoomCategory>, StoreError> {
     let category = RoomCategory::new(text).map_err(|_| StoreError::Corrupt("rooms.category"))?;
     Ok(Some(category).filter(|category| !category.as_str().is_empty()))
+}
+
+pub fn custom_role_name(text: &str) -> Result<CustomRoleName, StoreError> {
+    CustomRoleName::new(text).map_err(|_| StoreError::Corrupt("custom_roles.name"))
 }
 
 pub fn passkey_name(text: &str) -> Result<PasskeyName, StoreError> {

@@ -17,6 +17,7 @@ mod chat;
 mod codec;
 #[cfg(test)]
 mod conformance;
+mod custom_roles;
 mod direct;
 mod erasure;
 mod invites;
@@ -64,6 +65,9 @@ pub use bans::{BanRecord, BanStore};
 pub use chat::{
     Change, ChangeOutcome, ChangeRefusal, ChangeStore, ChatStore, ChatSyncStore, DeltaRequest, MessageChange,
     MessageRecord, NewMessage, SendOutcome, UNREAD_MAX, Unread,
+};
+pub use custom_roles::{
+    CUSTOM_ROLES_MAX, CustomRoleChange, CustomRoleRecord, CustomRoleStore, CustomRoleUpdate, HELD_ROLES_MAX,
 };
 pub use direct::{Begun, DirectPlace, DirectRecord, DirectRefusal, DirectStore, RingStore};
 pub use erasure::{ActRecord, ErasureStore, Planned, WrittenRecord};
@@ -117,6 +121,7 @@ store!(
     ChangeStore,
     ChatStore,
     ChatSyncStore,
+    CustomRoleStore,
     DirectStore,
     ErasureStore,
     InviteStore,

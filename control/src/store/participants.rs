@@ -8,6 +8,7 @@ use boltorezka_proto::{DisplayName, ParticipantId, RoomId, RoomSlug, UserId, Wor
 
 use super::{DirectRefusal, StoreError};
 use crate::calls::PermissionBits;
+use crate::permissions::Grants;
 use crate::whip::Kind;
 
 /// A wish to enter a room.
@@ -44,6 +45,8 @@ pub struct ParticipantRecord {
     pub display_name: DisplayName,
     /// Role in the room.
     pub role: RoomRole,
+    /// What its custom roles give it there.
+    pub grants: Grants,
     /// When it came.
     pub joined_at_ms: i64,
     /// Whether the media node may serve it.

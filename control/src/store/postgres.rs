@@ -136,7 +136,13 @@ pub async fn migrate(options: &PgConnectOptions, steps: &[Step]) -> Result<(), M
 async fn lock(tx: &mut Tx, lock: Lock) -> Result<(), StoreError> {
     let statement = match lock {
         Lock::ApiKey(id) => sqlx::query("SELECT 1 FROM api_keys WHERE id = $1 FOR SHARE").bind(id),
+        Lock::CustomRoles(id) => sqlx::query("SELECT 1 FROM workspaces WHERE id = $1 FOR NO KEY UPDATE").bind(id.0),
         Lock::Account(id) => sqlx::query("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE").bind(id.0),
+        Lock::Holders(id) => sqlx::query(
+            "SELECT 1 FROM users WHERE id IN (SELECT user_id FROM custom_role_members WHERE role_id = $1)
+             ORDER BY id FOR NO KEY UPDATE",
+        )
+        .bind(id.0),
         Lock::User(id) => sqlx::query("SELECT 1 FROM users WHERE id = $1 FOR SHARE").bind(id.0),
         Lock::Room(id) => sqlx::query("SELECT 1 FROM rooms WHERE id = $1 FOR NO KEY UPDATE").bind(id.0),
         Lock::Participant(id) => sqlx::query("SELECT 1 FROM participants WHERE id = $1 FOR UPDATE").bind(id.0),

@@ -12,6 +12,7 @@ use boltorezka_proto::workspaces::WorkspaceRole;
 use boltorezka_proto::{DisplayName, RoomId, RoomSlug, RoomTitle, Timestamp, UserId};
 
 use super::{Audit, StoreError};
+use crate::permissions::Grants;
 
 /// A room as it is kept.
 #[derive(Clone, Debug)]
@@ -138,6 +139,8 @@ pub struct Standing {
     pub workspace_role: WorkspaceRole,
     /// In the room: admins of the workspace own every room, guests are listeners and others members unless said otherwise.
     pub role: RoomRole,
+    /// What its custom roles give it.
+    pub grants: Grants,
     /// Whether the room is closed to it.
     pub banned: bool,
     /// Whether it has to wait in the room's lobby until it is let in.
@@ -152,12 +155,18 @@ impl Standing {
             WorkspaceRole::Member => member_role.unwrap_or(RoomRole::Member),
             WorkspaceRole::Guest => member_role.unwrap_or(RoomRole::Listener),
         };
-        Self { server_role, workspace_role, role, banned, outside: false }
+        Self { server_role, workspace_role, role, grants: Grants::NONE, banned, outside: false }
+    }
+
+    /// With what custom roles give: at least their role in the room.
+    pub fn granted(self, grants: Grants) -> Self {
+        Self { role: self.role.max(grants.room_role()), grants, ..self }
     }
 
     /// Of one of the two of a direct room: both are members there, whatever they are elsewhere, and nobody moderates.
     pub fn in_direct_room(server_role: Role, workspace_role: WorkspaceRole) -> Self {
-        Self { server_role, workspace_role, role: RoomRole::Member, banned: false, outside: false }
+        let grants = Grants::NONE;
+        Self { server_role, workspace_role, role: RoomRole::Member, grants, banned: false, outside: false }
     }
 
     /// Whether it may moderate somebody: nobody is moderated by an equal.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{StoreError, UserRecord};
 use crate::auth::TokenHash;
 use crate::calls::PermissionBits;
+use crate::permissions::Grants;
 
 /// What a ticket opens.
 #[derive(Clone, Debug)]
@@ -73,8 +74,13 @@ pub trait SessionStore: Send + Sync {
     /// Keeps a session and returns its id. An end that was planned for the account is taken back. `None` when the account was blocked or its credentials changed meanwhile.
     async fn create_session(&self, session: &NewSession) -> Result<Option<Uuid>, StoreError>;
 
-    /// The session with this token, or with this one before it, and its account. `None` when it has expired.
-    async fn session(&self, hash: TokenHash, now_ms: i64) -> Result<Option<(UserRecord, SessionRecord)>, StoreError>;
+    /// The session with this token, or with this one before it, its account, and what custom roles give that in the default
+    /// workspace. One query: each request asks. `None` when it has expired.
+    async fn session(
+        &self,
+        hash: TokenHash,
+        now_ms: i64,
+    ) -> Result<Option<(UserRecord, SessionRecord, Grants)>, StoreError>;
 
     /// The sessions of an account that are in force, those used last first.
     async fn sessions(&self, user_id: UserId, now_ms: i64) -> Result<Vec<SessionRecord>, StoreError>;

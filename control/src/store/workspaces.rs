@@ -8,6 +8,7 @@ use boltorezka_proto::workspaces::{OptionalFeature, WorkspaceRole};
 use boltorezka_proto::{DisplayName, ParticipantId, RoomId, UserId, WorkspaceId, WorkspaceSlug, WorkspaceTitle};
 
 use super::{Audit, Store, StoreError};
+use crate::permissions::Grants;
 
 /// A workspace as it is kept.
 #[derive(Clone, Debug)]
@@ -115,6 +116,9 @@ pub trait WorkspaceStore: Send + Sync {
 
     /// What a user is in this workspace. `None` for strangers.
     async fn workspace_role(&self, user_id: UserId) -> Result<Option<WorkspaceRole>, StoreError>;
+
+    /// The same, with what its custom roles there give it. One query: each request to a workspace that its path names asks.
+    async fn membership(&self, user_id: UserId) -> Result<Option<(WorkspaceRole, Grants)>, StoreError>;
 
     /// Members of this workspace by id, after `after`, at most `limit`: in the default one every account.
     async fn workspace_members(

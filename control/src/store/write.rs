@@ -3,7 +3,7 @@
 //! SQLite has one writer, and every transaction sees all that was committed before it. PostgreSQL runs many: a
 //! transaction locks what its decision rests on before it reads it, and one that lost a race all the same is run again.
 
-use boltorezka_proto::{ParticipantId, RoomId, UserId, WorkspaceId};
+use boltorezka_proto::{CustomRoleId, ParticipantId, RoomId, UserId, WorkspaceId};
 use uuid::Uuid;
 
 use super::StoreError;
@@ -15,8 +15,12 @@ use super::StoreError;
 pub enum Lock {
     /// An API key stays in force, or stays revoked.
     ApiKey(Uuid),
+    /// The custom roles of a workspace and who holds them.
+    CustomRoles(WorkspaceId),
     /// What an account is on the server and in workspaces changes: nobody else holds it in any way.
     Account(UserId),
+    /// The same of all who hold a custom role.
+    Holders(CustomRoleId),
     /// An account's roles and state stay as they are. Others may hold it too.
     User(UserId),
     /// Who is what in a room, its seats and its number of messages.

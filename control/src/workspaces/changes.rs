@@ -109,7 +109,7 @@ pub async fn delete_workspace(app: App, caller: WorkspaceCaller) -> Result<(), A
 }
 
 /// Also when the client hangs up: memory must not miss what was committed.
-async fn to_its_end<T: Send + 'static>(
+pub(super) async fn to_its_end<T: Send + 'static>(
     change: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
     tokio::spawn(change).await.map_err(|_| ApiError::new(ErrorCode::Internal))?

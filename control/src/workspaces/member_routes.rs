@@ -2,6 +2,7 @@
 
 use axum::Json as Body;
 use axum::http::StatusCode;
+use boltorezka_proto::custom_roles::HeldRole;
 use boltorezka_proto::rest::Page;
 use boltorezka_proto::workspaces::{SetWorkspaceMemberRequest, WorkspaceMember};
 use boltorezka_proto::{ErrorCode, UserId, WorkspaceSlug};
@@ -29,7 +30,11 @@ async fn list(app: App, caller: WorkspaceCaller, page: PageQuery) -> Result<Body
     let after = page.cursor_as::<UserId>()?;
     let mut members = app.store.workspace_members(after, page.limit + 1).await?;
     let next_cursor = page.cut(&mut members).map(|last| last.user_id.to_string());
-    Ok(Body(Page { items: members.into_iter().map(member).collect(), next_cursor }))
+    let held = match (members.first(), members.last()) {
+        (Some(first), Some(last)) => app.store.held_roles(first.user_id, last.user_id).await?,
+        _ => Vec::new(),
+    };
+    Ok(Body(Page { items: members.into_iter().map(|record| member(record, &held)).collect(), next_cursor }))
 }
 
 /// Takes an account into a workspace, or gives it another role there.
@@ -49,7 +54,9 @@ async fn set(
     caller.may(Action::SetWorkspaceMember)?;
     check_not_home(&app)?;
     let user_id: UserId = id_in_path(&user_id)?;
-    Ok(Body(member(changes::set_member(app, caller, user_id, request.role).await?)))
+    let record = changes::set_member(app.clone(), caller, user_id, request.role).await?;
+    let held = app.store.held_roles(user_id, user_id).await?;
+    Ok(Body(member(record, &held)))
 }
 
 /// Ends a membership: somebody's, or one's own.
@@ -80,6 +87,8 @@ fn check_not_home(app: &App) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn member(record: WorkspaceMemberRecord) -> WorkspaceMember {
-    WorkspaceMember { user_id: record.user_id, display_name: record.display_name, role: record.role }
+fn member(record: WorkspaceMemberRecord, held: &[(UserId, HeldRole)]) -> WorkspaceMember {
+    let WorkspaceMemberRecord { user_id, display_name, role } = record;
+    let own = held.iter().filter(|(holder, _)| *holder == user_id);
+    WorkspaceMember { user_id, display_name, role, custom_roles: own.map(|(_, role)| role.clone()).collect() }
 }

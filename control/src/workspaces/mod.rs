@@ -3,6 +3,8 @@
 mod changes;
 mod feature_routes;
 mod member_routes;
+mod role_changes;
+mod role_routes;
 mod routes;
 mod scope;
 
@@ -30,11 +32,12 @@ impl Feature for Workspaces {
     }
 
     fn migrations(&self) -> &'static [&'static str] {
-        &["initial", "workspaces"]
+        &["initial", "workspaces", "custom roles"]
     }
 
     fn routes(&self) -> Routes {
-        let routes = routes::routes().merge(member_routes::routes()).merge(feature_routes::routes());
+        let routes = routes::routes().merge(member_routes::routes());
+        let routes = routes.merge(role_routes::routes()).merge(feature_routes::routes());
         Routes { in_workspace: routes, ..Routes::default() }
     }
 }

@@ -1,10 +1,13 @@
 //! `/v1/workspaces`, `/v1/workspaces/{workspace}`.
 
+use std::collections::BTreeSet;
+
 use axum::Json as Body;
 use axum::http::StatusCode;
+use boltorezka_proto::custom_roles::HeldRole;
 use boltorezka_proto::rest::Page;
 use boltorezka_proto::workspaces::{CreateWorkspaceRequest, UpdateWorkspaceRequest, Workspace, WorkspaceRole};
-use boltorezka_proto::{ErrorCode, Timestamp, WorkspaceSlug};
+use boltorezka_proto::{ErrorCode, Timestamp, WorkspaceId, WorkspaceSlug};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -13,7 +16,7 @@ use crate::app::App;
 use crate::auth::WorkspaceCaller;
 use crate::error::ApiError;
 use crate::http::{Json, PageQuery, Path};
-use crate::permissions::Action;
+use crate::permissions::{Action, Grants};
 use crate::store::{WorkspaceCreated, WorkspaceRecord};
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -31,7 +34,8 @@ async fn list(app: App, caller: WorkspaceCaller, page: PageQuery) -> Result<Body
     let after = after.as_ref().map(WorkspaceSlug::as_str);
     let mut found = app.store.workspaces_of(user_id, after, page.limit + 1).await?;
     let next_cursor = page.cut(&mut found).map(|(last, _)| last.slug.to_string());
-    Ok(Body(Page { items: found.into_iter().map(|(record, role)| view(record, role)).collect(), next_cursor }))
+    let held = app.store.custom_roles_of(user_id).await?;
+    Ok(Body(Page { items: found.into_iter().map(|(record, role)| view(record, role, &held)).collect(), next_cursor }))
 }
 
 /// Makes a workspace, whose owner the caller is. Asked for again by the same account, it is the same.
@@ -52,8 +56,8 @@ async fn create(
     let CreateWorkspaceRequest { slug, title } = request;
     let audit = caller.audit(app.clock.now_ms());
     match app.store.create_workspace(&slug, &title, owner, &audit).await? {
-        WorkspaceCreated::New(record) => Ok((StatusCode::CREATED, Body(view(record, WorkspaceRole::Owner)))),
-        WorkspaceCreated::Again(record) => Ok((StatusCode::OK, Body(view(record, WorkspaceRole::Owner)))),
+        WorkspaceCreated::New(record) => Ok((StatusCode::CREATED, Body(view(record, WorkspaceRole::Owner, &[])))),
+        WorkspaceCreated::Again(record) => Ok((StatusCode::OK, Body(view(record, WorkspaceRole::Owner, &[])))),
         WorkspaceCreated::Taken => Err(ApiError::because(ErrorCode::Conflict, "slug is taken; choose another")),
     }
 }
@@ -66,7 +70,7 @@ async fn read(app: App, caller: WorkspaceCaller, Path(workspace): Path<String>) 
     caller.may(Action::ReadWorkspace)?;
     let slug = WorkspaceSlug::new(&workspace).map_err(|_| no_workspace())?;
     let record = app.store.workspace(&slug).await?.ok_or_else(no_workspace)?;
-    Ok(Body(view(record, caller.who().workspace_role())))
+    of_caller(&app, &caller, record).await
 }
 
 /// Changes a workspace.
@@ -80,7 +84,7 @@ async fn update(
 ) -> Result<Body<Workspace>, ApiError> {
     caller.may(Action::UpdateWorkspace)?;
     let record = app.store.update_workspace(&request.title, &caller.audit(app.clock.now_ms())).await?;
-    Ok(Body(view(record, caller.who().workspace_role())))
+    of_caller(&app, &caller, record).await
 }
 
 /// Deletes a workspace with its rooms, messages, webhooks, API keys and their identities, and ends its calls. Accounts stay.
@@ -100,12 +104,28 @@ async fn delete(app: App, caller: WorkspaceCaller) -> Result<StatusCode, ApiErro
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn view(record: WorkspaceRecord, my_role: WorkspaceRole) -> Workspace {
+/// A custom role that somebody holds in a workspace, and what it gives.
+type Held = (WorkspaceId, HeldRole, Grants);
+
+async fn of_caller(app: &App, caller: &WorkspaceCaller, record: WorkspaceRecord) -> Result<Body<Workspace>, ApiError> {
+    let held = match caller.user_id() {
+        Some(user_id) => app.store.custom_roles_of(user_id).await?,
+        None => Vec::new(),
+    };
+    Ok(Body(view(record, caller.who().workspace_role(), &held)))
+}
+
+fn view(record: WorkspaceRecord, my_role: WorkspaceRole, held: &[Held]) -> Workspace {
+    let id = record.id;
+    let here = || held.iter().filter(move |(workspace_id, ..)| *workspace_id == id);
+    let granted: BTreeSet<&str> = here().flat_map(|(.., grants)| grants.names()).collect();
     Workspace {
-        id: record.id,
+        id,
         slug: record.slug,
         title: record.title,
         my_role,
+        my_custom_roles: here().map(|(_, role, _)| role.clone()).collect(),
+        my_granted_permissions: granted.into_iter().map(str::to_owned).collect(),
         created_at: Timestamp::from_unix_ms(record.created_at_ms),
     }
 }

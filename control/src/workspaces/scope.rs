@@ -15,7 +15,7 @@ use crate::error::ApiError;
 
 const PREFIX: &str = "/v1/workspaces/";
 /// What follows a workspace's name in routes of its own.
-const OWN: [&str; 2] = ["members", "features"];
+const OWN: [&str; 4] = ["members", "features", "roles", "permissions"];
 
 /// The workspace that a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +73,8 @@ async fn as_member(root: &App, slug: &str, caller: Caller, own_id: WorkspaceId) 
     let app = root.of(record.id);
     let caller = match caller {
         Caller::User { user, session, pending, .. } => {
-            let role = app.store.workspace_role(user.id).await?.ok_or_else(no_workspace)?;
-            Caller::User { user, session, pending, role }
+            let (role, grants) = app.store.membership(user.id).await?.ok_or_else(no_workspace)?;
+            Caller::User { user, session, pending, role, grants }
         }
         Caller::ApiKey { .. } | Caller::Join(_) if own_id == record.id => caller,
         Caller::ApiKey { .. } | Caller::Join(_) => return Err(no_workspace()),
@@ -90,7 +90,9 @@ mod tests {
     fn the_workspace_is_taken_out_of_the_path() {
         assert_eq!(split("/v1/workspaces/acme/rooms/talk"), Some(("acme", Some("rooms/talk"))));
         assert_eq!(split("/v1/workspaces/acme/auth/ws-ticket"), Some(("acme", Some("auth/ws-ticket"))));
-        for own in ["", "/members", "/members/1", "/features/video", "/workspaces/other/rooms"] {
+        for own in
+            ["", "/members", "/members/1", "/features/video", "/roles/1", "/permissions", "/workspaces/other/rooms"]
+        {
             assert_eq!(split(&format!("/v1/workspaces/acme{own}")), Some(("acme", None)), "{own}");
         }
         for other in ["/v1/workspaces", "/v1/rooms", "/workspaces/acme/rooms"] {

@@ -17,7 +17,6 @@ use crate::error::ApiError;
 use crate::permissions::Action;
 use crate::presence::LiveRoom;
 use crate::rate::Bucket;
-use crate::store::Standing;
 use crate::{calls, chat, presence};
 
 /// The requests of one socket, carried out in the order in which they came. Only the media node's answer to an offer
@@ -207,14 +206,13 @@ impl Requests {
     /// The room, if the socket is in it and may do this there.
     fn may(&self, action: Action, slug: &RoomSlug) -> Result<Arc<LiveRoom>, ApiError> {
         let room = self.joined(slug)?;
-        let role = {
+        let who = self.socket.who();
+        let standing = {
             let state = room.state();
             let seat = state.participant_of(self.socket.id()).and_then(|participant_id| state.seat(participant_id));
-            seat.map(|seat| seat.view.role).ok_or(ErrorCode::NotJoined)?
+            seat.map(|seat| seat.standing(who)).ok_or(ErrorCode::NotJoined)?
         };
-        let who = self.socket.who();
-        // Nobody who is banned is inside.
-        action.check(who, Some(Standing { role, ..who.standing() }))?;
+        action.check(who, Some(standing))?;
         Ok(room)
     }
 

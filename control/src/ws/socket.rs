@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::calls::PermissionBits;
-use crate::permissions::Who;
+use crate::permissions::{Grants, Who};
 use crate::store::Grant;
 
 /// Frames that wait for a slow reader. A busy room makes some ten a second, so this is many seconds; who is further
@@ -66,12 +66,13 @@ impl SocketHandle {
         self.0.user.id
     }
 
-    /// As the permissions know it. The roles on the server and in the workspace are those of its opening.
+    /// As the permissions know it. The roles on the server and in the workspace are those of its opening; what custom roles give is kept with its
+    /// seats, in each room.
     pub fn who(&self) -> Who {
         if self.0.grant.room_id.is_some() {
             Who::JoinToken
         } else {
-            Who::Account(self.0.user.role, self.0.workspace_role)
+            Who::Account(self.0.user.role, self.0.workspace_role, Grants::NONE)
         }
     }
 

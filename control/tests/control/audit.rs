@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::common::server::make_room;
 use crate::common::{Client, TestServer};
+use crate::custom_roles::{give, make_role};
 
 #[derive(Debug)]
 struct Entry {
@@ -99,6 +100,14 @@ async fn every_act_of_power_is_kept_with_its_actor() {
     for verb in ["drain", "undrain"] {
         assert_eq!(super_admin.act(&format!("/v1/admin/media/{verb}")).await.status, 202);
     }
+    let role = make_role(&super_admin, "default", json!({ "name": "Speaker" })).await;
+    let path = format!("/v1/workspaces/default/roles/{role}");
+    let change = json!({ "permissions": ["chat.message.send"], "roomRole": "moderator" });
+    super_admin.send(Method::PATCH, &path, Some(change)).await.expect(200);
+    give(&super_admin, "default", &other, &role).await;
+    let held = format!("/v1/workspaces/default/members/{}/roles/{role}", other.id);
+    assert_eq!(super_admin.send(Method::DELETE, &held, None).await.status, 204);
+    assert_eq!(super_admin.send(Method::DELETE, &path, None).await.status, 204);
     let by_admin = act(&admin, "of-admin", &target).await;
     let by_key = act(&key, "of-key", &target).await;
 
@@ -119,6 +128,16 @@ async fn every_act_of_power_is_kept_with_its_actor() {
     expected.push(("user", id_of(&super_admin), ("admin.link.create", link)));
     expected.push(("user", id_of(&super_admin), ("admin.media.drain", vec!["600 s".to_owned()])));
     expected.push(("user", id_of(&super_admin), ("admin.media.undrain", Vec::new())));
+    let of_role = |words: &[&str]| [&[role.as_str()], words].concat().into_iter().map(str::to_owned).collect();
+    for (action, words) in [
+        ("workspaces.role.create", of_role(&["Speaker"])),
+        ("workspaces.role.update", of_role(&["Speaker", "moderator", "chat.message.send"])),
+        ("workspaces.role.assign", of_role(&[&other.id, "Speaker"])),
+        ("workspaces.role.unassign", of_role(&[&other.id, "Speaker"])),
+        ("workspaces.role.delete", of_role(&["Speaker"])),
+    ] {
+        expected.push(("user", id_of(&super_admin), (action, words)));
+    }
     expected.extend(by_admin.into_iter().map(|act| ("user", id_of(&admin), act)));
     expected.extend(by_key.into_iter().map(|act| ("api_key", Some(key_id), act)));
     let kept = audit(&server).await;

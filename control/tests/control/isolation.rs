@@ -10,6 +10,7 @@ use crate::common::client::Answer;
 use crate::common::server::make_room;
 use crate::common::workspaces::{take_in, within};
 use crate::common::{Client, Socket, TestNode, TestServer};
+use crate::custom_roles::{give, make_role};
 use crate::direct::begin;
 
 /// What an operation is about. A new one fails the walk until it is here.
@@ -79,6 +80,13 @@ fn about(operation: &str) -> About {
         | "listWorkspaceMembers"
         | "setWorkspaceMember"
         | "deleteWorkspaceMember"
+        | "listGrantablePermissions"
+        | "listCustomRoles"
+        | "createCustomRole"
+        | "updateCustomRole"
+        | "deleteCustomRole"
+        | "assignCustomRole"
+        | "unassignCustomRole"
         | "listFeatures"
         | "setFeature"
         | "inspectMedia"
@@ -174,6 +182,8 @@ fn body(operation: &str, room: &str) -> Option<Value> {
         "createApiKey" => Some(json!({ "name": "shop" })),
         "setMember" => Some(json!({ "role": "listener" })),
         "setWorkspaceMember" => Some(json!({ "role": "guest" })),
+        "createCustomRole" => Some(json!({ "name": "another" })),
+        "updateCustomRole" => Some(json!({ "name": "changed", "roomRole": "owner" })),
         "setFeature" => Some(json!({ "enabled": false })),
         "createJoinToken" => Some(json!({ "room": room, "identity": "i", "displayName": "I" })),
         "sendTelemetry" => Some(json!({ "events": [{ "type": "sessionBegan" }] })),
@@ -205,6 +215,7 @@ struct Tenant {
     report_id: String,
     /// Into the room "talk".
     invite_id: String,
+    role_id: String,
     /// The owner's direct room with somebody.
     direct: String,
 }
@@ -234,6 +245,9 @@ impl Tenant {
         let report_id = reports["items"][0]["id"].as_str().unwrap().to_owned();
         let friend = server.user(&format!("{slug}-friend")).await;
         take_in(admin, slug, &friend, "member").await;
+        let role = json!({ "name": format!("a secret of {slug}"), "permissions": ["chat.message.send"] });
+        let role_id = make_role(&owner, slug, role).await;
+        give(&owner, slug, &friend, &role_id).await;
         let direct = begin(&friend.within(slug), &owner).await;
         let (mut of_friend, _) = friend.within(slug).in_room(&direct).await;
         let said = json!({ "room": direct, "text": format!("a secret of {slug} for its owner") });
@@ -250,6 +264,7 @@ impl Tenant {
             attachment_id,
             report_id,
             invite_id,
+            role_id,
             direct,
         }
     }
@@ -258,7 +273,7 @@ impl Tenant {
     async fn seen(&self) -> Vec<Value> {
         let mut seen = Vec::new();
         let own = format!("/v1/workspaces/{}", self.slug);
-        let paths = ["", "/members", "/features"].map(|path| format!("{own}{path}"));
+        let paths = ["", "/members", "/features", "/roles"].map(|path| format!("{own}{path}"));
         let in_rooms = ["talk", &self.room].map(|room| {
             ["", "/members", "/messages", "/participants", "/bans", "/invites"]
                 .map(|path| format!("/v1/rooms/{room}{path}"))
@@ -278,7 +293,7 @@ impl Tenant {
     }
 
     /// What must never be told to the other.
-    fn secrets(&self) -> [&str; 10] {
+    fn secrets(&self) -> [&str; 11] {
         let Self {
             participant_id,
             message_id,
@@ -288,12 +303,13 @@ impl Tenant {
             attachment_id,
             report_id,
             invite_id,
+            role_id,
             direct,
             ..
         } = self;
-        let ids = [participant_id, message_id, &owner.id, webhook_id, attachment_id, report_id, invite_id];
-        let [a, b, c, d, e, f, g] = ids.map(String::as_str);
-        ["a secret of", room, direct, a, b, c, d, e, f, g]
+        let ids = [participant_id, message_id, &owner.id, webhook_id, attachment_id, report_id, invite_id, role_id];
+        let [a, b, c, d, e, f, g, h] = ids.map(String::as_str);
+        ["a secret of", room, direct, a, b, c, d, e, f, g, h]
     }
 }
 
@@ -339,7 +355,7 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
             let path = path.replace("{participantId}", &beta.participant_id).replace("{userId}", &beta.owner.id);
             let path = path.replace("{webhookId}", &beta.webhook_id).replace("{attachmentId}", &beta.attachment_id);
             let path = path.replace("{inviteId}", &beta.invite_id).replace("{messageId}", &beta.message_id);
-            let path = path.replace("{reportId}", &beta.report_id);
+            let path = path.replace("{reportId}", &beta.report_id).replace("{roleId}", &beta.role_id);
             let path = path.replace("/attachments", "/attachments?name=a.txt").replace("?name=a.txt/", "/");
             let path = path.replace("/messages/search", "/messages/search?q=secret");
             path.replace("{feature}", "video").replace("{session}", "secret")
@@ -374,6 +390,7 @@ async fn nothing_of_a_workspace_is_seen_or_changed_from_another() {
                     || path.contains(&beta.invite_id)
                     || path.contains(&beta.message_id)
                     || path.contains(&beta.report_id)
+                    || path.contains(&beta.role_id)
                     || path.contains(&beta.attachment_id)
                     || path.contains(&beta.room)
                     || path.contains(&beta.direct)

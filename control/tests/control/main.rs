@@ -13,6 +13,7 @@ mod calls;
 mod chat;
 mod chat_changes;
 mod common;
+mod custom_roles;
 mod direct;
 mod erasure;
 mod features;

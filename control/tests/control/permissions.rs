@@ -13,11 +13,12 @@ use crate::common::offers::offer;
 use crate::common::server::make_room;
 use crate::common::workspaces::{make_workspace, take_in};
 use crate::common::{Client, Socket, TestNode, TestServer};
+use crate::custom_roles::{all_permissions, give, make_role};
 use crate::permissions_document::document;
 use crate::reports::{reported, said};
 
 /// Each kind of caller, with its column. Who is not signed in has none: it may do nothing of this.
-const CALLERS: [(&str, Option<&str>); 15] = [
+const CALLERS: [(&str, Option<&str>); 16] = [
     ("nobody", None),
     ("banned", Some("banned")),
     ("listener", Some("listener")),
@@ -28,6 +29,7 @@ const CALLERS: [(&str, Option<&str>); 15] = [
     ("guest", Some("guest")),
     ("workspace admin", Some("workspace admin")),
     ("workspace owner", Some("workspace owner")),
+    ("custom role", Some("custom role")),
     ("admin", Some("admin")),
     ("super admin", Some("super admin")),
     ("pending", Some("pending")),
@@ -36,8 +38,8 @@ const CALLERS: [(&str, Option<&str>); 15] = [
 ];
 
 /// Kinds whose room is in a workspace of its own, by their role there.
-const IN_WORKSPACE: [(&str, &str); 3] =
-    [("guest", "guest"), ("workspace admin", "admin"), ("workspace owner", "owner")];
+const IN_WORKSPACE: [(&str, &str); 4] =
+    [("guest", "guest"), ("workspace admin", "admin"), ("workspace owner", "owner"), ("custom role", "member")];
 /// Of every account.
 const PASSWORD: &str = "a long password";
 
@@ -67,6 +69,8 @@ struct World {
     account: String,
     /// An account for all else that admins do with accounts below theirs.
     plain: String,
+    /// A custom role of the default workspace: there cannot be one for each try.
+    role: String,
 }
 
 /// A room for one try, and the caller as what it is to be there.
@@ -118,7 +122,8 @@ impl World {
         server.sql("UPDATE users SET pending_since = 1 WHERE display_name = 'Waiting'").await;
         let account = server.user("Target").await.id;
         let plain = server.user("Plain").await.id;
-        Self { server, node, super_admin, key, callers, account, plain }
+        let role = make_role(&super_admin, "default", json!({ "name": "Tried" })).await;
+        Self { server, node, super_admin, key, callers, account, plain, role }
     }
 
     async fn place(&self, kind: &str, number: usize) -> Place {
@@ -129,6 +134,12 @@ impl World {
             workspace = format!("tenant-{number}");
             make_workspace(&self.super_admin, &workspace).await;
             take_in(&self.super_admin, &workspace, &caller, role).await;
+            if kind == "custom role" {
+                let all = all_permissions(&self.super_admin, &workspace).await;
+                let all = json!({ "name": "All", "permissions": all, "roomRole": "moderator" });
+                let role = make_role(&self.super_admin, &workspace, all).await;
+                give(&self.super_admin, &workspace, &caller, &role).await;
+            }
             (admin, caller) = (admin.within(&workspace), caller.within(&workspace));
             key = self.server.api_key_of(&workspace).await;
         }
@@ -178,8 +189,14 @@ impl World {
             let path = format!("/v1/workspaces/{}/members/{}", place.workspace, self.account);
             self.super_admin.send(Method::PUT, &path, Some(json!({ "role": "guest" }))).await.expect(200);
         }
-        let user_id = if name == "workspaces.member.delete" { &self.account } else { user_id };
+        let user_id = match name {
+            "workspaces.member.delete" => &self.account,
+            "workspaces.role.assign" | "workspaces.role.unassign" => &self.plain,
+            _ => user_id,
+        };
+        let role_id = self.custom_role(place, request, name, number).await;
         let path = request.replace("{workspace}", &place.workspace).replace("{feature}", "telemetry");
+        let path = path.replace("{roleId}", &role_id);
         let path = path.replace("{slug}", &place.room).replace("{participantId}", participant_id);
         let path = path.replace("{userId}", user_id).replace("{sessionId}", user_id);
         let path = path.replace("{inviteId}", user_id).replace("{apiKeyId}", user_id).replace("{passkeyId}", user_id);
@@ -228,6 +245,8 @@ impl World {
             "workspaces.workspace.create" => (201, json!({ "slug": format!("new-{number}"), "title": "N" })),
             "workspaces.workspace.update" => (200, json!({ "title": "T" })),
             "workspaces.member.set" => (200, json!({ "role": "guest" })),
+            "workspaces.role.create" => (201, json!({ "name": format!("New {number}") })),
+            "workspaces.role.update" => (200, json!({ "permissions": ["chat.message.send"] })),
             "workspaces.feature.set" => (200, json!({ "enabled": true })),
             "admin.user.promote" => (200, json!({ "role": "admin" })),
             "admin.user.block" | "admin.user.unblock" | "admin.user.approve" => (200, Value::Null),
@@ -262,6 +281,21 @@ impl World {
         let is_fixed = name.starts_with("workspaces.member.") || name == "workspaces.workspace.delete";
         let status = if is_fixed && method != "GET" && place.workspace == "default" { 409 } else { status };
         judge(&place.caller.send(method.parse().unwrap(), path, body).await, status)
+    }
+
+    /// A custom role to do something with, where that is what is tried.
+    async fn custom_role(&self, place: &Place, request: &str, name: &str, number: usize) -> String {
+        if !request.contains("{roleId}") {
+            return String::new();
+        }
+        if request.contains("{userId}") && place.workspace != "default" {
+            let path = format!("/v1/workspaces/{}/members/{}", place.workspace, self.plain);
+            self.super_admin.send(Method::PUT, &path, Some(json!({ "role": "guest" }))).await.expect(200);
+        }
+        if name == "workspaces.role.delete" || place.workspace != "default" {
+            return make_role(&self.super_admin, &place.workspace, json!({ "name": format!("Role {number}") })).await;
+        }
+        self.role.clone()
     }
 
     /// A file that was sent to the room.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::common::server::make_room;
 use crate::common::{Client, Socket, TestNode, TestServer};
+use crate::custom_roles::{give, make_role};
 
 /// The bound of the design is on all of it, from the commit to the last packet; control's part is a small one.
 const AT_ONCE: Duration = Duration::from_millis(200);
@@ -121,6 +122,52 @@ async fn a_lost_role_takes_the_microphone() {
             matches!(message, ControlMessage::SetPermissions { permissions, .. } if *permissions == MediaPermissions::ALL)
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_lost_custom_role_takes_what_it_gave() {
+    let mut call = call().await;
+    let member = format!("/v1/rooms/talk/members/{}", call.ann.id);
+    call.owner.send(Method::PUT, &member, Some(json!({ "role": "listener" }))).await.expect(200);
+    let listening = MediaPermissions { subscribe: true, ..MediaPermissions::default() };
+    let speaking = MediaPermissions { microphone: true, ..listening };
+    hears(&mut call.node, listening).await;
+    let permissions = json!(["calls.microphone.publish", "chat.message.send"]);
+    let role = json!({ "name": "Speaker", "permissions": permissions });
+    let role = make_role(&call.owner, "default", role).await;
+    let path = format!("/v1/workspaces/default/roles/{role}");
+    let held = format!("/v1/workspaces/default/members/{}/roles/{role}", call.ann.id);
+    // Each way to lose it.
+    let losses = [
+        (Method::DELETE, &held, Value::Null, 204),
+        (Method::PATCH, &path, json!({ "permissions": [] }), 200),
+        (Method::DELETE, &path, Value::Null, 204),
+    ];
+    for (number, (method, lost, body, status)) in losses.into_iter().enumerate() {
+        give(&call.owner, "default", &call.ann, &role).await;
+        call.owner.send(Method::PATCH, &path, Some(json!({ "permissions": permissions }))).await.expect(200);
+        hears(&mut call.node, speaking).await;
+        let said = || json!({ "room": "talk", "text": "hello" });
+        call.socket.ack_with_key("message.send", said(), Some(&format!("before {number}"))).await;
+        let before = Instant::now();
+        let body = Some(body).filter(|body| !body.is_null());
+        assert_eq!(call.owner.send(method, lost, body).await.status, status);
+        let at = hears(&mut call.node, listening).await;
+        assert!(at - before < AT_ONCE, "{number}: {:?}", at - before);
+        let id = call.socket.request_with_key("message.send", said(), Some(&format!("after {number}"))).await;
+        assert_eq!(call.socket.answer(&id).await["code"], "forbidden", "{number}");
+        // A new offer does not give it back.
+        call.socket.ack("call.offer", json!({ "room": "talk", "sdp": "v=0" })).await;
+        assert_eq!(call.node.served(&call.participant_id).unwrap().permissions, listening, "{number}");
+    }
+}
+
+/// Waits until the node is told these rights. Returns when that was.
+async fn hears(node: &mut TestNode, wanted: MediaPermissions) -> Instant {
+    let is_it = move |message: &ControlMessage| matches!(message, ControlMessage::SetPermissions { permissions, .. } if *permissions == wanted);
+    let (at, _) = node.hear(is_it).await;
+    node.forget_heard();
+    at
 }
 
 #[tokio::test]

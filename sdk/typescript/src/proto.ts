@@ -82,6 +82,11 @@ export type ApiKeyId = string;
 export type AuditId = string;
 
 /**
+ * A custom role of a workspace.
+ */
+export type CustomRoleId = string;
+
+/**
  * A published track, unique on its node while the node runs.
  *
  * Each forwarded RTP packet carries it as its only CSRC, so that media which overtakes the slot map is never shown
@@ -118,6 +123,11 @@ export type WorkspaceSlug = string;
  * What people call a workspace.
  */
 export type WorkspaceTitle = string;
+
+/**
+ * What people call a custom role.
+ */
+export type CustomRoleName = string;
 
 /**
  * What people call a person.
@@ -1269,6 +1279,10 @@ sessions: Array<Session>,
  */
 roles: Array<ExportedRole>, 
 /**
+ * Custom roles that it holds, in whatever workspace.
+ */
+customRoles: Array<HeldRole>, 
+/**
  * Whose direct messages it refuses, in whatever workspace.
  */
 blocked: Array<UserId>, 
@@ -2186,6 +2200,14 @@ title: WorkspaceTitle,
  */
 myRole: WorkspaceRole, 
 /**
+ * The custom roles that it holds beside that.
+ */
+myCustomRoles: Array<HeldRole>, 
+/**
+ * What they let it do, whatever its other roles are.
+ */
+myGrantedPermissions: Array<string>, 
+/**
  * When it was made.
  */
 createdAt: Timestamp, };
@@ -2227,7 +2249,11 @@ displayName: DisplayName,
 /**
  * Role in the workspace.
  */
-role: WorkspaceRole, };
+role: WorkspaceRole, 
+/**
+ * The custom roles that it holds beside that.
+ */
+customRoles: Array<HeldRole>, };
 
 /**
  * `PUT /v1/workspaces/{workspace}/members/{userId}`.
@@ -2237,6 +2263,99 @@ export type SetWorkspaceMemberRequest = {
  * Role in the workspace.
  */
 role: WorkspaceRole, };
+
+/**
+ * A custom role. Who holds it has its rights beside those of its other roles.
+ */
+export type CustomRole = { 
+/**
+ * Stable id.
+ */
+id: CustomRoleId, 
+/**
+ * Its name, unique in the workspace.
+ */
+name: CustomRoleName, 
+/**
+ * What its holders may do: names out of `GET /v1/workspaces/{workspace}/permissions`.
+ */
+permissions: Array<string>, 
+/**
+ * The least that its holders are in every room that they see; `listener`, which everybody is, gives nothing.
+ */
+roomRole: RoomRole, 
+/**
+ * How many hold it.
+ */
+memberCount: number, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, };
+
+/**
+ * A custom role that somebody holds.
+ */
+export type HeldRole = { 
+/**
+ * Which.
+ */
+id: CustomRoleId, 
+/**
+ * Its name.
+ */
+name: CustomRoleName, };
+
+/**
+ * `POST /v1/workspaces/{workspace}/roles`.
+ */
+export type CreateCustomRoleRequest = { 
+/**
+ * Unique in the workspace.
+ */
+name: CustomRoleName, 
+/**
+ * What its holders may do. Without it nothing.
+ */
+permissions?: Array<string>, 
+/**
+ * The least that its holders are in every room that they see. Without it `listener`, which everybody is.
+ */
+roomRole?: RoomRole, };
+
+/**
+ * `PATCH /v1/workspaces/{workspace}/roles/{roleId}`: what is left out stays as it is.
+ */
+export type UpdateCustomRoleRequest = { 
+/**
+ * Unique in the workspace.
+ */
+name?: CustomRoleName, 
+/**
+ * All that its holders may do.
+ */
+permissions?: Array<string>, 
+/**
+ * The least that its holders are in every room that they see; `listener` takes that back.
+ */
+roomRole?: RoomRole, };
+
+/**
+ * A permission that a custom role can give.
+ */
+export type GrantablePermission = { 
+/**
+ * `<feature>.<entity>.<action>`
+ */
+name: string, 
+/**
+ * The feature that it is of.
+ */
+feature: string, 
+/**
+ * What it is, for people.
+ */
+about: string, };
 
 /**
  * A feature that a workspace can switch off.

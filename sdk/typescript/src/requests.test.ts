@@ -27,9 +27,13 @@ test('names stay in their place in the path, whatever they hold', async () => {
   const { asked, send } = recorded();
   await new Admin(send).kick('a/b', 'c d', '?');
   await new Workspaces(send).setFeature('acme', 'video', false);
+  await new Workspaces(send).setCustomRole('acme', 'u/1', 'r?', true);
+  await new Workspaces(send).setCustomRole('acme', 'u/1', 'r?', false);
   expect(asked).toEqual([
     ['POST', '/workspaces/a%2Fb/rooms/c%20d/participants/%3F/kick'],
     ['PUT', '/workspaces/acme/features/video', { enabled: false }],
+    ['PUT', '/workspaces/acme/members/u%2F1/roles/r%3F'],
+    ['DELETE', '/workspaces/acme/members/u%2F1/roles/r%3F'],
   ]);
 });
 

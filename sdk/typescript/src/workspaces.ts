@@ -1,8 +1,12 @@
 import type {
+  CreateCustomRoleRequest,
   CreateWorkspaceRequest,
+  CustomRole,
   FeatureSwitch,
+  GrantablePermission,
   OptionalFeature,
   Page,
+  UpdateCustomRoleRequest,
   Workspace,
   WorkspaceMember,
   WorkspaceRole,
@@ -53,5 +57,34 @@ export class Workspaces {
 
   removeMember(slug: string, userId: string): Promise<void> {
     return this.#send('DELETE', path('workspaces', slug, 'members', userId));
+  }
+
+  /** What a custom role can give. */
+  async grantablePermissions(slug: string): Promise<GrantablePermission[]> {
+    return (await this.#send<Page<GrantablePermission>>('GET', path('workspaces', slug, 'permissions'))).items;
+  }
+
+  /** The roles that it has made, by name. */
+  async customRoles(slug: string): Promise<CustomRole[]> {
+    return (await this.#send<Page<CustomRole>>('GET', path('workspaces', slug, 'roles'))).items;
+  }
+
+  createCustomRole(slug: string, request: CreateCustomRoleRequest): Promise<CustomRole> {
+    return this.#send('POST', path('workspaces', slug, 'roles'), request);
+  }
+
+  /** What is left out stays as it is. */
+  updateCustomRole(slug: string, roleId: string, request: UpdateCustomRoleRequest): Promise<CustomRole> {
+    return this.#send('PATCH', path('workspaces', slug, 'roles', roleId), request);
+  }
+
+  /** Whoever holds it. */
+  deleteCustomRole(slug: string, roleId: string): Promise<void> {
+    return this.#send('DELETE', path('workspaces', slug, 'roles', roleId));
+  }
+
+  /** Gives a member a custom role beside those that it has, or takes it away. */
+  setCustomRole(slug: string, userId: string, roleId: string, isHeld: boolean): Promise<void> {
+    return this.#send(isHeld ? 'PUT' : 'DELETE', path('workspaces', slug, 'members', userId, 'roles', roleId));
   }
 }

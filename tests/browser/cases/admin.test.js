@@ -77,6 +77,39 @@ scene('somebody ends their session on another device, and it is over there', asy
   }
 });
 
+scene('a role is made by keyboard, given to somebody, and deleted', async ({ owner, person }) => {
+  const eve = await person('Eve');
+  const page = owner.driver.page;
+  await owner.driver.goto(`${owner.origin}/admin/workspaces/default`);
+  await owner.driver.click('button', 'New role');
+  await owner.sees('dialog', 'New role');
+  await owner.driver.fill('Name', 'Host');
+  for (const permission of ['Make a room', 'Pin a message']) {
+    await page.getByRole('checkbox', { name: permission, exact: true }).focus();
+    await page.keyboard.press('Space');
+  }
+  await isFit(owner, 'the dialog of a role');
+  await owner.driver.click('button', 'Make role');
+  const roles = page.getByRole('list', { name: 'Roles' }).getByRole('listitem');
+  await until('the role is listed', async () => /2 permissions/.test(await roles.innerText()));
+
+  await owner.driver.click('button', 'Roles that Eve holds');
+  await page.getByRole('checkbox', { name: 'Host' }).focus();
+  await page.keyboard.press('Space');
+  await until('it is held', () => page.getByRole('checkbox', { name: 'Host' }).isChecked());
+  await isFit(owner, 'the roles of a member');
+  await owner.driver.click('button', 'Done');
+  await until('it is counted', async () => /1 member/.test(await roles.innerText()));
+  const mine = async () => (await eve.api('GET', '/v1/workspaces/default')).myGrantedPermissions;
+  assert.deepEqual(await mine(), ['chat.pin.set', 'rooms.room.create']);
+
+  await owner.driver.click('button', 'Delete Host');
+  await owner.sees('alertdialog', 'Delete Host?');
+  await owner.driver.click('button', 'Delete role');
+  await owner.reads('This workspace has no roles of its own.');
+  assert.deepEqual(await mine(), []);
+});
+
 scene('who is no admin is told so', async ({ person }) => {
   const cid = await person('Cid');
   for (const section of ['people', 'keys']) {

@@ -1,4 +1,4 @@
-import type { WorkspaceMember, WorkspaceRole } from '@boltorezka/client';
+import type { CustomRole, HeldRole, WorkspaceMember, WorkspaceRole } from '@boltorezka/client';
 import { UserMinus } from 'lucide-react';
 import { useCallback, useState } from 'react';
 import { Form } from 'react-aria-components';
@@ -12,6 +12,8 @@ import { FormError, TextField } from '../ui/field.tsx';
 import { Badge, RecordItem, Records } from '../ui/records.tsx';
 import { Select } from '../ui/select.tsx';
 import styles from './admin-page.module.css';
+import { currentRoles } from './custom-roles.ts';
+import { MemberRoles } from './member-roles.tsx';
 import { WORKSPACE_ROLES } from './texts.ts';
 
 const ROLE_OPTIONS = (['guest', 'member', 'admin', 'owner'] as const).map((id) => ({ id, text: WORKSPACE_ROLES[id] }));
@@ -20,10 +22,14 @@ interface WorkspaceMembersProps {
   slug: string;
   /** Everybody is in it, with their role on the server. */
   isFixed: boolean;
+  /** Its custom roles. Absent while they are on their way. */
+  roles: readonly CustomRole[] | undefined;
+  /** Somebody holds another one, or one less. */
+  onRolesChange(): void;
 }
 
 /** Who is in a workspace, and as what. */
-export function WorkspaceMembers({ slug, isFixed }: WorkspaceMembersProps) {
+export function WorkspaceMembers({ slug, isFixed, roles, onRolesChange }: WorkspaceMembersProps) {
   const paged = usePaged(useCallback((page) => client.workspaces.members(slug, page), [slug]));
   const act = useAct();
   const put = (member: WorkspaceMember) =>
@@ -36,6 +42,10 @@ export function WorkspaceMembers({ slug, isFixed }: WorkspaceMembersProps) {
   const remove = async ({ userId }: WorkspaceMember) => {
     await client.workspaces.removeMember(slug, userId);
     paged.change((all) => all.filter((each) => each.userId !== userId));
+  };
+  const hold = (member: WorkspaceMember, customRoles: HeldRole[]) => {
+    put({ ...member, customRoles });
+    onRolesChange();
   };
   return (
     <section aria-labelledby="members" className={styles.part}>
@@ -50,28 +60,46 @@ export function WorkspaceMembers({ slug, isFixed }: WorkspaceMembersProps) {
           <RecordItem
             lead={<Avatar name={member.displayName} userId={member.userId} size={36} />}
             title={member.displayName}
-            badges={isFixed ? <Badge>{WORKSPACE_ROLES[member.role]}</Badge> : undefined}
+            badges={
+              <>
+                {isFixed && <Badge>{WORKSPACE_ROLES[member.role]}</Badge>}
+                {currentRoles(member.customRoles, roles).map(({ id, name }) => (
+                  <Badge key={id}>{name}</Badge>
+                ))}
+              </>
+            }
             areActionsWide
             actions={
-              isFixed ? undefined : (
-                <>
-                  <Select
-                    label={`Role of ${member.displayName}`}
-                    isLabelHidden
-                    options={ROLE_OPTIONS}
-                    value={member.role}
-                    onChange={(role) =>
-                      act(() => give(member, role), `${member.displayName}: ${WORKSPACE_ROLES[role]}.`)
-                    }
+              <>
+                {roles && (
+                  <MemberRoles
+                    slug={slug}
+                    member={member}
+                    held={currentRoles(member.customRoles, roles)}
+                    roles={roles}
+                    onChange={(held) => hold(member, held)}
                   />
-                  <IconButton
-                    label={`Remove ${member.displayName} from the workspace`}
-                    onPress={() => act(() => remove(member), `${member.displayName} is out.`)}
-                  >
-                    <UserMinus size={18} />
-                  </IconButton>
-                </>
-              )
+                )}
+                {!isFixed && (
+                  <>
+                    <Select
+                      label={`Role of ${member.displayName}`}
+                      isLabelHidden
+                      options={ROLE_OPTIONS}
+                      value={member.role}
+                      onChange={(role) =>
+                        act(() => give(member, role), `${member.displayName}: ${WORKSPACE_ROLES[role]}.`)
+                      }
+                    />
+                    <IconButton
+                      label={`Remove ${member.displayName} from the workspace`}
+                      onPress={() => act(() => remove(member), `${member.displayName} is out.`)}
+                    >
+                      <UserMinus size={18} />
+                    </IconButton>
+                  </>
+                )}
+              </>
             }
           />
         )}

@@ -11,6 +11,7 @@ import { AdminFrame } from './admin-frame.tsx';
 import styles from './admin-page.module.css';
 import { sectionPath } from './sections.ts';
 import { WorkspaceMembers } from './workspace-members.tsx';
+import { WorkspaceRoles } from './workspace-roles.tsx';
 
 /** It is there from the start, every account is in it, and it cannot be deleted. */
 const DEFAULT = 'default';
@@ -27,6 +28,7 @@ const FEATURES: Record<string, string> = {
 /** One tenant: what is switched on in it, and who is in it. */
 export function WorkspacePage({ slug }: { slug: string }) {
   const { value, error, isLoading, reload } = useLoad(useCallback(() => client.workspaces.get(slug), [slug]));
+  const roles = useLoad(useCallback(() => client.workspaces.customRoles(slug), [slug]));
   return (
     <AdminFrame section="workspaces" title={value?.title ?? slug}>
       {error !== undefined ? (
@@ -36,7 +38,8 @@ export function WorkspacePage({ slug }: { slug: string }) {
       ) : (
         <>
           <Features slug={slug} />
-          <WorkspaceMembers slug={slug} isFixed={slug === DEFAULT} />
+          <WorkspaceRoles slug={slug} roles={roles} />
+          <WorkspaceMembers slug={slug} isFixed={slug === DEFAULT} roles={roles.value} onRolesChange={roles.reload} />
           {!isLoading && value?.myRole === 'owner' && slug !== DEFAULT && <Deletion slug={slug} title={value.title} />}
         </>
       )}

@@ -1,6 +1,7 @@
 import type { Message, Room } from '@boltorezka/client';
 import { useState } from 'react';
 import { useObservable } from '../app/hooks.ts';
+import { GrantedContext, useLoadedGranted } from '../app/use-granted.ts';
 import { DirectNotice } from '../direct/direct-notice.tsx';
 import { useDirectRoom } from '../direct/use-direct-room.ts';
 import styles from './chat-panel.module.css';
@@ -16,12 +17,15 @@ export function ChatPanel({ room, isPage = false }: { room: Room; isPage?: boole
   const [replyTo, setReplyTo] = useState<Message>();
   const direct = useDirectRoom(room);
   const role = room.self?.role;
-  const { mayWrite: isAllowed, notice } = writingRules(room.info, role);
+  const granted = useLoadedGranted();
+  const { mayWrite: isAllowed, notice } = writingRules(room.info, role, granted);
   const mayWrite = isAllowed && (direct.room === undefined || direct.room.state === 'open');
   return (
     <div className={isPage ? styles.page : styles.panel}>
       {direct.room !== undefined && <DirectNotice room={direct.room} onChange={direct.reload} />}
-      <MessageList chat={room.chat} role={role} onReply={mayWrite ? setReplyTo : undefined} />
+      <GrantedContext value={granted}>
+        <MessageList chat={room.chat} role={role} onReply={mayWrite ? setReplyTo : undefined} />
+      </GrantedContext>
       <TypingLine chat={room.chat} />
       {notice !== undefined && <p className={mayWrite ? styles.notice : styles.readOnly}>{notice}</p>}
       {mayWrite && (

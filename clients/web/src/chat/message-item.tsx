@@ -2,6 +2,7 @@ import type { Chat, Message, RoomRole } from '@boltorezka/client';
 import { CornerUpRight, Ellipsis, Flag, Pencil, Pin, PinOff, Reply, SmilePlus, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { messageOf, useUser } from '../app/session.tsx';
+import { useGranted } from '../app/use-granted.ts';
 import { IconButton } from '../ui/button.tsx';
 import { ActionItem, ActionMenu } from '../ui/menu.tsx';
 import { useToast } from '../ui/toasts.tsx';
@@ -30,7 +31,7 @@ export function MessageItem({ chat, message, role, onReply }: MessageItemProps) 
   const toast = useToast();
   const [isEditing, setEditing] = useState(false);
   const [isReporting, setReporting] = useState(false);
-  const rights = messageRights(message, user.id, role);
+  const rights = messageRights(message, user.id, role, useGranted());
   const carryOut = (change: Promise<void>) => change.catch((error) => toast(messageOf(error), 'error'));
   const isPinned = message.pinnedAt !== undefined;
   const react = (emoji: string, on: boolean) => void carryOut(chat.react(message.id, emoji, on));

@@ -12,8 +12,8 @@ const message: Message = {
   createdAt: '2026-11-21T09:00:00.000Z',
 };
 
-const offered = (of: Message, userId: string, role: RoomRole | undefined) =>
-  Object.entries(messageRights(of, userId, role))
+const offered = (of: Message, userId: string, role: RoomRole | undefined, ...granted: string[]) =>
+  Object.entries(messageRights(of, userId, role, new Set(granted)))
     .filter(([, may]) => may)
     .map(([name]) => name);
 
@@ -26,6 +26,17 @@ test('moderators delete and pin, and edit for nobody', () => {
   for (const role of ['moderator', 'owner'] as const) {
     expect(offered(message, 'bob', role)).toEqual(['mayReact', 'mayReply', 'mayReport', 'mayDelete', 'mayPin']);
   }
+});
+
+test('what custom roles give is offered beside that', () => {
+  expect(offered(message, 'bob', 'listener', 'chat.reaction.set')).toEqual(['mayReact', 'mayReport']);
+  expect(offered(message, 'ann', 'listener', 'chat.message.edit', 'chat.message.delete')).toEqual([
+    'mayEdit',
+    'mayDelete',
+  ]);
+  expect(offered(message, 'bob', 'member', 'chat.pin.set')).toContain('mayPin');
+  // Others may stand as high.
+  expect(offered(message, 'bob', 'member', 'chat.message.moderate')).not.toContain('mayDelete');
 });
 
 test('listeners report what others said; strangers and what was deleted are offered nothing', () => {

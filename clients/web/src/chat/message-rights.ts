@@ -1,4 +1,5 @@
 import type { Message, RoomRole } from '@boltorezka/client';
+import { type Granted, NOTHING_GRANTED } from '../app/granted.ts';
 
 /** What somebody may do with a message. The server decides; this is what is offered. */
 export interface MessageRights {
@@ -19,17 +20,23 @@ const NONE: MessageRights = {
   mayPin: false,
 };
 
-export function messageRights(message: Message, userId: string, role: RoomRole | undefined): MessageRights {
+/** `granted` adds to the role. Deleting what others said is a matter of rank, which only a role gives. */
+export function messageRights(
+  message: Message,
+  userId: string,
+  role: RoomRole | undefined,
+  granted: Granted = NOTHING_GRANTED,
+): MessageRights {
   if (message.deletedAt !== undefined || role === undefined) return NONE;
   const isOwn = message.senderId === userId;
-  if (role === 'listener') return { ...NONE, mayReport: !isOwn };
   const moderates = role === 'moderator' || role === 'owner';
+  const may = (permission: string) => role !== 'listener' || granted.has(permission);
   return {
-    mayReact: true,
-    mayReply: true,
+    mayReact: may('chat.reaction.set'),
+    mayReply: may('chat.message.send'),
     mayReport: !isOwn,
-    mayEdit: isOwn,
-    mayDelete: isOwn || moderates,
-    mayPin: moderates,
+    mayEdit: isOwn && may('chat.message.edit'),
+    mayDelete: moderates || (isOwn && may('chat.message.delete')),
+    mayPin: moderates || granted.has('chat.pin.set'),
   };
 }

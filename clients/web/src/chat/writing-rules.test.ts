@@ -25,6 +25,13 @@ describe('writingRules', () => {
     expect(writingRules(plain, 'listener').mayWrite).toBe(false);
   });
 
+  it('lets those write who may by a custom role', () => {
+    expect(writingRules(plain, 'listener', new Set(['chat.message.send']))).toEqual({ mayWrite: true });
+    const unrestrained = new Set(['chat.message.send_unrestrained']);
+    expect(writingRules({ ...plain, readOnly: true }, 'member', unrestrained)).toEqual({ mayWrite: true });
+    expect(writingRules(plain, 'listener', unrestrained).mayWrite).toBe(false);
+  });
+
   it('lets moderators write in a read-only room', () => {
     const room = { ...plain, readOnly: true };
     expect(writingRules(room, 'member')).toEqual({

@@ -5,6 +5,7 @@ import { Link } from 'react-aria-components';
 import { useTitle } from '../app/hooks.ts';
 import { roomPath } from '../app/router.ts';
 import { client, isAdmin, messageOf, useUser } from '../app/session.tsx';
+import { useLoadedGranted } from '../app/use-granted.ts';
 import { DirectList } from '../direct/direct-list.tsx';
 import { Button } from '../ui/button.tsx';
 import { Skeleton } from '../ui/loading.tsx';
@@ -66,7 +67,8 @@ export function RoomsPage() {
     return () => clearInterval(timer);
   }, [load]);
 
-  const mayCreate = isAdmin(user);
+  const granted = useLoadedGranted();
+  const mayCreate = isAdmin(user) || granted.has('rooms.room.create');
   return (
     <PageFrame
       title="Rooms"

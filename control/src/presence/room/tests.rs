@@ -37,7 +37,7 @@ fn a_new_socket_gets_everything_and_then_numbered_changes() {
     assert_eq!(first[0]["payload"]["seq"], 1);
 
     room.enter(bob.clone(), false, false, 0);
-    room.set_role(bob.participant_id, RoomRole::Listener);
+    room.set_role(bob.participant_id, RoomRole::Listener, Grants::NONE);
     room.flush();
     let second = received(&mut outgoing);
     assert_eq!(second[0]["payload"]["seq"], 2);
@@ -71,7 +71,7 @@ fn who_is_hidden_is_told_to_nobody_else() {
     let joined = |update: &[Value]| update[0]["payload"]["joined"].as_array().unwrap().len();
     assert_eq!(joined(&received(&mut outgoing)), 1);
     assert_eq!(joined(&received(&mut own_outgoing)), 2);
-    room.set_role(eve.participant_id, RoomRole::Moderator);
+    room.set_role(eve.participant_id, RoomRole::Moderator, Grants::NONE);
     room.remove(eve.participant_id);
     room.flush();
     assert!(received(&mut outgoing).is_empty(), "its coming, changing and going");

@@ -28,6 +28,7 @@ mod bans;
 mod chat;
 mod chat_changes;
 mod chat_sync;
+mod custom_roles;
 mod database;
 mod direct;
 mod durability;

@@ -30,14 +30,14 @@ async fn a_session_lives_until_it_expires(database: Database) {
         ..session
     };
     let id = store.create_session(&details(new_session("s", ann, NOW_MS + 10))).await.unwrap().unwrap();
-    let (record, session) = store.session(hash, NOW_MS).await.unwrap().unwrap();
+    let (record, session, _) = store.session(hash, NOW_MS).await.unwrap().unwrap();
     assert_eq!((record.user.id, session.id, session.expires_at_ms), (ann, id, NOW_MS + 10));
     assert_eq!((session.created_at_ms, session.seen_at_ms, session.token_at_ms), (NOW_MS, NOW_MS, NOW_MS));
     assert_eq!((session.address.as_deref(), session.user_agent.as_deref()), (Some("192.0.2.1"), Some("Browser")));
     assert!(!session.is_previous && !session.has_previous);
     assert!(store.session(hash, NOW_MS + 10).await.unwrap().is_none());
     store.touch_session(id, NOW_MS + 5, NOW_MS + 20).await.unwrap();
-    let (_, session) = store.session(hash, NOW_MS + 10).await.unwrap().unwrap();
+    let (_, session, _) = store.session(hash, NOW_MS + 10).await.unwrap().unwrap();
     assert_eq!((session.seen_at_ms, session.expires_at_ms), (NOW_MS + 5, NOW_MS + 20));
     assert!(store.session(hash_token("other"), NOW_MS).await.unwrap().is_none());
 }
@@ -50,7 +50,7 @@ async fn a_token_is_replaced_once(database: Database) {
     let (old, new) = (hash_token("old"), hash_token("new"));
     assert!(store.rotate_token(id, NOW_MS, old, new, NOW_MS + 5).await.unwrap());
     assert!(!store.rotate_token(id, NOW_MS, old, hash_token("newer"), NOW_MS + 6).await.unwrap(), "once");
-    let read = async |hash, now_ms| store.session(hash, now_ms).await.unwrap().map(|(_, session)| session);
+    let read = async |hash, now_ms| store.session(hash, now_ms).await.unwrap().map(|(_, session, _)| session);
     let shown = read(old, NOW_MS + 900).await.unwrap();
     assert!((shown.id, shown.is_previous, shown.has_previous) == (id, true, true));
     let shown = read(new, NOW_MS + 6).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_new_password_ends_what_the_old_one_began(database: Database) {
     let (kept, ended) = (session(&*store, "kept", ann).await, session(&*store, "ended", ann).await);
     assert!(!store.change_password(ann, 7, "new hash", Some(kept)).await.unwrap(), "of other credentials");
     assert!(store.change_password(ann, 0, "new hash", Some(kept)).await.unwrap());
-    let (record, session) = store.session(hash_token("kept"), NOW_MS).await.unwrap().unwrap();
+    let (record, session, _) = store.session(hash_token("kept"), NOW_MS).await.unwrap().unwrap();
     assert_eq!((record.password_hash.as_deref(), record.credentials_rev), (Some("new hash"), 1));
     assert_eq!(session.token_at_ms, 0, "and its token is to be replaced");
     assert!(store.session(hash_token("ended"), NOW_MS).await.unwrap().is_none());

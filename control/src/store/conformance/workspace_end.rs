@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::attachments::added;
 use super::chat_changes::{change, changed};
+use super::custom_roles::{custom_role, hold};
 use super::database::{Database, at_once};
 use super::direct::direct;
 use super::people::{ALL, NOW_MS, api_key, audit, enter, message, name, new_room, room, say, text, user};
@@ -16,6 +17,7 @@ use super::room_settings::set;
 use super::workspaces::{made, take_in};
 use crate::auth::hash_token;
 use crate::calls::MediaOrder;
+use crate::permissions::Grants;
 use crate::store::{
     Actor, Change, Grant, MessageChange, NewMessage, NewReport, NewWebhook, NewWhipSession, SendOutcome, Store,
 };
@@ -100,6 +102,8 @@ async fn fill(store: &dyn Store, owner: UserId) -> Vec<RoomId> {
     let webhook =
         NewWebhook { url: "https://a.example/".to_owned(), events: WebhookEventType::ALL.to_vec(), secret: [7; 32] };
     store.create_webhook(&webhook, None, &audit()).await.unwrap().unwrap();
+    let role = custom_role(store, "Speaker", Grants::NONE).await;
+    hold(store, bob, role.id, true).await;
     room(store, "third", None).await;
     store.set_feature(OptionalFeature::Telemetry, false, &audit()).await.unwrap();
     let third = store.room(&super::people::slug("third")).await.unwrap().unwrap().id;

@@ -8,7 +8,7 @@ use boltorezka_proto::{
 use sqlx::{QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::rooms::standing;
+use super::rooms::{grants, standing};
 use super::{Db, Row, SqlStore};
 use crate::calls::PermissionBits;
 use crate::store::write::retried;
@@ -172,15 +172,16 @@ impl AdminStore for SqlStore {
         after: Option<(RoomId, ParticipantId)>,
         limit: u32,
     ) -> Result<Vec<(RoomId, AdminParticipant)>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sqlx::query(concat!(
             "SELECT p.room_id, p.id, p.user_id, u.display_name, w.slug, r.slug, p.joined_at, p.token_permissions, p.admitted,
-                 u.role, u.workspace_id = p.workspace_id, wm.role, m.role
-             FROM participants p JOIN rooms r ON r.id = p.room_id JOIN users u ON u.id = p.user_id
+                 u.role, u.workspace_id = p.workspace_id, wm.role, m.role, ",
+            grants!("p.workspace_id"),
+            " FROM participants p JOIN rooms r ON r.id = p.room_id JOIN users u ON u.id = p.user_id
              JOIN workspaces w ON w.id = p.workspace_id
              LEFT JOIN workspace_members wm ON wm.workspace_id = p.workspace_id AND wm.user_id = p.user_id
              LEFT JOIN room_members m ON m.room_id = p.room_id AND m.user_id = p.user_id
              WHERE r.direct_low IS NULL AND ($1 IS NULL OR (p.room_id, p.id) > ($1, $2)) ORDER BY p.room_id, p.id LIMIT $3",
-        )
+        ))
         .bind(after.map(|(room, _)| room.0))
         .bind(after.map(|(_, participant)| participant.0))
         .bind(i64::from(limit))

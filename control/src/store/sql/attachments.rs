@@ -107,7 +107,7 @@ impl AttachmentStore for SqlStore {
             lock(&mut tx, Lock::Room(room_id)).await?;
             let standing = rooms::standing_of(&mut *tx, self.workspace_id, room_id, uploader_id).await?;
             let may = |standing: crate::store::Standing| {
-                !standing.banned && !standing.outside && Action::UploadAttachment.takes(standing.role)
+                !standing.banned && !standing.outside && Action::UploadAttachment.is_open_to(standing)
             };
             if !standing.is_some_and(may) {
                 return Ok(Added::Forbidden);

@@ -73,7 +73,7 @@ impl SqlStore {
             Change::React { .. } => Action::React,
             Change::Pin { .. } => Action::PinMessage,
         };
-        if !least.takes(standing.role) {
+        if !least.is_open_to(standing) {
             return Ok(Err(ChangeRefusal::Forbidden));
         }
         let is_deletion = matches!(change.change, Change::Delete { .. });
@@ -84,7 +84,7 @@ impl SqlStore {
             return Ok(Err(ChangeRefusal::Direct(refusal)));
         }
         let is_edit = matches!(change.change, Change::Edit { .. });
-        if is_edit && inside.is_read_only && !Action::SendUnrestrained.takes(standing.role) {
+        if is_edit && inside.is_read_only && !Action::SendUnrestrained.is_open_to(standing) {
             return Ok(Err(ChangeRefusal::ReadOnly));
         }
         let Some(message) = message else { return Ok(Err(ChangeRefusal::NoMessage)) };
@@ -180,7 +180,7 @@ impl SqlStore {
         audit: &Audit,
     ) -> Checked<Written> {
         if message.sender_id != change.actor_id {
-            if !Action::ModerateMessage.takes(standing.role) {
+            if !Action::ModerateMessage.is_open_to(standing) {
                 return Ok(Err(ChangeRefusal::NotSender));
             }
             let of_sender = rooms::standing_of(&mut **tx, self.workspace_id, change.room_id, message.sender_id).await?;

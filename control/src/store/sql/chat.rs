@@ -57,8 +57,8 @@ async fn checked(
     let Some(inside) = inside(store, tx, new.room_id, new.sender_id).await? else {
         return Ok(Err(SendOutcome::NotJoined));
     };
-    let role = inside.standing.role;
-    if !Action::SendMessage.takes(role) {
+    let standing = inside.standing;
+    if !Action::SendMessage.is_open_to(standing) {
         return Ok(Err(SendOutcome::Forbidden));
     }
     if inside.direct_with.is_some()
@@ -84,7 +84,7 @@ async fn checked(
         }
     }
     let restraint =
-        if Action::SendUnrestrained.takes(role) { None } else { restraint(store, tx, &inside, new).await? };
+        if Action::SendUnrestrained.is_open_to(standing) { None } else { restraint(store, tx, &inside, new).await? };
     Ok(restraint.map_or(Ok(inside.direct_with), Err))
 }
 

@@ -28,6 +28,7 @@ async fn forget(tx: &mut Tx, user_id: UserId) -> Result<(), StoreError> {
         "DELETE FROM passkeys WHERE user_id = $1",
         "DELETE FROM mails WHERE user_id = $1",
         "DELETE FROM workspace_members WHERE user_id = $1",
+        "DELETE FROM custom_role_members WHERE user_id = $1",
         "DELETE FROM room_members WHERE user_id = $1",
         "DELETE FROM room_mutes WHERE user_id = $1",
         "DELETE FROM room_bans WHERE user_id = $1",

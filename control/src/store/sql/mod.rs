@@ -13,6 +13,7 @@ mod bans;
 mod changes;
 mod chat;
 mod chat_sync;
+mod custom_roles;
 mod direct;
 mod erasure;
 mod invites;

@@ -4,24 +4,25 @@ use boltorezka_proto::call::{EndReason, MediaPermissions};
 use boltorezka_proto::rest::RoomKind;
 use boltorezka_proto::webhooks::WebhookEvent;
 use boltorezka_proto::workspaces::OptionalFeature;
-use boltorezka_proto::{EventId, ParticipantId, RoomId, UserId, WorkspaceId};
+use boltorezka_proto::{CustomRoleId, EventId, ParticipantId, RoomId, UserId, WorkspaceId};
 use sqlx::Row as _;
 use std::collections::HashSet;
 use uuid::Uuid;
 
-use super::rooms::{given_role, standing, standing_of};
+use super::rooms::{given_role, grants, standing, standing_of};
 use super::stays::Stays;
 use super::{Row, SqlStore, Tx, access, lock};
 use crate::calls::{MediaOrder, PermissionBits, media_permissions};
 use crate::store::write::{Lock, retried};
 use crate::store::{
-    Admission, Ended, Join, JoinRequest, ParticipantRecord, ParticipantStore, StoreError, Topic, codec,
+    Admission, Ended, Join, JoinRequest, ParticipantRecord, ParticipantStore, Standing, StoreError, Topic, codec,
 };
 use crate::whip::Kind;
 
 /// A participant with all that decides over its rights.
 pub(super) struct Facts {
     record: ParticipantRecord,
+    standing: Standing,
     kind: RoomKind,
     token: PermissionBits,
     muted: PermissionBits,
@@ -32,7 +33,7 @@ pub(super) struct Facts {
 impl Facts {
     /// What it may do as of now.
     pub(super) fn allowed(&self) -> MediaPermissions {
-        media_permissions(self.record.role, self.kind, self.token, self.muted).and(self.off.rights_left())
+        media_permissions(self.standing, self.kind, self.token, self.muted).and(self.off.rights_left())
     }
 }
 
@@ -81,6 +82,8 @@ macro_rules! select_facts {
             features_off!(),
             ", u.role, u.workspace_id = p.workspace_id, wm.role, ",
             given_role!(),
+            ", ",
+            grants!("p.workspace_id"),
             " ",
             "FROM participants p JOIN rooms r ON r.id = p.room_id JOIN users u ON u.id = p.user_id ",
             "LEFT JOIN workspace_members wm ON wm.workspace_id = p.workspace_id AND wm.user_id = p.user_id ",
@@ -102,11 +105,13 @@ fn read_facts(row: &Row) -> Result<Facts, StoreError> {
             user_id: UserId(row.try_get(3)?),
             display_name: codec::display_name(row.try_get(4)?)?,
             role: standing.role,
+            grants: standing.grants,
             joined_at_ms: row.try_get(5)?,
             admitted: row.try_get(6)?,
             hidden: PermissionBits(row.try_get(8)?).is_hidden(),
             workspace_id: WorkspaceId(row.try_get(11)?),
         },
+        standing,
         kind: codec::kind(row.try_get(7)?)?,
         token: PermissionBits(row.try_get(8)?),
         muted: PermissionBits(row.try_get(9)?),
@@ -177,6 +182,28 @@ async fn tell_rights(store: &SqlStore, tx: &mut Tx, facts: &Facts, now_ms: i64) 
     set_told(tx, participant_id, permissions).await?;
     let order = MediaOrder::SetPermissions { participant_id, permissions };
     store.put_outbox(tx, Topic::Media, &order, now_ms).await
+}
+
+/// The same for all who [hold](Lock::Holders) a custom role, in its workspace.
+pub(super) async fn tell_holders(
+    store: &SqlStore,
+    tx: &mut Tx,
+    role_id: CustomRoleId,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    lock(tx, Lock::ParticipantsIn(store.workspace_id)).await?;
+    let rows = sqlx::query(select_facts!(
+        "WHERE p.workspace_id = $1 AND p.admitted = TRUE \
+         AND p.user_id IN (SELECT h.user_id FROM custom_role_members h WHERE h.role_id = $2) ORDER BY p.id"
+    ))
+    .bind(store.workspace_id.0)
+    .bind(role_id.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    for row in &rows {
+        tell_rights(store, tx, &read_facts(row)?, now_ms).await?;
+    }
+    Ok(())
 }
 
 /// Has the media node serve the workspace as its features say as of this transaction: calls that they do not allow end,

@@ -3,7 +3,7 @@
 use boltorezka_proto::{RoomId, UserId};
 use sqlx::Row as _;
 
-use super::rooms::{given_role, is_seen, join_roles, select_standing, sighted};
+use super::rooms::{given_role, grants, is_seen, join_roles, select_standing, sighted};
 use super::{SqlStore, Tx};
 use crate::store::{NewMessage, SendOutcome, Standing, StoreError};
 
@@ -36,12 +36,12 @@ pub(super) async fn inside(
     .fetch_optional(&mut **tx)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let is_joined: bool = row.try_get(6)?;
+    let is_joined: bool = row.try_get(7)?;
     let Some((standing, true)) = sighted(&row)?.filter(|(standing, _)| is_joined && !standing.banned) else {
         return Ok(None);
     };
-    let direct_with = row.try_get::<Option<_>, _>(9)?.map(UserId);
-    Ok(Some(Inside { standing, is_read_only: row.try_get(7)?, slow_mode_s: row.try_get(8)?, direct_with }))
+    let direct_with = row.try_get::<Option<_>, _>(10)?.map(UserId);
+    Ok(Some(Inside { standing, is_read_only: row.try_get(8)?, slow_mode_s: row.try_get(9)?, direct_with }))
 }
 
 /// Why somebody who does not moderate may not say this now, if it may not. In a room with slow mode this takes its turn: asked

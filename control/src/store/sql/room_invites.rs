@@ -74,7 +74,7 @@ impl SqlStore {
         if let Some(maker) = invite.created_by {
             let standing = standing_of(&mut **tx, self.workspace_id, invite.room_id, maker).await?;
             let may = standing.is_some_and(|standing| {
-                !standing.banned && Action::CreateRoomInvite.takes(standing.role) && standing.role >= invite.role
+                !standing.banned && Action::CreateRoomInvite.is_open_to(standing) && standing.role >= invite.role
             });
             return Ok(may && !is_shut(tx, maker).await?);
         }

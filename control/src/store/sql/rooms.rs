@@ -7,7 +7,7 @@ use sqlx::{Executor, Row as _};
 
 use super::{Db, Row, SqlStore};
 use crate::calls::PermissionBits;
-use crate::permissions::Action;
+use crate::permissions::{Action, Grants};
 use crate::store::write::retried;
 use crate::store::{
     Audit, MemberRecord, NewRoom, RoomPlace, RoomRecord, RoomStore, Standing, StoreError, codec, workspace_role,
@@ -50,6 +50,19 @@ macro_rules! given_role {
 }
 pub(super) use given_role;
 
+/// What custom roles in the workspace, which the argument names, give the user `u`: [`Grants::read`] reads it.
+macro_rules! grants {
+    ($workspace:literal) => {
+        concat!(
+            "(SELECT string_agg(c.room_role || ' ' || c.permissions, ' ') FROM custom_role_members h \
+             JOIN custom_roles c ON c.id = h.role_id WHERE h.user_id = u.id AND h.workspace_id = ",
+            $workspace,
+            ")"
+        )
+    };
+}
+pub(super) use grants;
+
 /// The joins that bring `wm` and `m` to the room `r` and the user `u`.
 macro_rules! join_roles {
     () => {
@@ -67,7 +80,8 @@ macro_rules! select_standing {
             "SELECT u.role, u.workspace_id = r.workspace_id, wm.role, ",
             given_role!(),
             ", ",
-            "EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = $1 AND b.user_id = $2), (",
+            grants!("r.workspace_id"),
+            ", EXISTS (SELECT 1 FROM room_bans b WHERE b.room_id = $1 AND b.user_id = $2), (",
             is_seen!(),
             ") IS TRUE",
             $more,
@@ -120,7 +134,7 @@ async fn room_by_id(
     row.as_ref().map(room_record).transpose()
 }
 
-/// Reads `u.role, u.workspace_id = r.workspace_id, wm.role` and [`given_role`] from `first` on, and whether there is a ban. `None` for
+/// Reads `u.role, u.workspace_id = r.workspace_id, wm.role`, [`given_role`] and [`grants`] from `first` on, and whether there is a ban. `None` for
 /// who is not in the workspace.
 pub(super) fn standing(row: &Row, first: usize, banned: bool) -> Result<Option<Standing>, StoreError> {
     let Some(server_role) = row.try_get::<Option<&str>, _>(first)? else { return Ok(None) };
@@ -133,7 +147,8 @@ pub(super) fn standing(row: &Row, first: usize, banned: bool) -> Result<Option<S
         return Ok(in_workspace.map(|in_workspace| Standing::in_direct_room(server_role, in_workspace)));
     }
     let member_role = given_role.map(codec::room_role).transpose()?;
-    Ok(in_workspace.map(|in_workspace| Standing::new(server_role, in_workspace, member_role, banned)))
+    let grants = Grants::read(row.try_get(first + 4)?);
+    Ok(in_workspace.map(|in_workspace| Standing::new(server_role, in_workspace, member_role, banned).granted(grants)))
 }
 
 /// What somebody is in a room of a workspace, as of the transaction or connection that is given. `None` when one of both is
@@ -167,10 +182,10 @@ pub(super) async fn standing_and_sight(
 
 /// Reads a row of [`select_standing`].
 pub(super) fn sighted(row: &Row) -> Result<Option<(Standing, bool)>, StoreError> {
-    let (is_seen, outside) = (row.try_get(5)?, row.try_get("outside")?);
-    let waits = |role| outside && !Action::PassLobby.takes(role);
-    let standing = standing(row, 0, row.try_get(4)?)?;
-    Ok(standing.map(|standing| (Standing { outside: waits(standing.role), ..standing }, is_seen)))
+    let (is_seen, outside) = (row.try_get(6)?, row.try_get("outside")?);
+    let waits = |standing| outside && !Action::PassLobby.is_open_to(standing);
+    let standing = standing(row, 0, row.try_get(5)?)?;
+    Ok(standing.map(|standing| (Standing { outside: waits(standing), ..standing }, is_seen)))
 }
 
 impl SqlStore {
@@ -268,7 +283,9 @@ impl RoomStore for SqlStore {
         let rows = sqlx::query(concat!(
             "SELECT ",
             room_columns!(),
-            ", u.role, u.workspace_id = r.workspace_id, wm.role, m.role, b.user_id IS NOT NULL ",
+            ", u.role, u.workspace_id = r.workspace_id, wm.role, m.role, ",
+            grants!("r.workspace_id"),
+            ", b.user_id IS NOT NULL ",
             "FROM rooms r LEFT JOIN users u ON u.id = $2 ",
             join_roles!(),
             "LEFT JOIN room_bans b ON b.room_id = r.id AND b.user_id = $2 ",
@@ -287,7 +304,7 @@ impl RoomStore for SqlStore {
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
-        let banned = |row: &Row| row.try_get(ROOM_COLUMNS + 4);
+        let banned = |row: &Row| row.try_get(ROOM_COLUMNS + 5);
         rows.iter().map(|row| Ok((room_record(row)?, standing(row, ROOM_COLUMNS, banned(row)?)?))).collect()
     }
 

@@ -4,9 +4,11 @@ use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::accounts::{USER_COLUMNS, user_columns, user_record};
+use super::rooms::grants;
 use super::{Row, SqlStore, Tx};
 use crate::auth::TokenHash;
 use crate::calls::PermissionBits;
+use crate::permissions::Grants;
 use crate::store::write::retried;
 use crate::store::{Grant, NewSession, SessionRecord, SessionStore, StoreError, UserRecord};
 
@@ -19,6 +21,9 @@ macro_rules! session_columns {
          s.previous_hash IS NOT NULL AND s.previous_until IS NULL, s.address, s.user_agent"
     };
 }
+
+/// How many they are.
+const SESSION_COLUMNS: usize = 9;
 
 /// From column `at` on.
 fn session_record(row: &Row, at: usize, shown: Option<TokenHash>) -> Result<SessionRecord, StoreError> {
@@ -87,12 +92,18 @@ impl SessionStore for SqlStore {
         .await
     }
 
-    async fn session(&self, hash: TokenHash, now_ms: i64) -> Result<Option<(UserRecord, SessionRecord)>, StoreError> {
+    async fn session(
+        &self,
+        hash: TokenHash,
+        now_ms: i64,
+    ) -> Result<Option<(UserRecord, SessionRecord, Grants)>, StoreError> {
         let row = sqlx::query(concat!(
             "SELECT ",
             user_columns!(),
             ", ",
             session_columns!(),
+            ", ",
+            grants!("u.workspace_id"),
             " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.expires_at > $2 AND (s.token_hash = $1 ",
             "OR (s.previous_hash = $1 AND (s.previous_until IS NULL OR s.previous_until > $2)))"
         ))
@@ -100,7 +111,10 @@ impl SessionStore for SqlStore {
         .bind(now_ms)
         .fetch_optional(&self.readers)
         .await?;
-        row.map(|row| Ok((user_record(&row)?, session_record(&row, USER_COLUMNS, Some(hash))?))).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let session = session_record(&row, USER_COLUMNS, Some(hash))?;
+        let grants = Grants::read(row.try_get(USER_COLUMNS + SESSION_COLUMNS)?);
+        Ok(Some((user_record(&row)?, session, grants)))
     }
 
     async fn sessions(&self, user_id: UserId, now_ms: i64) -> Result<Vec<SessionRecord>, StoreError> {

@@ -6,8 +6,10 @@ use boltorezka_proto::workspaces::{OptionalFeature, WorkspaceRole};
 use boltorezka_proto::{UserId, WorkspaceId, WorkspaceSlug, WorkspaceTitle};
 use sqlx::{Executor, Row as _};
 
+use super::rooms::grants;
 use super::stays::Stays;
 use super::{Db, Row, SqlStore, Tx, lock, participants};
+use crate::permissions::Grants;
 use crate::store::workspaces::workspace_role;
 use crate::store::write::{Lock, retried};
 use crate::store::{
@@ -35,16 +37,17 @@ async fn by_slug(
     row.as_ref().map(workspace_record).transpose()
 }
 
-/// What a user is in a workspace, and its name; as of the transaction or connection that is given.
-async fn member(
+/// What a user is in a workspace, and what its custom roles give it there; as of the transaction or connection that is given.
+pub(super) async fn membership(
     executor: impl Executor<'_, Database = Db>,
     workspace_id: WorkspaceId,
     user_id: UserId,
-) -> Result<Option<WorkspaceMemberRecord>, StoreError> {
-    let row = sqlx::query(
-        "SELECT u.role, u.workspace_id = $1, wm.role, u.display_name FROM users u
-         LEFT JOIN workspace_members wm ON wm.workspace_id = $1 AND wm.user_id = u.id WHERE u.id = $2",
-    )
+) -> Result<Option<(WorkspaceRole, Grants)>, StoreError> {
+    let row = sqlx::query(concat!(
+        "SELECT u.role, u.workspace_id = $1, wm.role, ",
+        grants!("$1"),
+        " FROM users u LEFT JOIN workspace_members wm ON wm.workspace_id = $1 AND wm.user_id = u.id WHERE u.id = $2"
+    ))
     .bind(workspace_id.0)
     .bind(user_id.0)
     .fetch_optional(executor)
@@ -52,8 +55,8 @@ async fn member(
     let Some(row) = row else { return Ok(None) };
     let given = row.try_get::<Option<&str>, _>(2)?.map(codec::workspace_role).transpose()?;
     let role = workspace_role(codec::role(row.try_get(0)?)?, row.try_get(1)?, given);
-    let display_name = codec::display_name(row.try_get(3)?)?;
-    Ok(role.map(|role| WorkspaceMemberRecord { user_id, display_name, role }))
+    let grants = Grants::read(row.try_get(3)?);
+    Ok(role.map(|role| (role, grants)))
 }
 
 /// The role that a member was given; none for strangers and for those who are at home.
@@ -72,7 +75,7 @@ async fn given_role(
 }
 
 /// Whether `by` may have something to do with somebody who is `whom`: owners with all, admins with those below them.
-fn reaches(by: WorkspaceRole, whom: Option<WorkspaceRole>) -> bool {
+pub(super) fn reaches(by: WorkspaceRole, whom: Option<WorkspaceRole>) -> bool {
     by == WorkspaceRole::Owner || whom.is_none_or(|whom| whom < by)
 }
 
@@ -202,7 +205,11 @@ impl WorkspaceStore for SqlStore {
     }
 
     async fn workspace_role(&self, user_id: UserId) -> Result<Option<WorkspaceRole>, StoreError> {
-        Ok(member(&self.readers, self.workspace_id, user_id).await?.map(|member| member.role))
+        Ok(self.membership(user_id).await?.map(|(role, _)| role))
+    }
+
+    async fn membership(&self, user_id: UserId) -> Result<Option<(WorkspaceRole, Grants)>, StoreError> {
+        membership(&self.readers, self.workspace_id, user_id).await
     }
 
     async fn workspace_members(
@@ -282,6 +289,7 @@ impl WorkspaceStore for SqlStore {
             }
             for statement in [
                 "DELETE FROM workspace_members WHERE workspace_id = $1 AND user_id = $2",
+                "DELETE FROM custom_role_members WHERE workspace_id = $1 AND user_id = $2",
                 "DELETE FROM room_members WHERE workspace_id = $1 AND user_id = $2",
                 "DELETE FROM tickets WHERE workspace_id = $1 AND user_id = $2",
             ] {
