@@ -137,6 +137,10 @@ uuid_id! {
     /// A passkey of an account.
     PasskeyId
 }
+uuid_id! {
+    /// A browser that an account is pushed to.
+    PushSubscriptionId
+}
 
 /// A published track, unique on its node while the node runs.
 ///

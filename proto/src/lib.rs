@@ -10,6 +10,7 @@
 //! | [`notifications`] | clients and control | HTTP and the socket, JSON |
 //! | [`oidc`] | clients and control | HTTP, JSON |
 //! | [`passkeys`] | clients and control | HTTP, JSON |
+//! | [`push`] | clients and control | HTTP, JSON; a push service, JSON |
 //! | [`reports`] | clients and control | HTTP, JSON |
 //! | [`rooms`] | clients and control | HTTP, JSON |
 //! | [`admin`] | clients and control | HTTP, JSON |
@@ -37,6 +38,7 @@ pub mod notifications;
 pub mod oidc;
 pub mod passkeys;
 mod permissions;
+pub mod push;
 pub mod reports;
 pub mod rest;
 pub mod rooms;
@@ -51,7 +53,7 @@ pub mod workspaces;
 pub use error::{ErrorCode, Problem};
 pub use ids::{
     ApiKeyId, AttachmentId, AuditId, CallId, EventId, InviteId, LoginId, MessageId, NotificationId, ParticipantId,
-    PasskeyId, ReportId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
+    PasskeyId, PushSubscriptionId, ReportId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
 };
 pub use text::{
     DisplayName, FileName, InvalidText, MessageText, PasskeyName, ReactionEmoji, ReportReason, RoomCategory, RoomSlug,

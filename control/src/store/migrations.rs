@@ -25,6 +25,7 @@ macro_rules! migrations {
             (14, "lobby", include_str!(concat!("../../migrations/", $folder, "/0014_lobby.sql"))),
             (15, "direct messages", include_str!(concat!("../../migrations/", $folder, "/0015_direct_messages.sql"))),
             (16, "passkeys", include_str!(concat!("../../migrations/", $folder, "/0016_passkeys.sql"))),
+            (18, "push", include_str!(concat!("../../migrations/", $folder, "/0018_push.sql"))),
         ]
     };
 }

@@ -33,6 +33,7 @@ mod permissions;
 mod permissions_document;
 mod presence;
 mod problems;
+mod push;
 mod reports;
 mod revocation;
 mod rights;

@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 16] = [
+const RELEASED: [(i64, &str); 17] = [
     (1, "initial"),
     (2, "whip sessions"),
     (3, "workspaces"),
@@ -29,6 +29,7 @@ const RELEASED: [(i64, &str); 16] = [
     (14, "lobby"),
     (15, "direct messages"),
     (16, "passkeys"),
+    (18, "push"),
 ];
 
 impl Database {
