@@ -45,7 +45,7 @@ impl World {
 
     async fn mention(&mut self, text: &str) -> Value {
         let said = json!({ "room": "talk", "text": text, "mentions": [self.ann.id] });
-        self.socket.ack_with_key("message.send", said, Some(text)).await["message"].clone()
+        self.socket.ack_with_key("message.send", said, Some(text.get(..20).unwrap_or(text))).await["message"].clone()
     }
 
     async fn texts(&self, count: usize) -> Vec<String> {
