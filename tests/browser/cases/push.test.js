@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { FirefoxDriver, launchFirefox } from '../lib/firefox.js';
+import { isFit } from '../lib/fit.js';
 import { Person } from '../lib/person.js';
 import { PushService } from '../lib/push-service.js';
 import { sleep, until } from '../lib/wait.js';
@@ -125,4 +126,48 @@ scene('Firefox is told of a message while no page is open', async (world) => {
   } finally {
     await firefox.close();
   }
+});
+
+// Its own push service takes nobody in a browser without an account of Google's: what is pushed comes by its debugger.
+scene('in Chromium a notification leads to the room that it is about', async (world) => {
+  const slug = await world.room('text');
+  const ann = await world.person('Ann', { width: 390, height: 844, isPhone: true });
+  const { page, context } = ann.driver;
+  await context.grantPermissions(['notifications'], { origin: ann.origin });
+  await page.goto(`${ann.origin}/account`);
+  await ann.sees('button', 'Notify me in this browser');
+  await isFit(ann, 'notifications on the account page');
+  const session = await context.newCDPSession(page);
+  const registered = new Promise((resolve) => {
+    session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      const registration = registrations.find(({ scopeURL }) => scopeURL.startsWith(ann.origin));
+      if (registration) resolve(registration.registrationId);
+    });
+  });
+  await session.send('ServiceWorker.enable');
+  await ann.driver.evaluate(async () => {
+    await navigator.serviceWorker.register('/push-worker.js');
+    await navigator.serviceWorker.ready;
+  });
+  const registrationId = await registered;
+  const push = (data) =>
+    session.send('ServiceWorker.deliverPushMessage', {
+      origin: ann.origin,
+      registrationId,
+      data: JSON.stringify(data),
+    });
+  const notice = { type: 'message', workspace: 'default', room: slug, roomTitle: 'Talk', notificationId: 'n' };
+  const said = { kind: 'mention', senderName: 'Olga', text: 'look', at: '2026-11-22T00:51:00.000Z' };
+  await push({ ...notice, ...said });
+  await until('it is shown', async () => (await shown(ann))[0]?.title === 'Olga mentioned you in Talk');
+  // What a newer server sends is shown too, in few words.
+  await push({ type: 'of tomorrow' });
+  await until('something is shown', async () => (await shown(ann)).some(({ title }) => title === 'Something is new'));
+  const [worker] = context.serviceWorkers();
+  await worker.evaluate(async (tag) => {
+    const [notification] = await self.registration.getNotifications({ tag });
+    self.dispatchEvent(new NotificationEvent('notificationclick', { notification }));
+  }, `message:default/${slug}`);
+  await until('the room is open', () => new URL(page.url()).pathname === `/rooms/${slug}`);
+  await until('the notification is gone', async () => (await shown(ann)).length === 1);
 });
