@@ -56,6 +56,8 @@ scene('Firefox is told of a message while no page is open', async (world) => {
     });
     assert.equal([...service.subscriptions.values()][0].key, status.publicKey);
     const { user } = await fox.api('GET', '/v1/auth/me');
+    await until('the page shows it', () => fox.driver.evaluate(() => document.querySelector('[role=switch]') !== null));
+    await isFit(fox, 'a browser that is notified');
 
     // His page is gone, and the owner writes to him.
     await fox.driver.goto(`${fox.origin}${ASIDE}`);

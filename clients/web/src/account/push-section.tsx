@@ -3,7 +3,7 @@ import { useCallback, useState } from 'react';
 import { client, useUser } from '../app/session.tsx';
 import { useAct } from '../app/use-act.ts';
 import { useLoad } from '../app/use-load.ts';
-import { forgetBrowser, obstacle, permission, subscribeBrowser } from '../push/browser.ts';
+import { forgetBrowser, note, obstacle, permission, subscribeBrowser } from '../push/browser.ts';
 import { Button } from '../ui/button.tsx';
 import { Badge, RecordItem, Records } from '../ui/records.tsx';
 import { Switch } from '../ui/switch.tsx';
@@ -21,6 +21,11 @@ export function PushSection() {
     await client.account.push.unsubscribe(browser.id);
     if (browser.current) await forgetBrowser();
     reload();
+  };
+  const setEnabled = async (enabled: boolean) => {
+    const status = await client.account.push.setEnabled(enabled);
+    note(status);
+    set(status);
   };
   return (
     <Section
@@ -60,11 +65,7 @@ export function PushSection() {
       {value && <ThisBrowser status={value} userId={userId} onChange={reload} />}
       {value && value.subscriptions.length > 0 && (
         <p className={styles.buttons} style={{ marginTop: 12 }}>
-          <Switch
-            label="Notify me"
-            isSelected={value.enabled}
-            onChange={(enabled) => act(async () => set(await client.account.push.setEnabled(enabled)))}
-          />
+          <Switch label="Notify me" isSelected={value.enabled} onChange={(enabled) => act(() => setEnabled(enabled))} />
           <span aria-hidden="true">{value.enabled ? 'All of them are notified' : 'None is notified for now'}</span>
         </p>
       )}

@@ -1,6 +1,15 @@
 import type { Client } from '@boltorezka/client';
 import { afterEach, expect, test, vi } from 'vitest';
-import { isMadeWith, keepSubscribed, obstacle, permission, subscribeBrowser, unsubscribeBrowser } from './browser.ts';
+import {
+  isMadeWith,
+  isWanted,
+  keepSubscribed,
+  note,
+  obstacle,
+  permission,
+  subscribeBrowser,
+  unsubscribeBrowser,
+} from './browser.ts';
 
 const KEY = 'AQID';
 
@@ -38,7 +47,7 @@ function server(hasCurrent: boolean) {
       enabled: true,
       subscriptions: hasCurrent ? [{ current: true }] : [],
     }),
-    subscribe: vi.fn(async () => ({})),
+    subscribe: vi.fn(async () => ({ current: true })),
   };
   return { push, client: { account: { push } } as unknown as Client };
 }
@@ -102,4 +111,18 @@ test('signing out gives the subscription up', async () => {
   const { made } = browser('granted', bytes(1, 2, 3));
   await unsubscribeBrowser();
   expect(made.unsubscribe).toHaveBeenCalledTimes(1);
+});
+
+test('a hidden page shows something while the account wants that here', async () => {
+  const { store } = browser('granted', bytes(1, 2, 3));
+  note({ enabled: true, subscriptions: [] });
+  expect(isWanted()).toBe(false);
+  store.set('boltorezka.push', 'ann');
+  await keepSubscribed(server(false).client, 'ann');
+  expect(isWanted()).toBe(true);
+  note({ enabled: false, subscriptions: [{ current: true }] });
+  expect(isWanted()).toBe(false);
+  browser('denied', bytes(1, 2, 3));
+  note({ enabled: true, subscriptions: [{ current: true }] });
+  expect(isWanted()).toBe(false);
 });

@@ -53,16 +53,19 @@ export async function subscribeBrowser(client: Client, userId: string, publicKey
   const { subscription } = await subscribed(publicKey);
   await client.account.push.subscribe(subscription);
   remember(userId);
+  note(await client.account.push.get());
   return true;
 }
 
 /** Subscribes again where somebody asked for it here before: a new session, or another key of the server. */
 export async function keepSubscribed(client: Client, userId: string): Promise<void> {
   if (permission() !== 'granted' || remembered() !== userId) return;
-  const { available, publicKey, subscriptions } = await client.account.push.get();
-  if (!available) return;
-  const { subscription, isNew } = await subscribed(publicKey);
-  if (isNew || !subscriptions.some(({ current }) => current)) await client.account.push.subscribe(subscription);
+  const status = await client.account.push.get();
+  if (!status.available) return;
+  const { subscription, isNew } = await subscribed(status.publicKey);
+  const made = isNew || !status.subscriptions.some(({ current }) => current);
+  const current = made ? [await client.account.push.subscribe(subscription)] : status.subscriptions;
+  note({ enabled: status.enabled, subscriptions: current });
 }
 
 /** This browser gives its subscription up. */
@@ -76,12 +79,25 @@ export async function unsubscribeBrowser(): Promise<void> {
 /** The same, and nobody wants it here any more. */
 export async function forgetBrowser(): Promise<void> {
   remember(undefined);
+  wanted = false;
   await unsubscribeBrowser();
 }
 
-/** Whether this person asked for it in this browser. */
-export function isRemembered(userId: string): boolean {
-  return remembered() === userId;
+let wanted = false;
+
+interface Noted {
+  enabled: boolean;
+  subscriptions: readonly { current: boolean }[];
+}
+
+/** What the server said last: whether the account wants to be notified, and in this browser. */
+export function note({ enabled, subscriptions }: Noted): void {
+  wanted = enabled && subscriptions.some(({ current }) => current);
+}
+
+/** Whether a page that nobody looks at has something shown. */
+export function isWanted(): boolean {
+  return wanted && permission() === 'granted';
 }
 
 function remembered(): string | undefined {

@@ -4,7 +4,7 @@ import { useEvent } from '../app/hooks.ts';
 import { navigate } from '../app/router.ts';
 import { client } from '../app/session.tsx';
 import { useGateway } from '../app/use-gateway.ts';
-import { isRemembered, keepSubscribed, permission } from './browser.ts';
+import { isWanted, keepSubscribed, permission } from './browser.ts';
 import { noticeOf, noticeOfRinging } from './told.ts';
 
 /** Keeps this browser subscribed, goes where a notification leads, and has one shown while nobody looks at the page. */
@@ -26,7 +26,7 @@ export function PushKeeper({ userId }: { userId: string }) {
   // With a page open the server pushes nothing: it is told here.
   const gateway = useGateway(permission() === 'granted');
   useEvent(gateway, 'message', (message) => {
-    if (!document.hidden || permission() !== 'granted' || !isRemembered(userId)) return;
+    if (!document.hidden || !isWanted()) return;
     if (message.type === 'notification.new') show(noticeOf(message.payload.notification));
     if (message.type === 'call.ringing') show(noticeOfRinging(message.payload.ringing));
   });

@@ -12,7 +12,7 @@ export interface WorkerScope {
 
 export interface WindowClient {
   readonly url: string;
-  readonly focused: boolean;
+  readonly visibilityState: DocumentVisibilityState;
   focus(): Promise<WindowClient>;
   postMessage(message: unknown): void;
 }

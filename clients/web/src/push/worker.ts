@@ -11,9 +11,9 @@ scope.addEventListener('push', (event) => {
   event.waitUntil(show(read(event.data)));
 });
 
-// From a page of ours that nobody looks at.
+// From a page of ours that nobody looks at; perhaps somebody looks at another one.
 scope.addEventListener('message', (event) => {
-  if (isNotice(event.data)) event.waitUntil(show(event.data));
+  if (isNotice(event.data)) event.waitUntil(showUnseen(event.data));
 });
 
 scope.addEventListener('notificationclick', (event) => {
@@ -38,6 +38,11 @@ function show(notice: unknown): Promise<void> {
     return scope.registration.showNotification('Something is new', { tag: 'other', data: { path: '/' } });
   const { title, options } = shownOf(notice);
   return scope.registration.showNotification(title, options as NotificationOptions);
+}
+
+async function showUnseen(notice: unknown): Promise<void> {
+  const tabs = await scope.clients.matchAll({ type: 'window', includeUncontrolled: true });
+  if (!tabs.some(({ visibilityState }) => visibilityState === 'visible')) await show(notice);
 }
 
 function pathOf(data: unknown): string {
