@@ -24,7 +24,7 @@ impl Endpoint {
         }
         let url = Url::parse(text).map_err(|_| "endpoint must be an address of a push service")?;
         let origin = url.origin().ascii_serialization();
-        let is_local = local_services.iter().any(|service| *service == origin);
+        let is_local = local_services.contains(&origin);
         if url.scheme() != "https" && !is_local {
             return Err("endpoint must begin with https://");
         }
