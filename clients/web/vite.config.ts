@@ -14,6 +14,13 @@ export default defineConfig({
     // The page's policy allows no inlined fonts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rollupOptions: {
+      input: { index: 'index.html', 'push-worker': 'src/push/worker.ts' },
+      // A service worker keeps its name: browsers look for a new one at the same address. It shares no code with the page.
+      output: {
+        entryFileNames: ({ name }) => (name === 'push-worker' ? '[name].js' : 'assets/[name]-[hash].js'),
+      },
+    },
     // One page that needs all of it at once: splitting would only add a round trip.
     chunkSizeWarningLimit: 700,
   },

@@ -23,6 +23,7 @@ use crate::http::Metrics;
 use crate::limits::Limits;
 use crate::mail::Mailer;
 use crate::presence::{Hub, LiveRoom, LiveWorkspace};
+use crate::push::Push;
 use crate::rate::RateLimiter;
 use crate::store::{OutboxSignal, Store};
 
@@ -59,6 +60,8 @@ pub struct Shared {
     pub attachments: Attachments,
     /// For what must not be read in the database.
     pub sealer: Sealer,
+    /// For what browsers are pushed.
+    pub push: Push,
     /// Rate limits.
     pub rates: Rates,
     /// Rooms and sockets.
@@ -105,6 +108,8 @@ pub struct Rates {
     pub reports_user: RateLimiter<UserId>,
     /// Direct rooms that a user begins, and blocks that it sets.
     pub direct_begun_user: RateLimiter<UserId>,
+    /// Browsers that a user subscribes.
+    pub push_user: RateLimiter<UserId>,
     /// Files that a user uploads.
     pub uploads: RateLimiter<UserId>,
     /// A user who writes.
@@ -131,6 +136,7 @@ impl Rates {
             searches: RateLimiter::per_second(limits.searches_per_user_per_s, 10),
             reports_user: RateLimiter::per_minute(limits.reports_per_user_per_minute),
             direct_begun_user: RateLimiter::per_minute(limits.direct_rooms_per_user_per_minute),
+            push_user: RateLimiter::per_minute(limits.push_subscribed_per_user_per_minute),
             uploads: RateLimiter::per_minute(limits.attachments_per_user_per_minute),
             typing_user: RateLimiter::per_second(limits.typing_per_user_per_s, 4),
             reads_user: RateLimiter::per_second(limits.reads_per_user_per_s, 4),

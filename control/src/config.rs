@@ -29,6 +29,10 @@ pub struct Config {
     pub smtp: Option<SmtpConfig>,
     /// Who signs people in beside passwords. It takes a `public_url`, which the provider sends browsers back to.
     pub oidc: Option<OidcConfig>,
+    /// Whom push services turn to when something is wrong with what we send: `mailto:` or `https:`. `public_url` when absent.
+    pub push_contact: Option<String>,
+    /// Origins of push services that are believed though they are in a private network or speak http.
+    pub push_local_services: Vec<String>,
     /// Days from an account's wish to be gone to its end. Until then its owner takes it back by logging in.
     pub account_deletion_days: u32,
     /// Days that direct messages are kept; 0 is for ever.
@@ -59,6 +63,8 @@ impl Config {
             public_url: None,
             smtp: None,
             oidc: None,
+            push_contact: None,
+            push_local_services: Vec::new(),
             account_deletion_days: 14,
             direct_retention_days: 0,
             session_details: SessionDetails::default(),

@@ -16,6 +16,7 @@
 //! | [`admin`] | accounts as admins see them |
 //! | [`telemetry`] | what clients tell of themselves |
 //! | [`webhooks`] | telling servers of the operator what happened |
+//! | [`push`] | telling browsers what waits while no page is open |
 //! | [`features`] | all of these in one order: routes, permissions, start, stop, health |
 //! | [`ws`], [`whip`], [`http`] | the ways in |
 //!
@@ -33,11 +34,13 @@ mod error;
 mod events;
 mod features;
 mod http;
+mod key_file;
 mod limits;
 mod mail;
 mod outbound;
 mod permissions;
 mod presence;
+mod push;
 mod rate;
 mod rooms;
 mod seed;
@@ -116,6 +119,7 @@ impl Control {
             link: calls::Link::default(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            push: push::Push::default(),
             features,
             config,
             clock,

@@ -124,6 +124,10 @@ limits! {
     direct_rooms_per_user_per_minute = 20;
     /// Direct rooms that one account has begun in a workspace.
     direct_rooms_per_user = 1_000;
+    /// Browsers that one account is pushed to. Another one takes the place of the oldest.
+    push_subscriptions_per_user = 10;
+    /// How often a minute one account subscribes a browser; as many at once. Pages do it once a session.
+    push_subscribed_per_user_per_minute = 30;
     /// Largest file of a message in bytes.
     attachment_bytes = 25 * 1024 * 1024;
     /// Files that one account uploads a minute; as many at once.

@@ -1,6 +1,10 @@
-//! Requests that the server makes by itself, to webhooks' receivers and to a provider of identities.
+//! Requests that the server makes by itself, to webhooks' receivers, to push services and to a provider of identities.
+
+mod guard;
 
 use std::time::Duration;
+
+pub use guard::is_public;
 
 /// A client that goes where it is sent and nowhere else: no redirects, no proxies of the environment. An answer may take
 /// `timeout` in all, and a connection `connect_timeout` of it.
@@ -8,13 +12,25 @@ use std::time::Duration;
 /// # Errors
 /// When the system's certificates cannot be used.
 pub fn client(timeout: Duration, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    builder(timeout, connect_timeout).build()
+}
+
+/// The same for addresses that strangers name: those that are not of the internet have no way to them. An address that is no
+/// name is for the caller to look at ([`is_public`]).
+///
+/// # Errors
+/// As [`client`].
+pub fn guarded_client(timeout: Duration, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    builder(timeout, connect_timeout).dns_resolver(guard::PublicOnly).build()
+}
+
+fn builder(timeout: Duration, connect_timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .timeout(timeout)
         .connect_timeout(connect_timeout)
         .user_agent(concat!("boltorezka/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// A failure with all of its causes, and without the address, which may hold a secret.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::custom_roles::HeldRole;
 use crate::oidc::OidcLink;
 use crate::passkeys::Passkey;
+use crate::push::PushSubscription;
 use crate::rest::{RoomRole, User};
 use crate::schema::{ApiKeyName, Email, InviteSeconds, InviteUses, Password};
 use crate::socket::Attachment;
@@ -348,6 +349,9 @@ pub struct Export {
     /// Its passkeys.
     #[serde(default)]
     pub passkeys: Vec<Passkey>,
+    /// The browsers that it is pushed to.
+    #[serde(default)]
+    pub push_subscriptions: Vec<PushSubscription>,
     /// Where it is signed in.
     pub sessions: Vec<Session>,
     /// Its roles in rooms.

@@ -141,6 +141,10 @@ uuid_id! {
     /// A custom role of a workspace.
     CustomRoleId
 }
+uuid_id! {
+    /// A browser that an account is pushed to.
+    PushSubscriptionId
+}
 
 /// A published track, unique on its node while the node runs.
 ///

@@ -10,6 +10,7 @@
 //! | [`notifications`] | clients and control | HTTP and the socket, JSON |
 //! | [`oidc`] | clients and control | HTTP, JSON |
 //! | [`passkeys`] | clients and control | HTTP, JSON |
+//! | [`push`] | clients and control | HTTP, JSON; a push service, JSON |
 //! | [`reports`] | clients and control | HTTP, JSON |
 //! | [`rooms`] | clients and control | HTTP, JSON |
 //! | [`admin`] | clients and control | HTTP, JSON |
@@ -38,6 +39,7 @@ pub mod notifications;
 pub mod oidc;
 pub mod passkeys;
 mod permissions;
+pub mod push;
 pub mod reports;
 pub mod rest;
 pub mod rooms;
@@ -52,7 +54,8 @@ pub mod workspaces;
 pub use error::{ErrorCode, Problem};
 pub use ids::{
     ApiKeyId, AttachmentId, AuditId, CallId, CustomRoleId, EventId, InviteId, LoginId, MessageId, NotificationId,
-    ParticipantId, PasskeyId, ReportId, RoomId, SessionId, TrackNumber, UserId, WebhookId, WorkspaceId,
+    ParticipantId, PasskeyId, PushSubscriptionId, ReportId, RoomId, SessionId, TrackNumber, UserId, WebhookId,
+    WorkspaceId,
 };
 pub use text::{
     CustomRoleName, DisplayName, FileName, InvalidText, MessageText, PasskeyName, ReactionEmoji, ReportReason,

@@ -14,6 +14,7 @@ use boltorezka_proto::inspection::Carrier;
 use boltorezka_proto::notifications::*;
 use boltorezka_proto::oidc::*;
 use boltorezka_proto::passkeys::*;
+use boltorezka_proto::push::*;
 use boltorezka_proto::reports::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
@@ -161,6 +162,13 @@ fn typescript_is_up_to_date() {
         RenamePasskeyRequest,
         PasskeyChallenge,
         PasskeySignInRequest,
+        // web push
+        PushSubscriptionId,
+        PushSubscription,
+        PushStatus,
+        SubscribePushRequest,
+        UpdatePushRequest,
+        PushNotice,
         // admin
         AuditActor,
         AuditEntry,

@@ -87,6 +87,8 @@ pub async fn open_control(settings: &Settings) -> Result<Control, Failure> {
         super_admin_email: settings.super_admin_email.clone(),
         public_url: settings.public_url.clone(),
         smtp: settings.smtp(),
+        push_contact: settings.push_contact.clone(),
+        push_local_services: settings.push_local_services.clone(),
         oidc: settings.oidc(),
         account_deletion_days: settings.account_deletion_days,
         direct_retention_days: settings.direct_retention_days,

@@ -138,8 +138,9 @@ async fn back_up_and_bring_back(site: Site, elsewhere: Site) {
 
     let output = elsewhere.run("restore", &folder);
     assert!(output.status.success(), "{}", log(&output));
-    let key = |site: &Site| std::fs::read(site.place.data_dir().join("account.key")).unwrap();
-    assert_eq!(key(&elsewhere), key(&site), "what is sealed opens there too");
+    let key = |site: &Site, name| std::fs::read(site.place.data_dir().join(name)).unwrap();
+    assert_eq!(key(&elsewhere, "account.key"), key(&site, "account.key"), "what is sealed opens there too");
+    assert_eq!(key(&elsewhere, "push.key"), key(&site, "push.key"), "browsers take pushes from there too");
     let mut server = elsewhere.serve();
     let (owner, _) = Client::log_in(&server.origin, "olga@example.org", PASSWORD).await.unwrap();
     let brought_back = history(&owner).await;

@@ -18,6 +18,7 @@ use crate::error::ApiError;
 use crate::http::{Fields, PageQuery};
 use crate::permissions::Action;
 use crate::presence::take_out;
+use crate::push::subscription_view;
 use crate::store::{Planned, StoreError};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -42,6 +43,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
     let sessions = app.store.sessions(user.id, now_ms).await?;
     let identities = app.store.oidc_links(user.id).await?;
     let passkeys = app.store.passkeys(user.id).await?;
+    let browsers = app.store.push_subscriptions(user.id).await?;
     let roles = app.store.roles_of(user.id).await?;
     let custom_roles = app.store.custom_roles_of(user.id).await?;
     let blocked = app.store.blocked_by(user.id).await?;
@@ -69,6 +71,7 @@ async fn export(app: App, caller: Caller, page: PageQuery) -> Result<Body<Export
         created_at: Timestamp::from_unix_ms(created_at_ms),
         identities: identities.into_iter().map(link_view).collect(),
         passkeys: passkeys.into_iter().map(passkey_view).collect(),
+        push_subscriptions: browsers.into_iter().map(|record| subscription_view(record, session)).collect(),
         sessions: sessions.into_iter().map(|record| session_view(record, session)).collect(),
         roles: roles.into_iter().map(|(room, role)| ExportedRole { room, role }).collect(),
         custom_roles: custom_roles.into_iter().map(|(_, role, _)| role).collect(),

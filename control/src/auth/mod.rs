@@ -21,7 +21,7 @@ mod token;
 mod totp;
 
 pub use api_key::new_api_key;
-pub use caller::{Caller, ClientAddress, Identified, SignedBearer, WorkspaceCaller, identify};
+pub use caller::{Caller, ClientAddress, Identified, SignedBearer, SignedIn, WorkspaceCaller, identify};
 pub use feature::Accounts;
 pub use join_token::{JoinClaims, JoinTokens};
 pub use link_routes::{hand_out, link_life_ms, link_page};

@@ -1,9 +1,6 @@
 //! Seals what the server must be able to read and a thief of the database must not: AES-256-GCM with a key in a file
 //! of its own beside the database.
 
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -11,6 +8,7 @@ use aws_lc_rs::error::Unspecified;
 use uuid::Uuid;
 
 use super::token::random_bytes;
+use crate::key_file::read_or_make;
 
 /// The file in the data directory.
 pub const SEAL_FILE: &str = "account.key";
@@ -27,10 +25,7 @@ impl Sealer {
     pub fn open(data_dir: &Path) -> Result<Self, String> {
         let path = data_dir.join(SEAL_FILE);
         let wrong = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-        if !path.exists() {
-            make(&path).map_err(|error| wrong(&error))?;
-        }
-        let key = fs::read(&path).map_err(|error| wrong(&error))?;
+        let key = read_or_make(&path, || random_bytes::<KEY_LEN>().map(|key| key.to_vec()).ok())?;
         if key.len() != KEY_LEN {
             return Err(wrong(&"it is not a key of 32 bytes; put the one back that belongs to this database"));
         }
@@ -59,23 +54,9 @@ impl Sealer {
     }
 }
 
-/// Makes the file whole or not at all; whoever comes second takes what is there.
-fn make(path: &Path) -> io::Result<()> {
-    let key: [u8; KEY_LEN] = random_bytes().map_err(|_| io::Error::other("no randomness"))?;
-    let draft = path.with_extension(format!("key.{}", Uuid::now_v7()));
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(&key)?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

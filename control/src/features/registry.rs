@@ -12,7 +12,7 @@ use super::Feature;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::store::StoreError;
-use crate::{admin, auth, calls, chat, http, rooms, telemetry, webhooks, whip, workspaces, ws};
+use crate::{admin, auth, calls, chat, http, push, rooms, telemetry, webhooks, whip, workspaces, ws};
 
 /// A start that takes longer has failed: it reads some rows.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -46,6 +46,7 @@ impl Default for Features {
             Box::new(calls::Video),
             Box::new(calls::Screen),
             Box::new(whip::Whip),
+            Box::new(push::WebPush),
             Box::new(webhooks::Webhooks),
             Box::new(telemetry::Telemetry),
             Box::new(ws::Realtime),

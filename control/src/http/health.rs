@@ -102,6 +102,7 @@ async fn readyz(app: App) -> Result<Json<Readiness>, ApiError> {
     responses((status = 200, description = "All of them.", body = String, content_type = "text/plain")))]
 async fn metrics(app: App) -> Result<Response, ApiError> {
     let (depth, deliveries) = (app.store.outbox_depth().await?, app.store.delivery_counts().await?);
-    let text = app.metrics.render(depth, deliveries);
+    let pushes = app.store.push_count().await?;
+    let text = app.metrics.render(depth, deliveries, pushes);
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }

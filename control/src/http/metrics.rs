@@ -32,10 +32,12 @@ pub struct Metrics {
     pub sends_failed: IntCounter,
     deliveries: IntCounterVec,
     webhook_tries: IntCounterVec,
+    push_tries: IntCounterVec,
     clients: ClientMetrics,
     outbox_depth: IntGauge,
     deliveries_waiting: IntGauge,
     deliveries_dead: IntGauge,
+    pushes_waiting: IntGauge,
     node_load: Mutex<NodeLoad>,
 }
 
@@ -49,6 +51,7 @@ impl Metrics {
                 .buckets(DURATION_BUCKETS_S.to_vec());
         let deliveries = Opts::new("boltorezka_chat_deliveries_total", "Messages for sockets, by what became of them.");
         let tries = Opts::new("boltorezka_webhooks_tries_total", "Requests of webhooks, by what became of them.");
+        let pushes = Opts::new("boltorezka_push_tries_total", "Requests to push services, by what became of them.");
         let metrics = Self {
             http_duration: HistogramVec::new(duration, &["route", "method", "status"])?,
             sockets: IntGauge::new("boltorezka_realtime_sockets", "Open sockets of the realtime gateway.")?,
@@ -59,6 +62,7 @@ impl Metrics {
             )?,
             deliveries: with_values(deliveries, "outcome", [QUEUED, DROPPED])?,
             webhook_tries: with_values(tries, "outcome", [DELIVERED, FAILED])?,
+            push_tries: with_values(pushes, "outcome", PushOutcome::ALL.map(PushOutcome::name))?,
             clients: ClientMetrics::new()?,
             outbox_depth: IntGauge::new("boltorezka_outbox_rows", "Outbox rows that wait for their delivery.")?,
             deliveries_waiting: IntGauge::new(
@@ -68,6 +72,10 @@ impl Metrics {
             deliveries_dead: IntGauge::new(
                 "boltorezka_webhooks_dead_deliveries",
                 "Events that webhooks are told no more, unless they are replayed.",
+            )?,
+            pushes_waiting: IntGauge::new(
+                "boltorezka_push_waiting_deliveries",
+                "Browsers that wait to be pushed to about a room.",
             )?,
             node_load: Mutex::default(),
             registry,
@@ -79,6 +87,8 @@ impl Metrics {
             Box::new(metrics.sends_failed.clone()),
             Box::new(metrics.deliveries.clone()),
             Box::new(metrics.webhook_tries.clone()),
+            Box::new(metrics.push_tries.clone()),
+            Box::new(metrics.pushes_waiting.clone()),
             Box::new(metrics.outbox_depth.clone()),
             Box::new(metrics.deliveries_waiting.clone()),
             Box::new(metrics.deliveries_dead.clone()),
@@ -100,6 +110,11 @@ impl Metrics {
         self.webhook_tries.with_label_values(&[if got_through { DELIVERED } else { FAILED }]).inc();
     }
 
+    /// A browser was pushed to, or could not be.
+    pub fn push_tried(&self, outcome: PushOutcome) {
+        self.push_tries.with_label_values(&[outcome.name()]).inc();
+    }
+
     /// Counts what a client says that happened to it.
     pub fn client_event(&self, event: TelemetryEvent) {
         self.clients.count(event);
@@ -116,14 +131,38 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format.
-    pub fn render(&self, outbox_depth: u64, deliveries: DeliveryCounts) -> String {
+    pub fn render(&self, outbox_depth: u64, deliveries: DeliveryCounts, pushes_waiting: u64) -> String {
         let gauge = |count| i64::try_from(count).unwrap_or(i64::MAX);
         self.outbox_depth.set(gauge(outbox_depth));
         self.deliveries_waiting.set(gauge(deliveries.waiting));
         self.deliveries_dead.set(gauge(deliveries.dead));
+        self.pushes_waiting.set(gauge(pushes_waiting));
         let mut text = TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default();
         render_node_load(&mut text, &lock(&self.node_load));
         text
+    }
+}
+
+/// What became of a request to a push service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PushOutcome {
+    /// The push service took it.
+    Pushed,
+    /// The browser subscribes no more.
+    Gone,
+    /// Neither.
+    Failed,
+}
+
+impl PushOutcome {
+    const ALL: [Self; 3] = [Self::Pushed, Self::Gone, Self::Failed];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pushed => "pushed",
+            Self::Gone => "gone",
+            Self::Failed => FAILED,
+        }
     }
 }
 
@@ -264,11 +303,12 @@ mod tests {
         };
         metrics.set_node_load(load(10));
         metrics.set_node_load(load(12));
-        let text = metrics.render(4, DeliveryCounts { waiting: 2, dead: 1 });
+        let text = metrics.render(4, DeliveryCounts { waiting: 2, dead: 1 }, 3);
         assert!(text.contains("\nboltorezka_media_packets_received_total 12\n"), "{text}");
         assert!(text.contains("\nboltorezka_media_packets_dropped_total{reason=\"no \\\"route\\\"\"} 3\n"), "{text}");
         assert!(text.contains("\nboltorezka_outbox_rows 4\n"), "{text}");
         assert!(text.contains("\nboltorezka_webhooks_waiting_deliveries 2\n"), "{text}");
         assert!(text.contains("\nboltorezka_webhooks_dead_deliveries 1\n"), "{text}");
+        assert!(text.contains("\nboltorezka_push_waiting_deliveries 3\n"), "{text}");
     }
 }

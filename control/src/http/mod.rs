@@ -28,7 +28,7 @@ use crate::{whip, workspaces};
 
 pub use extract::{Fields, Json, OptionalJson, Path, Query, id_in_path, read_text};
 pub use health::Health;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, PushOutcome};
 pub use page::PageQuery;
 
 /// Everything under `/v1`, and `/livez`, `/readyz`, `/metrics`. What is none of that `pages` answers, if there are any.

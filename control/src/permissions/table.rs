@@ -91,6 +91,16 @@ actions! {
     /// Vouch for an identity of one's own in a room.
     CreateJoinToken = "accounts.join_token.create", ["POST /v1/join-tokens"], Server(Role::User), [ApiKey];
 
+    /// See whether and which browsers one is pushed to.
+    ReadPush = "push.settings.read", ["GET /v1/push"], Server(Role::User), [Account];
+    /// Say whether one wants to be pushed to.
+    UpdatePush = "push.settings.update", ["PATCH /v1/push"], Server(Role::User), [Account];
+    /// Have a browser pushed to.
+    SubscribePush = "push.subscription.add", ["POST /v1/push/subscriptions"], Server(Role::User), [Account];
+    /// Have a browser pushed to no more.
+    UnsubscribePush = "push.subscription.remove", ["DELETE /v1/push/subscriptions/{subscriptionId}"],
+        Server(Role::User), [Account];
+
     /// Make a workspace.
     CreateWorkspace = "workspaces.workspace.create", ["POST /v1/workspaces"], Server(Role::Admin), [Account];
     /// List those that one is in; admins of the server list all.

@@ -26,6 +26,7 @@ macro_rules! migrations {
             (15, "direct messages", include_str!(concat!("../../migrations/", $folder, "/0015_direct_messages.sql"))),
             (16, "passkeys", include_str!(concat!("../../migrations/", $folder, "/0016_passkeys.sql"))),
             (17, "custom roles", include_str!(concat!("../../migrations/", $folder, "/0017_custom_roles.sql"))),
+            (18, "push", include_str!(concat!("../../migrations/", $folder, "/0018_push.sql"))),
         ]
     };
 }

@@ -32,6 +32,7 @@ mod outbox;
 mod participants;
 mod passkeys;
 mod postgres;
+mod push;
 mod reports;
 mod retention;
 mod room_invites;
@@ -87,6 +88,7 @@ pub use participants::{Admission, Join, JoinRequest, ParticipantRecord, Particip
 pub use passkeys::{
     NewPasskey, PasskeyAdded, PasskeyRecord, PasskeyRemoved, PasskeySignedIn, PasskeyStore, PasskeyUse,
 };
+pub use push::{DuePush, NewPushSubscription, PushAbout, PushContent, PushStore, PushSubscriptionRecord, PushTarget};
 pub use reports::{NewReport, ReportStore};
 pub use retention::{RetentionStore, StrangerRecord};
 pub use room_invites::{InvitedTo, NewRoomInvite, Redeemed, RoomInviteRecord, RoomInviteStore, RoomInvited};
@@ -134,6 +136,7 @@ store!(
     OutboxStore,
     ParticipantStore,
     PasskeyStore,
+    PushStore,
     ReportStore,
     RetentionStore,
     RingStore,

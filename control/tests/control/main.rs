@@ -34,6 +34,7 @@ mod permissions;
 mod permissions_document;
 mod presence;
 mod problems;
+mod push;
 mod reports;
 mod revocation;
 mod rights;

@@ -200,6 +200,7 @@ impl World {
         let path = path.replace("{slug}", &place.room).replace("{participantId}", participant_id);
         let path = path.replace("{userId}", user_id).replace("{sessionId}", user_id);
         let path = path.replace("{inviteId}", user_id).replace("{apiKeyId}", user_id).replace("{passkeyId}", user_id);
+        let path = path.replace("{subscriptionId}", user_id);
         let path = if path.contains("{webhookId}") {
             path.replace("{webhookId}", &self.webhook(&place.workspace).await)
         } else {
@@ -264,6 +265,10 @@ impl World {
             "accounts.passkey.add" => (404, json!({ "name": "Phone", "clientData": "", "attestation": "" })),
             "accounts.passkey.rename" => (404, json!({ "name": "Phone" })),
             "accounts.passkey.remove" => (404, Value::Null),
+            // The answer of who may, where the endpoint is in no network that is asked, and to nobody's browser.
+            "push.settings.update" => (200, json!({ "enabled": true })),
+            "push.subscription.add" => (422, json!({ "endpoint": "https://127.0.0.1/", "p256dh": "", "auth": "" })),
+            "push.subscription.remove" => (404, Value::Null),
             "accounts.oidc.link" => (404, json!({ "password": "a wrong guess" })),
             "accounts.oidc.unlink" => (404, Value::Null),
             "admin.invite.create" => (201, Value::Null),

@@ -13,6 +13,7 @@ use boltorezka_proto::inspection::MediaInspection;
 use boltorezka_proto::notifications::*;
 use boltorezka_proto::oidc::*;
 use boltorezka_proto::passkeys::*;
+use boltorezka_proto::push::*;
 use boltorezka_proto::reports::*;
 use boltorezka_proto::rest::*;
 use boltorezka_proto::rooms::*;
@@ -85,6 +86,10 @@ pub fn check_example(kind: &str, value: &Value) {
         "PasskeyCreation" => check::<PasskeyCreation>(value),
         "PasskeyChallenge" => check::<PasskeyChallenge>(value),
         "Passkeys" => check::<Passkeys>(value),
+        "PushStatus" => check::<PushStatus>(value),
+        "SubscribePushRequest" => check::<SubscribePushRequest>(value),
+        "UpdatePushRequest" => check::<UpdatePushRequest>(value),
+        "PushNotice" => check::<PushNotice>(value),
         "OidcLinkStatus" => check::<OidcLinkStatus>(value),
         "SetupRequest" => check::<SetupRequest>(value),
         "RegisterRequest" => check::<RegisterRequest>(value),

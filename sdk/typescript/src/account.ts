@@ -13,16 +13,19 @@ import type {
   Session,
   Sessions,
 } from './proto.ts';
+import { OwnPush } from './push.ts';
 import { path, query, type Send } from './send.ts';
 
 /** What people do with their own account. */
 export class OwnAccount {
   readonly passkeys: OwnPasskeys;
+  readonly push: OwnPush;
   readonly #send: Send;
 
   constructor(send: Send) {
     this.#send = send;
     this.passkeys = new OwnPasskeys(send);
+    this.push = new OwnPush(send);
   }
 
   get(): Promise<Me> {

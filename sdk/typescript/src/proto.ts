@@ -1271,6 +1271,10 @@ identities: Array<OidcLink>,
  */
 passkeys: Array<Passkey>, 
 /**
+ * The browsers that it is pushed to.
+ */
+pushSubscriptions: Array<PushSubscription>, 
+/**
  * Where it is signed in.
  */
 sessions: Array<Session>, 
@@ -1624,6 +1628,164 @@ authenticatorData: string,
  * Of both.
  */
 signature: string, };
+
+/**
+ * A browser that an account is pushed to.
+ */
+export type PushSubscriptionId = string;
+
+/**
+ * A browser that the account is pushed to.
+ */
+export type PushSubscription = { 
+/**
+ * Stable id.
+ */
+id: PushSubscriptionId, 
+/**
+ * Whether it belongs to the session that asks.
+ */
+current: boolean, 
+/**
+ * The host of the push service that the browser chose.
+ */
+service: string, 
+/**
+ * What the client of its session calls itself, if that was kept.
+ */
+userAgent?: string, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, };
+
+/**
+ * `GET /v1/push`.
+ */
+export type PushStatus = { 
+/**
+ * Whether browsers can subscribe here.
+ */
+available: boolean, 
+/**
+ * Why they cannot, in words.
+ */
+reason?: string, 
+/**
+ * The server's public key, for `PushManager.subscribe`: an uncompressed point of P-256 in base64url without padding.
+ */
+publicKey: string, 
+/**
+ * Whether the account wants to be pushed to.
+ */
+enabled: boolean, 
+/**
+ * Its browsers, the oldest first.
+ */
+subscriptions: Array<PushSubscription>, };
+
+/**
+ * `POST /v1/push/subscriptions`: what `PushSubscription.toJSON` of a browser gives. Bytes in base64url without padding.
+ */
+export type SubscribePushRequest = { 
+/**
+ * Where the push service takes what is for this browser; 1,024 bytes at most.
+ */
+endpoint: string, 
+/**
+ * The browser's public key: an uncompressed point of P-256.
+ */
+p256dh: string, 
+/**
+ * The secret that the browser shares with the server: 16 bytes.
+ */
+auth: string, };
+
+/**
+ * `PATCH /v1/push`.
+ */
+export type UpdatePushRequest = { 
+/**
+ * Whether the account wants to be pushed to.
+ */
+enabled: boolean, };
+
+/**
+ * What a browser is pushed, and its service worker shows. A later one about the same room, or its call, takes the place of an earlier one.
+ */
+export type PushNotice = { "type": "message", 
+/**
+ * Where: the workspace.
+ */
+workspace: WorkspaceSlug, 
+/**
+ * Where: the room.
+ */
+room: RoomSlug, 
+/**
+ * Its title for people.
+ */
+roomTitle: RoomTitle, 
+/**
+ * The entry of the inbox.
+ */
+notificationId: NotificationId, 
+/**
+ * Why it is for the account.
+ */
+kind: NotificationKind, 
+/**
+ * Who sent it.
+ */
+senderName: string, 
+/**
+ * Its beginning, 200 characters at most; empty of a message of files alone.
+ */
+text: string, 
+/**
+ * When.
+ */
+at: Timestamp, } | { "type": "ringing", 
+/**
+ * Where: the workspace.
+ */
+workspace: WorkspaceSlug, 
+/**
+ * Where: the direct room.
+ */
+room: RoomSlug, 
+/**
+ * Which call.
+ */
+callId: CallId, 
+/**
+ * Who.
+ */
+callerName: DisplayName, 
+/**
+ * When it rings no more.
+ */
+endsAt: Timestamp, } | { "type": "missedCall", 
+/**
+ * Where: the workspace.
+ */
+workspace: WorkspaceSlug, 
+/**
+ * Where: the direct room.
+ */
+room: RoomSlug, 
+/**
+ * The entry of the inbox.
+ */
+notificationId: NotificationId, 
+/**
+ * Who.
+ */
+callerName: DisplayName, 
+/**
+ * When.
+ */
+at: Timestamp, };
 
 /**
  * Who did something. Names are those of now; none when it is gone.

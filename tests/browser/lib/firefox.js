@@ -3,7 +3,7 @@ import puppeteer from 'puppeteer-core';
 import { installProbe } from './probe.js';
 import { until } from './wait.js';
 
-export function launchFirefox() {
+export function launchFirefox(preferences = {}) {
   return puppeteer.launch({
     browser: 'firefox',
     protocol: 'webDriverBiDi',
@@ -15,6 +15,7 @@ export function launchFirefox() {
       'media.peerconnection.ice.loopback': true,
       'media.peerconnection.ice.obfuscate_host_addresses': false,
       'media.autoplay.default': 0,
+      ...preferences,
     },
   });
 }

@@ -11,6 +11,7 @@ import { ExportSection } from './export-section.tsx';
 import { PasskeysSection } from './passkeys-section.tsx';
 import { PasswordSection } from './password-section.tsx';
 import { ProviderSection } from './provider-section.tsx';
+import { PushSection } from './push-section.tsx';
 import { SecondFactorSection } from './second-factor-section.tsx';
 import { Section } from './section.tsx';
 import { SessionsSection } from './sessions-section.tsx';
@@ -66,6 +67,7 @@ export function AccountPage() {
       {value && <SecondFactorSection isOn={value.secondFactor} hasPassword={hasPassword} onChange={reload} />}
       <PasskeysSection hasPassword={hasPassword} />
       <ProviderSection hasPassword={hasPassword} />
+      <PushSection />
       <SessionsSection />
       <ExportSection />
       <DeletionSection hasPassword={hasPassword} />

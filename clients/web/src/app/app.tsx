@@ -9,6 +9,7 @@ import { MessagePage } from '../pages/message-page.tsx';
 import { ProviderCodePage } from '../pages/provider-sign-in.tsx';
 import { RoomsPage } from '../pages/rooms-page.tsx';
 import { SetupPage } from '../pages/setup-page.tsx';
+import { PushKeeper } from '../push/push-keeper.tsx';
 import { RoomPage } from '../room/room-page.tsx';
 import { Button } from '../ui/button.tsx';
 import { LoadingScreen } from '../ui/loading.tsx';
@@ -28,6 +29,7 @@ export function App() {
             <SessionProvider>
               <CurrentPage />
               <Calls />
+              <Pushes />
             </SessionProvider>
           </ToastProvider>
         </AnnouncerProvider>
@@ -78,6 +80,12 @@ function CurrentPage() {
 function Calls() {
   const { session } = useSession();
   return session.state === 'in' ? <IncomingCalls key={session.user.id} /> : null;
+}
+
+/** This browser stays subscribed while somebody is signed in who wants that. */
+function Pushes() {
+  const { session } = useSession();
+  return session.state === 'in' ? <PushKeeper key={session.user.id} userId={session.user.id} /> : null;
 }
 
 function Redirect({ to }: { to: string }) {

@@ -1,5 +1,6 @@
 import { Client, Gateway, type User } from '@boltorezka/client';
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from 'react';
+import { unsubscribeBrowser } from '../push/browser.ts';
 
 export const client = new Client();
 
@@ -52,6 +53,8 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       },
       signOut: async () => {
         closeGateway();
+        // Whoever signs in here next is somebody else.
+        unsubscribeBrowser().catch(() => undefined);
         await client.logOut().catch(() => undefined);
         setSession({ state: 'out' });
       },

@@ -117,6 +117,10 @@ pub struct Settings {
     pub oidc_name: Option<String>,
     /// What it is asked for.
     pub oidc_scopes: String,
+    /// Whom push services turn to.
+    pub push_contact: Option<String>,
+    /// Origins of push services that may be in a private network.
+    pub push_local_services: Vec<String>,
     /// Days from an account's wish to be gone to its end.
     pub account_deletion_days: u32,
     /// Days that direct messages are kept; 0 is for ever.
@@ -221,6 +225,8 @@ impl Default for Settings {
             oidc_client_secret: None,
             oidc_name: None,
             oidc_scopes: OIDC_SCOPES.to_owned(),
+            push_contact: None,
+            push_local_services: Vec::new(),
             account_deletion_days: 14,
             direct_retention_days: 0,
             registration_approval: false,

@@ -297,6 +297,41 @@ fn own() -> Vec<Key> {
             set: |settings, _, values| one(values).map(|scopes| settings.oidc_scopes = scopes.to_owned()),
         },
         Key {
+            name: "push_contact",
+            default: None,
+            otherwise: "`public_url`, where that is https",
+            values: "mailto:ADDRESS or https://ADDRESS",
+            meaning: "Whom push services turn to when something is wrong with what this server has browsers pushed. They are told with each push.",
+            many: false,
+            node: false,
+            set: |settings, _, values| match one(values)? {
+                contact if is_contact(contact) => {
+                    settings.push_contact = Some(contact.to_owned());
+                    Ok(())
+                }
+                _ => Err("it is no contact. Give mailto:push@example.org, or https://example.org/contact.".to_owned()),
+            },
+        },
+        Key {
+            name: "push_local_services",
+            default: None,
+            otherwise: "none",
+            values: "origins such as https://push.intern.example or http://10.0.0.5:8000; may repeat",
+            meaning: "Push services that are taken though they are in a private network or speak http. Others must be in the internet, over https: each account names the one that its browser uses.",
+            many: true,
+            node: false,
+            set: |settings, _, values| {
+                let origins: Vec<String> = list(values, "an origin")?;
+                if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
+                    return Err(format!(
+                        "{wrong:?} is not an origin. Give scheme, host and port alone, in lower case and without a slash at the end, such as https://push.intern.example."
+                    ));
+                }
+                settings.push_local_services = origins;
+                Ok(())
+            },
+        },
+        Key {
             name: "account_deletion_days",
             default: Some(Cow::Borrowed("14")),
             otherwise: "",
@@ -401,6 +436,19 @@ fn own() -> Vec<Key> {
             },
         },
     ]
+}
+
+fn is_contact(contact: &str) -> bool {
+    let mail = contact.strip_prefix("mailto:").and_then(|address| address.split_once('@'));
+    let is_whole = |(name, host): (&str, &str)| !name.is_empty() && !host.is_empty();
+    let is_page = contact.strip_prefix("https://").is_some_and(|rest| !rest.is_empty());
+    !contact.contains([' ', '"']) && (is_page || mail.is_some_and(is_whole))
+}
+
+fn is_origin(origin: &str) -> bool {
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
+    let is_lower = !origin.contains(|letter: char| letter.is_ascii_uppercase());
+    is_lower && !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
 }
 
 /// As many as a track's number and a room's mask have place for.

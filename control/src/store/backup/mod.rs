@@ -14,12 +14,14 @@ use super::address::Address;
 use super::{OpenError, migrations};
 use crate::auth::SEAL_FILE;
 use crate::chat::{ATTACHMENTS_FOLDER, hold_attachments};
+use crate::push::PUSH_KEY_FILE;
 use manifest::Manifest;
 
 /// Folders of the data directory that belong to what the database says.
 const FOLDERS: [&str; 1] = [ATTACHMENTS_FOLDER];
-/// Files of it that do: what the database holds sealed is worthless without its key.
-const FILES: [&str; 1] = [SEAL_FILE];
+/// Files of it that do: what the database holds sealed is worthless without its key, and browsers take pushes by the key that they
+/// subscribed with.
+const FILES: [&str; 2] = [SEAL_FILE, PUSH_KEY_FILE];
 
 /// A backup could not be taken or brought back.
 #[derive(Debug, Error)]

@@ -12,7 +12,7 @@ on_every_database!(
 );
 
 /// Released migrations are never changed, renamed or moved; new ones come last.
-const RELEASED: [(i64, &str); 17] = [
+const RELEASED: [(i64, &str); 18] = [
     (1, "initial"),
     (2, "whip sessions"),
     (3, "workspaces"),
@@ -30,6 +30,7 @@ const RELEASED: [(i64, &str); 17] = [
     (15, "direct messages"),
     (16, "passkeys"),
     (17, "custom roles"),
+    (18, "push"),
 ];
 
 impl Database {

@@ -48,6 +48,7 @@ mod passwords;
 mod people;
 #[path = "../../../tests/support/postgres.rs"]
 mod postgres_server;
+mod push;
 mod races;
 mod reports;
 mod retention;

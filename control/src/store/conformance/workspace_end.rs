@@ -12,6 +12,7 @@ use super::custom_roles::{custom_role, hold};
 use super::database::{Database, at_once};
 use super::direct::direct;
 use super::people::{ALL, NOW_MS, api_key, audit, enter, message, name, new_room, room, say, text, user};
+use super::push::browser;
 use super::room_invites::{by, invite};
 use super::room_settings::set;
 use super::workspaces::{made, take_in};
@@ -30,7 +31,7 @@ on_every_database!(
 );
 
 /// Of accounts and of the server, which are at home in the default workspace.
-const AT_HOME: [&str; 10] = [
+const AT_HOME: [&str; 11] = [
     "account_invites",
     "account_links",
     "mails",
@@ -38,6 +39,7 @@ const AT_HOME: [&str; 10] = [
     "oidc_links",
     "passkey_ended",
     "passkeys",
+    "push_subscriptions",
     "recovery_codes",
     "second_factors",
     "sessions",
@@ -71,6 +73,7 @@ async fn fill(store: &dyn Store, owner: UserId) -> Vec<RoomId> {
     let seat = enter(store, talk.id, bob).await.participant_id;
     store.mute(talk.id, seat, TrackSource::Camera, true, &audit()).await.unwrap().unwrap();
     say(store, talk.id, visitor, "from outside", &Uuid::now_v7().to_string()).await;
+    browser(store, bob, &Uuid::now_v7().to_string()).await;
     let (hello, own) = (text("hello"), Uuid::now_v7().to_string());
     let mentioning = NewMessage { mentions: &[bob], ..message(talk.id, owner, &hello, &own) };
     let SendOutcome::Stored(said) = store.send_message(mentioning).await.unwrap() else { panic!("not stored") };

@@ -20,6 +20,7 @@ const ROLES_MAX: i64 = 20_000;
 
 async fn forget(tx: &mut Tx, user_id: UserId) -> Result<(), StoreError> {
     for statement in [
+        "DELETE FROM push_subscriptions WHERE user_id = $1",
         "DELETE FROM sessions WHERE user_id = $1",
         "DELETE FROM tickets WHERE user_id = $1",
         "DELETE FROM second_factors WHERE user_id = $1",

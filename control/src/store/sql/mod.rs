@@ -27,6 +27,8 @@ mod oidc;
 mod outbox;
 mod participants;
 mod passkeys;
+mod push;
+mod push_content;
 mod reports;
 mod restraints;
 mod retention;

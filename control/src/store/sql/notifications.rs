@@ -10,7 +10,7 @@ use super::message_rows::{message_record, select_message};
 use super::rooms::{is_seen, join_roles};
 use super::{Db, Row, SqlStore, Tx};
 use crate::events::GatewayEvent;
-use crate::store::{NotificationRecord, NotificationStore, StoreError, Topic, UNREAD_MAX, codec};
+use crate::store::{NotificationRecord, NotificationStore, PushAbout, StoreError, Topic, UNREAD_MAX, codec};
 
 /// Columns of messages before those of notifications.
 const MESSAGE_COLUMNS: usize = 17;
@@ -151,7 +151,8 @@ impl SqlStore {
             Notification { id, kind, message: Some(message.clone()), call: None, created_at, read_at: None };
         let workspace_id = self.workspace_id;
         let event = GatewayEvent::NotificationNew { workspace_id, room_id, user_id, notification, unread_count };
-        self.put_outbox(tx, Topic::Gateway, &event, created_at.unix_ms()).await
+        self.put_outbox(tx, Topic::Gateway, &event, created_at.unix_ms()).await?;
+        self.put_push(tx, user_id, room_id, PushAbout::Message, id.0, created_at.unix_ms()).await
     }
 }
 

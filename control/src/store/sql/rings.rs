@@ -12,7 +12,7 @@ use super::notifications::unread_count;
 use super::{Row, SqlStore, Tx, lock};
 use crate::events::GatewayEvent;
 use crate::store::write::{Lock, retried};
-use crate::store::{RingStore, StoreError, Topic, codec};
+use crate::store::{PushAbout, RingStore, StoreError, Topic, codec};
 
 /// Who calls twice within this time is missed once.
 const SAME_MISS_MS: i64 = 60_000;
@@ -99,7 +99,8 @@ impl SqlStore {
             ends_at: Timestamp::from_unix_ms(now_ms.saturating_add(RING_MS)),
         };
         let event = GatewayEvent::CallRinging { workspace_id: self.workspace_id, room_id, user_id: callee_id, ringing };
-        self.put_outbox(tx, Topic::Gateway, &event, now_ms).await
+        self.put_outbox(tx, Topic::Gateway, &event, now_ms).await?;
+        self.put_push(tx, callee_id, room_id, PushAbout::Call, call_id.0, now_ms).await
     }
 
     /// Ends the ringing of a call, if nobody did before.
@@ -172,7 +173,8 @@ impl SqlStore {
             notification,
             unread_count,
         };
-        self.put_outbox(tx, Topic::Gateway, &event, now_ms).await
+        self.put_outbox(tx, Topic::Gateway, &event, now_ms).await?;
+        self.put_push(tx, call.callee_id, call.room_id, PushAbout::Call, id.0, now_ms).await
     }
 
     /// How the ringing in a room is over, if it is.

@@ -5,6 +5,7 @@ pub mod oidc;
 pub mod passkeys;
 #[path = "../../support/postgres.rs"]
 pub mod postgres;
+pub mod push;
 pub mod server;
 pub mod socket;
 pub mod workspaces;
