@@ -1,4 +1,4 @@
-//! Requests that the server makes by itself, to webhooks' receivers and to a provider of identities.
+//! Requests that the server makes by itself, to webhooks' receivers, a provider of identities and a store of files.
 
 use std::time::Duration;
 
@@ -8,13 +8,23 @@ use std::time::Duration;
 /// # Errors
 /// When the system's certificates cannot be used.
 pub fn client(timeout: Duration, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    builder(connect_timeout).timeout(timeout).build()
+}
+
+/// The same for answers of any length: whoever asks bounds each wait.
+///
+/// # Errors
+/// When the system's certificates cannot be used.
+pub fn client_without_deadline(connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    builder(connect_timeout).build()
+}
+
+fn builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .timeout(timeout)
         .connect_timeout(connect_timeout)
         .user_agent(concat!("boltorezka/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// A failure with all of its causes, and without the address, which may hold a secret.

@@ -5,6 +5,8 @@ pub mod oidc;
 pub mod passkeys;
 #[path = "../../support/postgres.rs"]
 pub mod postgres;
+#[path = "../../support/s3.rs"]
+pub mod s3;
 pub mod server;
 pub mod socket;
 pub mod workspaces;
