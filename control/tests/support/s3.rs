@@ -92,17 +92,6 @@ impl S3Store {
         }
     }
 
-    /// The same as flags of the program.
-    pub fn flags(&self) -> Vec<String> {
-        let S3Config { endpoint, bucket, access_key_id, secret_access_key, .. } = self.config();
-        vec![
-            format!("--s3-endpoint={endpoint}"),
-            format!("--s3-bucket={bucket}"),
-            format!("--s3-access-key-id={access_key_id}"),
-            format!("--s3-secret-access-key={secret_access_key}"),
-        ]
-    }
-
     /// Where the object of a name behind the prefix is on the disk.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(BUCKET).join(PREFIX).join(name)

@@ -39,6 +39,7 @@ pub struct Client {
     http: reqwest::Client,
     bucket: Bucket,
     credentials: Credentials,
+    answer_timeout: Duration,
 }
 
 /// What an object is to be.
@@ -71,7 +72,7 @@ impl Client {
     pub fn new(config: &S3Config) -> Result<Self, String> {
         let http = client_without_deadline(CONNECT_TIMEOUT).map_err(|error| format!("s3_endpoint: {error}"))?;
         let credentials = Credentials::new(&config.access_key_id, &config.secret_access_key);
-        Ok(Self { http, bucket: config.place_in_store()?, credentials })
+        Ok(Self { http, bucket: config.place_in_store()?, credentials, answer_timeout: ANSWER_TIMEOUT })
     }
 
     /// Makes an object, or replaces it, as a whole.
@@ -146,7 +147,7 @@ impl Client {
         content: Option<Content<'_>>,
     ) -> Result<Response, Failure> {
         let upload_s = content.as_ref().map_or(0, |content| content.size_bytes() / UPLOAD_BYTES_PER_S_MIN);
-        let patience = ANSWER_TIMEOUT + Duration::from_secs(upload_s);
+        let patience = self.answer_timeout + Duration::from_secs(upload_s);
         let (mut attempt, mut pause) = (1, FIRST_PAUSE);
         loop {
             let mut request = self.http.request(method.clone(), sign());
@@ -157,7 +158,7 @@ impl Client {
                 Ok(Ok(answer)) if answer.status().is_success() => return Ok(answer),
                 Ok(Ok(answer)) => Failure::of(answer).await,
                 Ok(Err(error)) => Failure::Away(in_words(error)),
-                Err(_) => Failure::Away(format!("nothing comes within {} s", patience.as_secs())),
+                Err(_) => Failure::Away(format!("nothing comes within {patience:?}")),
             };
             if attempt == ATTEMPTS || !matches!(failure, Failure::Away(_)) {
                 return Err(failure);
@@ -206,7 +207,7 @@ impl From<Failure> for FileError {
 fn in_settings(status: u16, code: &str) -> String {
     let cure = match code {
         "NoSuchBucket" => "there is no such bucket: make it, or correct s3_bucket",
-        "InvalidAccessKeyId" => "it knows no such key: correct s3_access_key_id",
+        "InvalidAccessKeyId" | "NotSignedUp" => "it knows no such key: correct s3_access_key_id",
         "SignatureDoesNotMatch" => "the secret is not that of the key: correct s3_secret_access_key",
         "AccessDenied" | "AllAccessDisabled" => {
             "the key may not do this: let it list the bucket, and get, put and delete its objects"
@@ -249,7 +250,67 @@ fn code_of(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::super::config::tests::config;
     use super::*;
+
+    /// First lines of requests, and connections that stay open.
+    type Asked = tokio::task::JoinHandle<(Vec<String>, Vec<tokio::net::TcpStream>)>;
+
+    /// Says `answers` to one request after the other, each on a connection of its own, and nothing to those behind them.
+    async fn store(answers: &'static [&'static str]) -> (Client, Asked) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let client = Client::new(&S3Config { endpoint, ..config() }).unwrap();
+        let asked = tokio::spawn(async move {
+            let (mut lines, mut open) = (Vec::new(), Vec::new());
+            for number in 0..ATTEMPTS as usize {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let count = stream.read(&mut request).await.unwrap();
+                let request = String::from_utf8_lossy(&request[..count]).into_owned();
+                lines.push(request.lines().next().unwrap().to_owned());
+                match answers.get(number) {
+                    Some(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
+                    None => open.push(stream),
+                }
+            }
+            (lines, open)
+        });
+        (Client { answer_timeout: Duration::from_millis(200), ..client }, asked)
+    }
+
+    const BUSY: &str =
+        "HTTP/1.1 503 x\r\ncontent-length: 44\r\nconnection: close\r\n\r\n<Error><Code>SlowDown</Code></Error>        ";
+    const GONE: &str =
+        "HTTP/1.1 404 x\r\ncontent-length: 37\r\nconnection: close\r\n\r\n<Error><Code>NoSuchKey</Code></Error>";
+
+    #[tokio::test]
+    async fn who_says_nothing_is_asked_three_times_and_is_away() {
+        let (client, asked) = store(&[]).await;
+        let failure = client.delete("attachments/1").await.unwrap_err();
+        assert!(matches!(&failure, FileError::Away(why) if why == "nothing comes within 200ms"), "{failure}");
+        let (asked, _open) = asked.await.unwrap();
+        assert_eq!(asked.len(), 3);
+        assert!(
+            asked.iter().all(|line| line.starts_with("DELETE /talk/attachments/1?X-Amz-Algorithm=AWS4-HMAC-SHA256&"))
+        );
+        assert!(
+            asked.iter().all(|line| line.contains("&X-Amz-Expires=600&") && !line.contains("hunter22")),
+            "{asked:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn who_is_busy_is_asked_again_until_it_answers() {
+        let (client, _asked) = store(&[BUSY, BUSY, GONE]).await;
+        assert!(client.get("attachments/1").await.unwrap().is_none());
+        let (client, _asked) = store(&[BUSY, BUSY, BUSY]).await;
+        let failure = client.get("attachments/1").await.unwrap_err();
+        assert!(matches!(&failure, FileError::Away(why) if why == "503 SlowDown"), "{failure}");
+    }
 
     #[test]
     fn a_refusal_is_known_by_its_code() {
