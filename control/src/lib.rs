@@ -178,6 +178,15 @@ impl Control {
         made.map(|(_, key)| Some(key)).map_err(|error| error.message())
     }
 
+    /// Asks the S3 store of the configuration, if it names one, whether files can be kept there, and says where that is.
+    ///
+    /// # Errors
+    /// Why not, with the setting and the cure.
+    pub async fn check_files(&self) -> Result<Option<S3Place>, String> {
+        self.app.attachments.check().await.map_err(|error| error.to_string())?;
+        Ok(self.app.config.s3.as_ref().map(S3Config::place))
+    }
+
     /// Copies the files of messages from the data directory into the S3 store that the configuration names, where they are missing.
     /// `progress` is told after each.
     ///

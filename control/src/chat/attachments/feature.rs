@@ -34,10 +34,9 @@ impl Feature for AttachmentFiles {
 
     async fn start(&self, app: &App) -> Result<(), String> {
         if let Files::S3(s3) = &app.attachments.files {
-            match timeout(START_PATIENCE, s3.check()).await {
-                Ok(Err(error @ FileError::Refused(_))) => return Err(error.to_string()),
-                // Both may have been started together.
-                Ok(_) | Err(_) => {}
+            // Who does not answer yet may come later: both may have been started together.
+            if let Ok(Err(error @ FileError::Refused(_))) = timeout(START_PATIENCE, s3.check()).await {
+                return Err(error.to_string());
             }
             every(app, CHECK_EVERY, "asking the store of files", async |app: App| {
                 if let Files::S3(s3) = &app.attachments.files {

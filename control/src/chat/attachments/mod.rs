@@ -25,8 +25,8 @@ use crate::store::{Store, StoreError};
 
 pub use copy::{CopyError, FilesCopied, copy_files};
 pub use feature::AttachmentFiles;
-use files::Files;
 pub use files::{FOLDER, hold};
+use files::{FileError, Files};
 pub use media_type::MediaTypes;
 pub use s3::{S3Addressing, S3Config, S3Place};
 use uploads::{Upload, Uploads};
@@ -47,6 +47,17 @@ impl Attachments {
     pub fn new(data_dir: &Path, s3: Option<&S3Config>, owner: String, limits: &Limits) -> Result<Self, String> {
         let files = Files::new(data_dir, s3, owner)?;
         Ok(Self { files, uploads: Uploads::new(limits), sweeping: tokio::sync::Mutex::default() })
+    }
+
+    /// Asks where files are kept whether they can be.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub async fn check(&self) -> Result<(), FileError> {
+        match &self.files {
+            Files::S3(s3) => s3.check().await,
+            Files::Disk(_) => Ok(()),
+        }
     }
 
     /// A place among those who upload, if one is free.

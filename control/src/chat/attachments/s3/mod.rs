@@ -199,7 +199,7 @@ impl S3 {
         let list = self.client.list(&self.place.prefix, after, PAGE_OBJECTS).await?;
         let mut found = Vec::with_capacity(list.contents.len());
         for object in list.contents {
-            let Some(id) = object.key.strip_prefix(&self.place.prefix).and_then(|name| id_of(name)) else { continue };
+            let Some(id) = object.key.strip_prefix(&self.place.prefix).and_then(id_of) else { continue };
             let changed = object.last_modified.as_deref().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
             let changed_ms = changed.and_then(|at| i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok());
             // Without a time it may be one that is being uploaded.
