@@ -154,7 +154,7 @@ async fn an_upload_that_the_store_does_not_take_leaves_nothing() {
     let file = uploading.expect(201);
     assert_eq!(file["sizeBytes"], large.len());
     assert_eq!(store.names().len(), 1);
-    assert_eq!(std::fs::read(store.path(&store.names()[0])).unwrap(), large);
+    assert!(std::fs::read(store.path(&store.names()[0])).unwrap() == large);
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_download_that_breaks_off_never_looks_whole() {
     store.set_way(Way::CutAfterReceived(700_000));
     assert!(fetch().await.is_err(), "half of it is no file");
     store.set_way(Way::Slow(Duration::from_millis(300)));
-    assert_eq!(fetch().await.unwrap(), large, "slow is not away");
+    assert!(fetch().await.unwrap() == large, "slow is not away");
     // What is gone there is gone.
     std::fs::remove_file(store.path(&store.names()[0])).unwrap();
     store.set_way(Way::Open);

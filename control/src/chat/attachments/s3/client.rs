@@ -292,7 +292,7 @@ mod tests {
         let (client, asked) = store(&[]).await;
         let failure = client.delete("attachments/1").await.unwrap_err();
         assert!(matches!(&failure, FileError::Away(why) if why == "nothing comes within 200ms"), "{failure}");
-        let (asked, _open) = asked.await.unwrap();
+        let (asked, _open) = timeout(Duration::from_secs(5), asked).await.expect("it is asked no more").unwrap();
         assert_eq!(asked.len(), 3);
         assert!(
             asked.iter().all(|line| line.starts_with("DELETE /talk/attachments/1?X-Amz-Algorithm=AWS4-HMAC-SHA256&"))
