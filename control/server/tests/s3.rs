@@ -180,7 +180,8 @@ async fn a_backup_says_where_the_files_are() {
     assert!(doctor(&second, &flags).contains("ok       files: kept in bucket \"talk\""), "{}", doctor(&second, &flags));
     let elsewhere = [flags.clone(), vec!["--s3-bucket=nowhere".to_owned()]].concat();
     let elsewhere: Vec<_> = elsewhere.into_iter().filter(|flag| flag != "--s3-bucket=talk").collect();
-    assert!(doctor(&second, &elsewhere).contains("FAILED   files: the S3 store refuses: there is no such bucket"));
+    let report = doctor(&second, &elsewhere);
+    assert!(report.contains("FAILED   files: the S3 store refuses: there is no such bucket"), "{report}");
 
     // Where files are looked for elsewhere, it says what is to be done.
     let third = Place::new();

@@ -121,6 +121,10 @@ impl S3 {
     const LOSS: &str = "files of messages cannot be kept or fetched; it is tried again";
 
     async fn ask(&self, is_known: bool) -> Result<(), FileError> {
+        // Reading comes before writing: nothing is made where nothing should be.
+        if !is_known {
+            self.client.list(&self.place.prefix, None, 1).await?;
+        }
         let key = self.behind_prefix(OWNER);
         let owner = match self.client.get(&key).await? {
             Some(answer) => Some(text_of(answer, OWNER_BYTES_MAX).await.map_err(FileError::Away)?),
@@ -137,7 +141,6 @@ impl S3 {
         }
         if !is_known {
             self.client.delete(&self.behind_prefix(NOTHING)).await?;
-            self.client.list(&self.place.prefix, None, 1).await?;
         }
         Ok(())
     }
