@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use boltorezka_proto::admin::AdminSetting;
 
 use crate::auth::OidcConfig;
-use crate::chat::MediaTypes;
+use crate::chat::{MediaTypes, S3Config};
 use crate::limits::Limits;
 use crate::mail::SmtpConfig;
 
@@ -41,6 +41,8 @@ pub struct Config {
     pub session_details: SessionDetails,
     /// Media types of files that may be uploaded.
     pub attachment_types: MediaTypes,
+    /// Where files of messages are kept; in the data directory when absent.
+    pub s3: Option<S3Config>,
     /// Whether cookies are sent over TLS only. True when the server is reached over HTTPS.
     pub secure_cookies: bool,
     /// Rates, capacities and intervals.
@@ -69,6 +71,7 @@ impl Config {
             direct_retention_days: 0,
             session_details: SessionDetails::default(),
             attachment_types: MediaTypes::default(),
+            s3: None,
             secure_cookies: false,
             limits: Limits::default(),
             media_socket: data_dir.join("media.sock"),

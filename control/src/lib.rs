@@ -60,7 +60,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use auth::OidcConfig;
-pub use chat::MediaTypes;
+pub use chat::{CopyError, FilesCopied, MediaTypes, S3Addressing, S3Config, S3Place};
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, Registration, SessionDetails};
 pub use limits::{LimitError, Limits};
@@ -106,13 +106,15 @@ impl Control {
         let signal = Arc::new(OutboxSignal::default());
         let store = store::open(&config.database_url, signal.clone()).await?;
         let join_tokens = auth::JoinTokens::new(&auth::signing_key(store.as_ref()).await?);
+        let owner = chat::files_owner(store.as_ref()).await?;
         let shared = Shared {
             passwords: auth::Passwords::new(&config.limits).map_err(OpenError::Key)?,
             oidc: config.oidc.as_ref().map(auth::Provider::new).transpose().map_err(OpenError::Oidc)?,
             mailer: config.smtp.as_ref().map(mail::Mailer::new).transpose().map_err(OpenError::Mail)?,
             mails: tokio::sync::Notify::new(),
             sealer: auth::Sealer::open(&config.data_dir).map_err(OpenError::Key)?,
-            attachments: chat::Attachments::new(&config.data_dir, &config.limits),
+            attachments: chat::Attachments::new(&config.data_dir, config.s3.as_ref(), owner, &config.limits)
+                .map_err(OpenError::Files)?,
             rates: Rates::new(&config.limits),
             metrics: http::Metrics::new().map_err(|error| OpenError::Key(error.to_string()))?,
             hub: presence::Hub::default(),
@@ -178,6 +180,24 @@ impl Control {
         let audit = store::Audit { actor: store::Actor::OwnerLink, address, now_ms: self.app.clock.now_ms() };
         let made = auth::new_api_key(&self.app.of(workspace.id), name, scopes, &audit).await;
         made.map(|(_, key)| Some(key)).map_err(|error| error.message())
+    }
+
+    /// Asks the S3 store of the configuration, if it names one, whether files can be kept there, and says where that is.
+    ///
+    /// # Errors
+    /// Why not, with the setting and the cure.
+    pub async fn check_files(&self) -> Result<Option<S3Place>, String> {
+        self.app.attachments.check().await.map_err(|error| error.to_string())?;
+        Ok(self.app.config.s3.as_ref().map(S3Config::place))
+    }
+
+    /// Copies the files of messages from the data directory into the S3 store that the configuration names, where they are missing.
+    /// `progress` is told after each.
+    ///
+    /// # Errors
+    /// [`CopyError`].
+    pub async fn copy_files(&self, progress: impl FnMut(&FilesCopied)) -> Result<FilesCopied, CopyError> {
+        chat::copy_files(&self.app, progress).await
     }
 
     /// Makes the rooms that a new server is tried out with, where they are missing. Returns how many were made.

@@ -1,4 +1,5 @@
-//! Requests that the server makes by itself, to webhooks' receivers, to push services and to a provider of identities.
+//! Requests that the server makes by itself, to webhooks' receivers, to push services, to a provider of identities and to a store
+//! of files.
 
 mod guard;
 
@@ -12,7 +13,7 @@ pub use guard::is_public;
 /// # Errors
 /// When the system's certificates cannot be used.
 pub fn client(timeout: Duration, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    builder(timeout, connect_timeout).build()
+    builder(connect_timeout).timeout(timeout).build()
 }
 
 /// The same for addresses that strangers name: those that are not of the internet have no way to them. An address that is no
@@ -21,14 +22,21 @@ pub fn client(timeout: Duration, connect_timeout: Duration) -> Result<reqwest::C
 /// # Errors
 /// As [`client`].
 pub fn guarded_client(timeout: Duration, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    builder(timeout, connect_timeout).dns_resolver(guard::PublicOnly).build()
+    builder(connect_timeout).timeout(timeout).dns_resolver(guard::PublicOnly).build()
 }
 
-fn builder(timeout: Duration, connect_timeout: Duration) -> reqwest::ClientBuilder {
+/// The same for answers of any length: whoever asks bounds each wait.
+///
+/// # Errors
+/// When the system's certificates cannot be used.
+pub fn client_without_deadline(connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    builder(connect_timeout).build()
+}
+
+fn builder(connect_timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .timeout(timeout)
         .connect_timeout(connect_timeout)
         .user_agent(concat!("boltorezka/", env!("CARGO_PKG_VERSION")))
 }

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use boltorezka_control::Control;
+use boltorezka_control::{Control, FilesCopied, S3Place};
 use boltorezka_proto::WorkspaceSlug;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::settings::{self, Settings};
 use crate::{Failure, doctor, files, logs, node, say, serve};
+
+/// Who waits for files to be copied is told so often how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs what the command line says.
 ///
@@ -39,6 +43,7 @@ async fn execute(name: &str, matches: &ArgMatches, settings: Settings) -> Result
         "seed" => seed(&settings, matches).await?,
         "backup" => backup(&settings, matches).await?,
         "restore" => restore(&settings, matches).await?,
+        "copy-attachments" => copy_attachments(&settings).await?,
         _ => api_key(&settings, matches).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -93,6 +98,10 @@ fn command_line() -> Command {
             with_settings("restore", "Bring a backup back, where no database is; the server must not run")
                 .arg(folder.help("A folder that `boltorezka backup` made")),
         )
+        .subcommand(with_settings(
+            "copy-attachments",
+            "Copy the files of messages from data_dir into the S3 store of the settings, where they are missing; the server may run",
+        ))
         .subcommand(
             with_settings("api-key", "Make an API key and print it once").arg(key_name).arg(key_workspace).arg(scope),
         )
@@ -136,9 +145,14 @@ async fn seed_test(control: &Control, force: bool) -> Result<(), Failure> {
 
 async fn backup(settings: &Settings, matches: &ArgMatches) -> Result<(), Failure> {
     let folder = folder(matches);
-    let copied = boltorezka_control::backup(&settings.database_url(), &settings.data_dir, folder).await;
+    let s3 = settings.s3();
+    let copied = boltorezka_control::backup(&settings.database_url(), &settings.data_dir, s3.as_ref(), folder).await;
     copied.map_err(Failure::other)?;
     say(format_args!("{} holds the backup, and the keys of this server: keep it as safe", folder.display()));
+    if let Some(s3) = s3 {
+        let place = s3.place();
+        say(format_args!("files of messages are not in it: they are in {place}, which the store has to keep safe"));
+    }
     Ok(())
 }
 
@@ -146,11 +160,51 @@ async fn restore(settings: &Settings, matches: &ArgMatches) -> Result<(), Failur
     let _lock = files::lock(settings)?;
     let folder = folder(matches);
     let brought_back = boltorezka_control::restore(folder, &settings.database_url(), &settings.data_dir).await;
-    brought_back.map_err(Failure::other)?;
+    let attachments_in = brought_back.map_err(Failure::other)?;
     // Also brings it up to date.
     serve::open_control(settings).await?;
     say(format_args!("{} is brought back", folder.display()));
+    for line in about_files(attachments_in, settings.s3().map(|s3| s3.place())) {
+        say(line);
+    }
     Ok(())
+}
+
+/// What is to be done for files of messages that were in one place, and are looked for in another; none is `data_dir`.
+fn about_files(before: Option<S3Place>, now: Option<S3Place>) -> Vec<String> {
+    let alone =
+        "only one server may use them: to try this one out beside the other, copy them under an s3_prefix of its own";
+    match (before, now) {
+        (None, None) => Vec::new(),
+        (None, Some(now)) => {
+            vec![format!("its files are in data_dir, and are looked for in {now}: run `boltorezka copy-attachments`")]
+        }
+        (Some(before), Some(now)) if before == now => vec![format!("its files are still in {now}; {alone}")],
+        (Some(before), now) => {
+            let now = now.map_or_else(|| "data_dir".to_owned(), |now| now.to_string());
+            let cure = "set s3_endpoint, s3_bucket and s3_prefix to that, or copy its objects";
+            vec![format!("its files were in {before}, and are looked for in {now}: {cure}"), alone.to_owned()]
+        }
+    }
+}
+
+async fn copy_attachments(settings: &Settings) -> Result<(), Failure> {
+    let control = serve::open_control(settings).await?;
+    let mut told = Instant::now();
+    let progress = |now: &FilesCopied| {
+        if told.elapsed() >= PROGRESS_EVERY {
+            told = Instant::now();
+            say(in_words(now));
+        }
+    };
+    let copied = control.copy_files(progress).await.map_err(Failure::other)?;
+    say(format_args!("{}; all are there", in_words(&copied)));
+    Ok(())
+}
+
+fn in_words(files: &FilesCopied) -> String {
+    let FilesCopied { copied, copied_bytes, there, left_out } = files;
+    format!("{copied} files copied ({copied_bytes} bytes), {there} were there, {left_out} are of no message")
 }
 
 fn folder(matches: &ArgMatches) -> &Path {

@@ -34,11 +34,10 @@ use Finding::{Bad, Good, Warning};
 /// None: what is wrong is printed.
 pub async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let (used_by_us, data_dir) = data_dir(settings);
-    let mut findings = vec![
-        ("data_dir", data_dir),
-        ("database", if used_by_us { Good("in use by the running server".into()) } else { database(settings).await }),
-        ("http", http(settings, used_by_us)),
-    ];
+    let in_use = || Good("in use by the running server".into());
+    let (database, files) = if used_by_us { (in_use(), in_use()) } else { database_and_files(settings).await };
+    let mut findings =
+        vec![("data_dir", data_dir), ("database", database), ("files", files), ("http", http(settings, used_by_us))];
     findings.extend(udp(settings, used_by_us).into_iter().map(|finding| ("udp_port", finding)));
     findings.extend([
         ("public_ip", public_ip(settings)),
@@ -74,11 +73,17 @@ fn data_dir(settings: &Settings) -> (bool, Finding) {
     }
 }
 
-async fn database(settings: &Settings) -> Finding {
-    match serve::open_control(settings).await {
-        Ok(_) => Good("opens and is up to date".into()),
-        Err(error) => Bad(error.to_string()),
-    }
+async fn database_and_files(settings: &Settings) -> (Finding, Finding) {
+    let control = match serve::open_control(settings).await {
+        Ok(control) => control,
+        Err(error) => return (Bad(error.to_string()), Warning("not looked at: the database does not open".into())),
+    };
+    let files = match control.check_files().await {
+        Ok(Some(place)) => Good(format!("kept in {place}")),
+        Ok(None) => Good("kept in data_dir".into()),
+        Err(error) => Bad(error),
+    };
+    (Good("opens and is up to date".into()), files)
 }
 
 fn http(settings: &Settings, used_by_us: bool) -> Finding {

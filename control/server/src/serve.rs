@@ -95,6 +95,7 @@ pub async fn open_control(settings: &Settings) -> Result<Control, Failure> {
         registration_approval: settings.registration_approval,
         session_details: settings.session_details,
         attachment_types: settings.attachment_types.clone(),
+        s3: settings.s3(),
         secure_cookies,
         limits: settings.limits.clone(),
         media_socket: settings.media_socket(),

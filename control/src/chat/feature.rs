@@ -5,7 +5,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use boltorezka_proto::workspaces::OptionalFeature;
 
-use super::attachments::{SWEEP_EVERY, SWEEP_STRAYS_EVERY, sweep, sweep_strays};
 use super::notifications::NOTIFICATIONS_KEPT_MS;
 use super::reports::REPORTS_KEPT_MS;
 use super::{KEYS_KEPT_MS, routes};
@@ -73,8 +72,6 @@ impl Feature for Chat {
                 app.store.forget_chat_keys(app.clock.now_ms() - KEYS_KEPT_MS).await
             },
         );
-        every(app, SWEEP_EVERY, "removing files that are not needed", sweep);
-        every(app, SWEEP_STRAYS_EVERY, "looking for files that nothing refers to", sweep_strays);
         Ok(())
     }
 }

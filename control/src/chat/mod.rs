@@ -23,7 +23,10 @@ use crate::presence::LiveRoom;
 use crate::store::{NewMessage, SendOutcome};
 use crate::ws::SocketHandle;
 
-pub use attachments::{Attachments, FOLDER as ATTACHMENTS_FOLDER, MediaTypes, hold as hold_attachments};
+pub use attachments::{
+    AttachmentFiles, Attachments, CopyError, FOLDER as ATTACHMENTS_FOLDER, FilesCopied, MediaTypes, S3Addressing,
+    S3Config, S3Place, copy_files, files_owner, hold as hold_attachments,
+};
 use changes::KEYS_KEPT_MS;
 pub use changes::change;
 pub use feature::Chat;

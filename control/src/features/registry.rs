@@ -51,6 +51,8 @@ impl Default for Features {
             Box::new(telemetry::Telemetry),
             Box::new(ws::Realtime),
             Box::new(admin::Admin),
+            // It asks a server elsewhere: nobody but health waits for it.
+            Box::new(chat::AttachmentFiles),
             Box::new(http::Health),
         ])
     }

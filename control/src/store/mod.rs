@@ -224,6 +224,9 @@ pub enum OpenError {
     /// The settings of the provider cannot be used.
     #[error("{0}")]
     Oidc(String),
+    /// The settings of the S3 store cannot be used.
+    #[error("{0}")]
+    Files(String),
     /// The settings for mails cannot be used.
     #[error("{0}")]
     Mail(String),

@@ -7,8 +7,73 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::common::client::Answer;
+use boltorezka_control::Config;
+
+use crate::common::s3::S3Store;
 use crate::common::server::make_room;
 use crate::common::{Client, Socket, TestServer};
+
+/// The same with files on the disk and in an S3 store.
+macro_rules! in_every_place {
+    ($($case:ident),* $(,)?) => {
+        mod on_disk {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(super::Place { s3: None }).await;
+            })*
+        }
+        mod in_s3 {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(super::Place { s3: Some(super::S3Store::start().await) }).await;
+            })*
+        }
+    };
+}
+
+in_every_place!(
+    a_file_is_uploaded_sent_and_fetched,
+    what_is_no_good_is_refused_and_leaves_nothing,
+    files_that_nobody_refers_to_go,
+);
+
+/// Where files are.
+struct Place {
+    s3: Option<S3Store>,
+}
+
+impl Place {
+    async fn start(&self) -> TestServer {
+        self.start_with(|_| {}).await
+    }
+
+    async fn start_with(&self, change: impl FnOnce(&mut Config)) -> TestServer {
+        let s3 = self.s3.as_ref().map(S3Store::config);
+        TestServer::start_with(|config| {
+            config.s3 = s3;
+            change(config);
+        })
+        .await
+    }
+
+    fn files(&self, server: &TestServer) -> Vec<PathBuf> {
+        match &self.s3 {
+            Some(store) => store.names().iter().map(|name| store.path(name)).collect(),
+            None => files(server),
+        }
+    }
+
+    /// Until the sweep of a start has left so many.
+    async fn left(&self, server: &TestServer, count: usize) {
+        for _ in 0..500 {
+            if self.files(server).len() == count {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("not {count} within 5 s: {:?}", self.files(server));
+    }
+}
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0";
 const HOUR_MS: i64 = 3_600_000;
@@ -18,13 +83,13 @@ pub async fn upload(client: &Client, room: &str, name: &str, content: &[u8]) -> 
     client.finish(request.body(content.to_vec())).await
 }
 
-async fn send(socket: &mut Socket, ids: &[&Value], key: &str) -> Value {
+pub async fn send(socket: &mut Socket, ids: &[&Value], key: &str) -> Value {
     let payload = json!({ "room": "talk", "text": "look", "attachments": ids });
     let id = socket.request_with_key("message.send", payload, Some(key)).await;
     socket.answer(&id).await
 }
 
-fn files(server: &TestServer) -> Vec<PathBuf> {
+pub fn files(server: &TestServer) -> Vec<PathBuf> {
     walk(server.config().data_dir.join("attachments"))
 }
 
@@ -37,17 +102,6 @@ fn walk(folder: PathBuf) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-/// Until the sweep of a start has left so many.
-async fn left(server: &TestServer, count: usize) {
-    for _ in 0..500 {
-        if files(server).len() == count {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("not {count} within 5 s: {:?}", files(server));
 }
 
 /// What a request answers whose body comes in pieces, without its length. Without any, it breaks off in the midst of one.
@@ -75,7 +129,7 @@ async fn in_pieces(server: &TestServer, client: &Client, body: &[u8]) -> String 
     answer
 }
 
-async fn talk(server: &TestServer) -> (Client, Client, Socket, Socket) {
+pub async fn talk(server: &TestServer) -> (Client, Client, Socket, Socket) {
     let owner = server.owner().await;
     make_room(&owner, "talk", "text").await;
     let ann = server.user("Ann").await;
@@ -84,9 +138,8 @@ async fn talk(server: &TestServer) -> (Client, Client, Socket, Socket) {
     (owner, ann, of_owner, of_ann)
 }
 
-#[tokio::test]
-async fn a_file_is_uploaded_sent_and_fetched() {
-    let server = TestServer::start().await;
+async fn a_file_is_uploaded_sent_and_fetched(place: Place) {
+    let server = place.start().await;
     let (owner, ann, mut of_owner, mut of_ann) = talk(&server).await;
     let picture = upload(&ann, "talk", "me%20at%20%E2%84%961.png", PNG).await.expect(201);
     let about = json!({ "id": picture["id"], "name": "me at №1.png", "type": "image/png", "sizeBytes": PNG.len() });
@@ -123,14 +176,14 @@ async fn a_file_is_uploaded_sent_and_fetched() {
     assert_eq!(mine["messages"][0]["attachments"], json!([page, picture]));
 }
 
-#[tokio::test]
-async fn what_is_no_good_is_refused_and_leaves_nothing() {
-    let server = TestServer::start_with(|config| {
-        config.limits.attachment_bytes = Some(1000);
-        config.limits.attachments_mib_per_user = Some(1);
-        config.limits.uploads_per_user = Some(2);
-    })
-    .await;
+async fn what_is_no_good_is_refused_and_leaves_nothing(place: Place) {
+    let server = place
+        .start_with(|config| {
+            config.limits.attachment_bytes = Some(1000);
+            config.limits.attachments_mib_per_user = Some(1);
+            config.limits.uploads_per_user = Some(2);
+        })
+        .await;
     let (owner, ann, _, mut of_ann) = talk(&server).await;
     let too_large = vec![b'x'; 1001];
     upload(&ann, "talk", "a.txt", &too_large).await.expect_problem(413, "too_large");
@@ -156,7 +209,7 @@ async fn what_is_no_good_is_refused_and_leaves_nothing() {
     owner.send(Method::PUT, &member, Some(json!({ "role": "listener" }))).await.expect(200);
     upload(&ann, "talk", "a.txt", b"text").await.expect_problem(403, "forbidden");
     owner.send(Method::PUT, &member, Some(json!({ "role": "member" }))).await.expect(200);
-    left(&server, 0).await;
+    place.left(&server, 0).await;
 
     let of_owner = upload(&owner, "talk", "a.txt", b"text").await.expect(201);
     let mine = upload(&ann, "talk", "a.txt", b"text").await.expect(201);
@@ -182,9 +235,8 @@ async fn what_is_no_good_is_refused_and_leaves_nothing() {
     assert_eq!(upload(&owner, "talk", "a.txt", b"six b.").await.status, 201);
 }
 
-#[tokio::test]
-async fn files_that_nobody_refers_to_go() {
-    let server = TestServer::start().await;
+async fn files_that_nobody_refers_to_go(place: Place) {
+    let server = place.start().await;
     let (owner, ann, _, mut of_ann) = talk(&server).await;
     make_room(&owner, "gone", "text").await;
     let mut ids = Vec::new();
@@ -194,22 +246,24 @@ async fn files_that_nobody_refers_to_go() {
     upload(&owner, "gone", "of-a-room", b"of a room").await.expect(201);
     send(&mut of_ann, &[&ids[0]], "kept").await;
     let deleted = send(&mut of_ann, &[&ids[1]], "deleted").await["payload"]["message"]["id"].clone();
-    let folder = files(&server)[0].parent().unwrap().to_owned();
+    let folder = place.files(&server)[0].parent().unwrap().to_owned();
     // As a crash between file and row leaves them.
     std::fs::write(folder.join("018f0000000070008000000000000001"), "no row").unwrap();
-    std::fs::write(folder.join("018f0000000070008000000000000002.part"), "half").unwrap();
+    let half =
+        if place.s3.is_some() { "018f0000000070008000000000000002" } else { "018f0000000070008000000000000002.part" };
+    std::fs::write(folder.join(half), "half").unwrap();
     let server = server.restart().await;
-    left(&server, 6).await;
+    place.left(&server, 6).await;
     let (owner, ann) = (owner.at(server.address), ann.at(server.address));
     let (mut of_ann, _) = ann.in_room("talk").await;
     of_ann.ack_with_key("message.delete", json!({ "room": "talk", "messageId": deleted }), Some("d")).await;
     assert_eq!(owner.send(Method::DELETE, "/v1/rooms/gone", None).await.status, 204);
     // What was deleted goes with the next sweep; what may still be needed stays for an hour.
     let server = server.restart().await;
-    left(&server, 4).await;
+    place.left(&server, 4).await;
     server.clock.advance_ms(HOUR_MS + 1000);
     let server = server.restart().await;
-    left(&server, 1).await;
+    place.left(&server, 1).await;
     let ann = ann.at(server.address);
     assert_eq!(ann.get(&format!("/v1/attachments/{}", ids[0].as_str().unwrap())).await.expect(200), "kept");
     for id in &ids[1..] {
@@ -225,7 +279,7 @@ async fn a_backup_has_the_files_of_its_messages() {
     send(&mut of_ann, &[&file["id"]], "k").await;
     let (keep, elsewhere) = (tempfile::TempDir::new().unwrap(), tempfile::TempDir::new().unwrap());
     let (config, folder) = (server.config().clone(), keep.path().join("monday"));
-    boltorezka_control::backup(&config.database_url, &config.data_dir, &folder).await.unwrap();
+    boltorezka_control::backup(&config.database_url, &config.data_dir, None, &folder).await.unwrap();
     if config.database_url.starts_with("sqlite") {
         let data_dir = elsewhere.path().join("data");
         std::fs::create_dir(&data_dir).unwrap();

@@ -7,6 +7,7 @@ mod accounts;
 mod admin;
 mod api_keys;
 mod attachments;
+mod attachments_s3;
 mod audit;
 mod bans;
 mod calls;

@@ -169,7 +169,7 @@ fn check_together(settings: Settings) -> Result<Settings, SettingError> {
                  65535. Lower one of them."
             )))
         }
-        _ => check_oidc(check_mail(settings)?),
+        _ => check_s3(check_oidc(check_mail(settings)?)?),
     }
 }
 
@@ -199,6 +199,21 @@ fn check_oidc(settings: Settings) -> Result<Settings, SettingError> {
             "setting oidc_issuer is set and public_url is not: the provider sends browsers back there. Set it too.",
         )),
         _ => Err(SettingError::new("settings oidc_issuer and oidc_client_id belong together. Set both, or none.")),
+    }
+}
+
+fn check_s3(settings: Settings) -> Result<Settings, SettingError> {
+    let needed =
+        [&settings.s3_endpoint, &settings.s3_bucket, &settings.s3_access_key_id, &settings.s3_secret_access_key];
+    if needed.iter().all(|needed| needed.is_none()) {
+        return Ok(settings);
+    }
+    match settings.s3().map(|s3| s3.check()) {
+        Some(Ok(())) => Ok(settings),
+        Some(Err(wrong)) => Err(SettingError::new(format!("setting {wrong}"))),
+        None => Err(SettingError::new(
+            "settings s3_endpoint, s3_bucket, s3_access_key_id and s3_secret_access_key belong together. Set all, or none.",
+        )),
     }
 }
 
@@ -252,7 +267,7 @@ mod tests {
     #[test]
     fn what_is_wrong_names_key_source_and_cure() {
         type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], Option<&'a str>, &'a [&'a str]);
-        let cases: [Case; 18] = [
+        let cases: [Case; 20] = [
             (&[], &[("BOLTOREZKA_UDP_PROT", "1")], None, &["BOLTOREZKA_UDP_PROT", "Did you mean BOLTOREZKA_UDP_PORT"]),
             (&[], &[], Some("shard = 1"), &["b.toml", "unknown key \"shard\"", "Did you mean shards"]),
             (&[], &[], Some("[limits]\nnonsense = 1"), &["unknown key \"limits.nonsense\"", "--help"]),
@@ -275,11 +290,24 @@ mod tests {
             (&["--push-contact=ops"], &[], None, &["push_contact", "mailto:", "https://"]),
             (&["--push-local-services=http://10.0.0.5:8000/"], &[], None, &["push_local_services", "without a slash"]),
             (&["--push-local-services=10.0.0.5"], &[], None, &["push_local_services", "not an origin"]),
+            (
+                &["--s3-endpoint=https://s3.example", "--s3-bucket=talk"],
+                &[],
+                None,
+                &["s3_secret_access_key", "Set all"],
+            ),
+            (
+                &["--s3-endpoint=s3.example", "--s3-bucket=talk", "--s3-access-key-id=a"],
+                &[("BOLTOREZKA_S3_SECRET_ACCESS_KEY", "hunter22")],
+                None,
+                &["s3_endpoint", "https://"],
+            ),
             (&["--http", "localhost"], &[], None, &["http", "flag --http", "127.0.0.1:8080"]),
         ];
         for (flags, environment, file, parts) in cases {
             let message = load_from(flags, environment, file).unwrap_err();
             assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+            assert!(!message.contains("hunter22"), "{message}");
         }
     }
 

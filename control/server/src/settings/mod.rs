@@ -8,6 +8,7 @@ mod document;
 mod in_force;
 mod load;
 mod parse;
+mod s3;
 mod table;
 
 use std::borrow::Cow;
@@ -15,7 +16,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use boltorezka_control::{Limits, MediaTypes, OidcConfig, Registration, SessionDetails, SmtpConfig};
+use boltorezka_control::{
+    Limits, MediaTypes, OidcConfig, Registration, S3Addressing, S3Config, SessionDetails, SmtpConfig,
+};
 
 use load::Source;
 pub use load::{arguments, load};
@@ -62,10 +65,15 @@ impl Key {
 pub const VARIABLE_PREFIX: &str = "BOLTOREZKA_";
 
 /// Settings whose values may hold a password.
-const SECRETS: [&str; 3] = ["database_url", "smtp_url", "oidc_client_secret"];
+const SECRETS: [&str; 4] = ["database_url", "smtp_url", "oidc_client_secret", "s3_secret_access_key"];
 
 /// What a provider is asked for: who somebody is, with address and name.
 const OIDC_SCOPES: &str = "openid email profile";
+
+/// The region of stores that have none, as most of them call it.
+const S3_REGION: &str = "us-east-1";
+/// What keys begin with.
+const S3_PREFIX: &str = "attachments/";
 
 /// How log lines look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,6 +139,20 @@ pub struct Settings {
     pub session_details: SessionDetails,
     /// Media types of files that may be uploaded.
     pub attachment_types: MediaTypes,
+    /// The S3 store that keeps files of messages.
+    pub s3_endpoint: Option<String>,
+    /// What it calls its region.
+    pub s3_region: String,
+    /// The bucket.
+    pub s3_bucket: Option<String>,
+    /// What the keys of all objects begin with.
+    pub s3_prefix: String,
+    /// Who asks it.
+    pub s3_access_key_id: Option<String>,
+    /// What proves that.
+    pub s3_secret_access_key: Option<String>,
+    /// Where the bucket's name stands in an address.
+    pub s3_addressing: S3Addressing,
     /// Filter of log lines, as `tracing_subscriber::EnvFilter` takes it.
     pub log: String,
     /// How log lines look.
@@ -167,6 +189,15 @@ impl Settings {
         let name = self.oidc_name.clone().unwrap_or_else(|| host_of(&issuer).to_owned());
         let (client_secret, scopes) = (self.oidc_client_secret.clone(), self.oidc_scopes.clone());
         Some(OidcConfig { issuer, client_id, client_secret, name, scopes })
+    }
+
+    /// Where files of messages are kept, when not in the data directory. Loading has checked that what it takes is set.
+    pub fn s3(&self) -> Option<S3Config> {
+        let (endpoint, bucket) = self.s3_endpoint.clone().zip(self.s3_bucket.clone())?;
+        let (access_key_id, secret_access_key) =
+            self.s3_access_key_id.clone().zip(self.s3_secret_access_key.clone())?;
+        let (region, prefix, addressing) = (self.s3_region.clone(), self.s3_prefix.clone(), self.s3_addressing);
+        Some(S3Config { endpoint, region, bucket, prefix, access_key_id, secret_access_key, addressing })
     }
 
     /// Certificate and key, when HTTPS is wanted. Loading has checked that both or none are set.
@@ -232,6 +263,13 @@ impl Default for Settings {
             registration_approval: false,
             session_details: SessionDetails::default(),
             attachment_types: MediaTypes::default(),
+            s3_endpoint: None,
+            s3_region: S3_REGION.to_owned(),
+            s3_bucket: None,
+            s3_prefix: S3_PREFIX.to_owned(),
+            s3_access_key_id: None,
+            s3_secret_access_key: None,
+            s3_addressing: S3Addressing::default(),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             limits: Limits::default(),

@@ -9,7 +9,7 @@ use boltorezka_proto::rooms::RETENTION_DAYS_MAX;
 use tracing_subscriber::EnvFilter;
 
 use super::parse::{choice, from_str, list, number, one};
-use super::{Key, LogFormat, OIDC_SCOPES};
+use super::{Key, LogFormat, OIDC_SCOPES, s3};
 
 /// The limits that the media node keeps.
 const NODE_LIMITS: [&str; 1] = ["limits.voices_heard"];
@@ -30,7 +30,7 @@ pub static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
             settings.limits.set(limit, one(values)?).map_err(wrong)
         },
     });
-    own().into_iter().chain(limits).collect()
+    own().into_iter().chain(s3::keys()).chain(limits).collect()
 });
 
 /// The settings that are not limits.

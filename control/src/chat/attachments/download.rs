@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use boltorezka_proto::{AttachmentId, ErrorCode};
-use futures_util::stream;
-use tokio::fs::File;
-use tokio::io::AsyncReadExt as _;
 
+use super::feature::{failed, started};
+use super::files::Opened;
 use super::media_type::is_raster_image;
 use crate::app::App;
 use crate::auth::WorkspaceCaller;
@@ -19,8 +18,6 @@ use crate::permissions::Action;
 use crate::rooms::authorize;
 use crate::store::AttachmentRecord;
 
-/// Read and sent at once.
-const PIECE_BYTES: usize = 64 * 1024;
 /// A file that is opened as a page is one without scripts, forms, an origin, or anything from elsewhere.
 const POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
 /// A browser keeps it, and asks each time whether it still may.
@@ -34,6 +31,7 @@ const CACHE: &str = "private, no-cache";
     responses(
         (status = 200, description = "What is in it.", body = Vec<u8>, content_type = "*/*"),
         (status = 304, description = "It is what the caller has."),
+        (status = 503, description = "`unavailable`: files cannot be fetched right now. `Retry-After` says when to try again."),
     ))]
 pub async fn download(
     app: App,
@@ -56,15 +54,13 @@ pub async fn download(
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag), (header::CACHE_CONTROL, CACHE.to_owned())])
             .into_response());
     }
-    let opened = app.attachments.files.open(id).await.map_err(|error| {
-        tracing::error!(%id, %error, "a file cannot be read");
-        ApiError::new(ErrorCode::Internal)
-    })?;
-    let Some((file, size_bytes)) = opened else {
+    started(&app).await?;
+    let opened = app.attachments.files.open(id).await.map_err(failed)?;
+    let Some(Opened { size_bytes, pieces }) = opened else {
         tracing::error!(%id, "a file is missing");
         return Err(ApiError::because(ErrorCode::NotFound, "the file is gone; the server's log says more"));
     };
-    let mut response = Body::from_stream(pieces(file)).into_response();
+    let mut response = Body::from_stream(pieces).into_response();
     let disposition = disposition(&record);
     let answer = response.headers_mut();
     for (name, value) in [
@@ -80,15 +76,6 @@ pub async fn download(
         answer.insert(name, value);
     }
     Ok(response)
-}
-
-fn pieces(file: File) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> {
-    stream::try_unfold(file, |mut file| async move {
-        let mut piece = vec![0; PIECE_BYTES];
-        let count = file.read(&mut piece).await?;
-        piece.truncate(count);
-        Ok((count > 0).then(|| (Bytes::from(piece), file)))
-    })
 }
 
 /// How it is shown and what it is called (RFC 6266, RFC 8187).

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::IntoParams;
 
+use super::feature::{failed, started};
 use super::files::Incoming;
 use super::media_type::media_type_of;
 use crate::app::App;
@@ -48,6 +49,7 @@ pub struct UploadQuery {
         (status = 201, description = "It can be sent.", body = Attachment),
         (status = 409, description = "`conflict`: the files of the account, or of the room, take as much as they may."),
         (status = 415, description = "`unsupported_media_type`: the server takes no files of this type."),
+        (status = 503, description = "`unavailable`: files cannot be kept right now. Nothing is left of it; `Retry-After` says when to try again."),
     ))]
 pub async fn upload(
     app: App,
@@ -72,12 +74,13 @@ pub async fn upload(
     // Before anything is read: who has no space left learns it at once.
     let taken = app.store.space_taken(user_id, room.id).await?;
     check_space(&app, taken, expected.unwrap_or(1))?;
+    started(&app).await?;
     let Some(_place) = app.attachments.begin(user_id) else {
         let detail = "too many uploads run at the same time; wait until one has ended";
         return Err(ApiError { detail: Some(detail.to_owned()), ..ApiError::rate_limited(RETRY_MS) });
     };
     let id = AttachmentId::generate();
-    let mut incoming = app.attachments.files.create(id).await.map_err(disk_failed)?;
+    let mut incoming = app.attachments.files.create(id).await.map_err(failed)?;
     let deadline = Instant::now() + UPLOAD_TIMEOUT;
     let late = |_| ApiError::because(ErrorCode::Malformed, "the body did not arrive in time");
     timeout_at(deadline, receive(&app, request, &mut incoming)).await.map_err(late)??;
@@ -88,13 +91,13 @@ pub async fn upload(
         return Err(ApiError::because(ErrorCode::UnsupportedMediaType, detail));
     }
     let attachment = Attachment { id, name, media_type, size_bytes: incoming.size_bytes() };
-    incoming.finish().await.map_err(disk_failed)?;
+    incoming.finish().await.map_err(failed)?;
     add(&app, &room, user_id, &attachment).await?;
     Ok((StatusCode::CREATED, Json(attachment)))
 }
 
 /// Writes the body to the disk as it comes.
-async fn receive(app: &App, request: Request, incoming: &mut Incoming) -> Result<(), ApiError> {
+async fn receive(app: &App, request: Request, incoming: &mut Incoming<'_>) -> Result<(), ApiError> {
     let mut pieces = request.into_body().into_data_stream();
     let malformed = |detail: &str| ApiError::because(ErrorCode::Malformed, detail);
     loop {
@@ -102,7 +105,7 @@ async fn receive(app: &App, request: Request, incoming: &mut Incoming) -> Result
         let Some(piece) = piece else { break };
         let piece = piece.map_err(|error| malformed(&format!("the body broke off: {error}")))?;
         check_size(app, incoming.size_bytes() + piece.len() as u64)?;
-        incoming.write(&piece).await.map_err(disk_failed)?;
+        incoming.write(&piece).await.map_err(failed)?;
     }
     if incoming.size_bytes() == 0 {
         return Err(malformed("the body is the file, and it is empty"));
@@ -110,7 +113,7 @@ async fn receive(app: &App, request: Request, incoming: &mut Incoming) -> Result
     Ok(())
 }
 
-/// Gives a file that is on the disk its row, or takes it away.
+/// Gives a file that is there its row, or takes it away.
 async fn add(app: &App, room: &RoomRecord, user_id: UserId, attachment: &Attachment) -> Result<(), ApiError> {
     let space = space_max(app);
     let new = NewAttachment { attachment, room_id: room.id, uploader_id: user_id, space, now_ms: app.clock.now_ms() };
@@ -166,10 +169,4 @@ fn room_full() -> ApiError {
     let detail =
         "the room's files take as much as they may (limits.attachments_mib_per_room); delete messages with files first";
     ApiError::because(ErrorCode::Conflict, detail)
-}
-
-/// What failed is for the operator, not for the caller.
-fn disk_failed(error: std::io::Error) -> ApiError {
-    tracing::error!(%error, "a file cannot be written; look at data_dir");
-    ErrorCode::Internal.into()
 }

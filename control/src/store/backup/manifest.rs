@@ -9,6 +9,7 @@ use tokio::fs::{self, File};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::BackupError;
+use crate::chat::S3Place;
 use crate::store::address::Kind;
 
 /// Name of the file.
@@ -32,6 +33,9 @@ pub struct Manifest {
     /// Where PostgreSQL's counters stand.
     #[serde(default)]
     pub sequences: BTreeMap<String, i64>,
+    /// Where the files of messages are, when they are not in the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachments_in: Option<S3Place>,
     /// The database's files in the order in which they are brought back, and the SHA-256 of each, in hexadecimal.
     pub files: Vec<(String, String)>,
 }
@@ -40,7 +44,8 @@ impl Manifest {
     /// Of a backup that is being made now.
     pub fn new(database: Kind, migrations: Vec<i64>) -> Self {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { form: FORM, version, database, migrations, sequences: BTreeMap::new(), files: Vec::new() }
+        let (sequences, files) = (BTreeMap::new(), Vec::new());
+        Self { form: FORM, version, database, migrations, sequences, attachments_in: None, files }
     }
 
     /// Adds a file of the folder, which is on the disk from here on.

@@ -13,7 +13,7 @@ use tokio::fs;
 use super::address::Address;
 use super::{OpenError, migrations};
 use crate::auth::SEAL_FILE;
-use crate::chat::{ATTACHMENTS_FOLDER, hold_attachments};
+use crate::chat::{ATTACHMENTS_FOLDER, S3Config, S3Place, hold_attachments};
 use crate::push::PUSH_KEY_FILE;
 use manifest::Manifest;
 
@@ -70,11 +70,11 @@ impl BackupError {
 }
 
 /// Copies all that `database_url` and `data_dir` hold into the folder `to`, which must not be there yet. The server may run: the
-/// copy is of one moment.
+/// copy is of one moment. Files that are in an S3 store stay there: the backup only says where.
 ///
 /// # Errors
 /// [`BackupError`]; what was written until then is in `<to>.part`.
-pub async fn backup(database_url: &str, data_dir: &Path, to: &Path) -> Result<(), BackupError> {
+pub async fn backup(database_url: &str, data_dir: &Path, s3: Option<&S3Config>, to: &Path) -> Result<(), BackupError> {
     let part = part_of(to);
     for folder in [to, part.as_path()] {
         if fs::try_exists(folder).await.map_err(BackupError::file(folder))? {
@@ -84,7 +84,7 @@ pub async fn backup(database_url: &str, data_dir: &Path, to: &Path) -> Result<()
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&part).await.map_err(BackupError::file(&part))?;
     // No file goes that the copy of the database still knows. Those that come meanwhile are copied too, and go where it is brought back.
     let _held = hold_attachments(data_dir).await.map_err(BackupError::file(data_dir))?;
-    let manifest = match Address::read(database_url)? {
+    let mut manifest = match Address::read(database_url)? {
         Address::Sqlite(path) => sqlite::backup(Path::new(path), &part).await?,
         Address::Postgres(url) => postgres::backup(url, &part).await?,
     };
@@ -94,15 +94,17 @@ pub async fn backup(database_url: &str, data_dir: &Path, to: &Path) -> Result<()
     for name in FILES {
         copy_file(&data_dir.join(name), &part.join(name)).await?;
     }
+    manifest.attachments_in = s3.map(S3Config::place);
     manifest.write(&part).await?;
     fs::rename(&part, to).await.map_err(BackupError::file(to))
 }
 
-/// Brings a backup back into a database and a data directory where nothing is. The server must not run.
+/// Brings a backup back into a database and a data directory where nothing is. The server must not run. The answer says where the
+/// files of messages were, when they are not among what is brought back.
 ///
 /// # Errors
 /// [`BackupError`]; the database is then as it was.
-pub async fn restore(from: &Path, database_url: &str, data_dir: &Path) -> Result<(), BackupError> {
+pub async fn restore(from: &Path, database_url: &str, data_dir: &Path) -> Result<Option<S3Place>, BackupError> {
     let manifest = Manifest::read(from).await?;
     let address = Address::read(database_url)?;
     if address.kind() != manifest.database {
@@ -132,7 +134,7 @@ pub async fn restore(from: &Path, database_url: &str, data_dir: &Path) -> Result
     for name in FILES {
         copy_file(&from.join(name), &data_dir.join(name)).await?;
     }
-    Ok(())
+    Ok(manifest.attachments_in)
 }
 
 fn part_of(folder: &Path) -> PathBuf {

@@ -6,6 +6,8 @@ pub mod passkeys;
 #[path = "../../support/postgres.rs"]
 pub mod postgres;
 pub mod push;
+#[path = "../../support/s3.rs"]
+pub mod s3;
 pub mod server;
 pub mod socket;
 pub mod workspaces;

@@ -1,4 +1,4 @@
-//! Files by their ids. No name of a client's is ever a part of a path.
+//! Files in a folder of the data directory.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use boltorezka_proto::AttachmentId;
 use tokio::fs::{self, DirBuilder, File, OpenOptions};
 use tokio::io::AsyncWriteExt as _;
 
-use super::media_type::HEAD_BYTES;
+use super::{Found, Opened, Page, Spooled};
 
 /// Their folder in the data directory.
 pub const FOLDER: &str = "attachments";
@@ -35,12 +35,12 @@ fn lock_file(path: &Path) -> io::Result<std::fs::File> {
 }
 
 /// The folder, with one below it for each of the last two digits of an id.
-pub struct Files {
+pub struct Disk {
     folder: PathBuf,
     lock_path: PathBuf,
 }
 
-impl Files {
+impl Disk {
     /// Of a data directory.
     pub fn new(data_dir: &Path) -> Self {
         Self { folder: data_dir.join(FOLDER), lock_path: data_dir.join(LOCK_FILE) }
@@ -56,26 +56,32 @@ impl Files {
     ///
     /// # Errors
     /// Those of the disk.
-    pub async fn create(&self, id: AttachmentId) -> io::Result<Incoming> {
+    pub async fn create(&self, id: AttachmentId) -> io::Result<Part> {
         let path = self.path(id);
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
         }
         let part = path.with_extension(PART);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part).await?;
-        Ok(Incoming { file, part: Part(Some(part)), path, head: Vec::new(), size_bytes: 0 })
+        Ok(Part { file, name: PartName(Some(part)), path })
     }
 
-    /// Opens a file to be read, with its size; `None` when it is not there.
+    /// Opens a file to be read; `None` when it is not there.
     ///
     /// # Errors
     /// Those of the disk.
-    pub async fn open(&self, id: AttachmentId) -> io::Result<Option<(File, u64)>> {
+    pub async fn open(&self, id: AttachmentId) -> io::Result<Option<Opened>> {
+        let file = self.read(id).await?;
+        Ok(file.map(|file| Opened { size_bytes: file.size_bytes(), pieces: file.pieces() }))
+    }
+
+    /// The same, to be read more than once.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn read(&self, id: AttachmentId) -> io::Result<Option<Spooled>> {
         match File::open(self.path(id)).await {
-            Ok(file) => {
-                let size_bytes = file.metadata().await?.len();
-                Ok(Some((file, size_bytes)))
-            }
+            Ok(file) => Spooled::new(file.into_std().await).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -89,12 +95,12 @@ impl Files {
         remove(&self.path(id)).await
     }
 
-    /// Removes the one at `path`, which [`Self::in_folder`] gave.
+    /// Removes the one at `place`, which [`Self::page`] gave.
     ///
     /// # Errors
     /// Those of the disk.
-    pub async fn remove_at(&self, path: &Path) -> io::Result<()> {
-        remove(path).await
+    pub async fn remove_at(&self, place: &str) -> io::Result<()> {
+        remove(&self.folder.join(place)).await
     }
 
     /// The right to remove files, unless a backup copies them now.
@@ -110,28 +116,30 @@ impl Files {
         }
     }
 
-    /// The folders that files are in.
+    /// What is in the first folder, or in the one behind a page.
     ///
     /// # Errors
     /// Those of the disk.
-    pub async fn folders(&self) -> io::Result<Vec<PathBuf>> {
-        Ok(entries(&self.folder).await?.into_iter().map(|(path, _)| path).collect())
-    }
-
-    /// What is in one of them and was not changed since `before_ms`: paths, with the id of what is no part of a file.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub async fn in_folder(&self, folder: &Path, before_ms: i64) -> io::Result<Vec<(PathBuf, Option<AttachmentId>)>> {
+    pub async fn page(&self, after: Option<&str>) -> io::Result<Page> {
+        let name_of = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        let all = entries(&self.folder).await?;
+        let folders = all.into_iter().filter(|(_, metadata)| metadata.is_dir());
+        let names = folders.filter_map(|(path, _)| name_of(&path));
+        let Some(name) = names.filter(|name| after.is_none_or(|after| name.as_str() > after)).min() else {
+            return Ok(Page::default());
+        };
         let mut found = Vec::new();
-        for (path, metadata) in entries(folder).await? {
-            let changed = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            if metadata.is_file() && i64::try_from(changed.as_millis()).is_ok_and(|changed_ms| changed_ms < before_ms) {
-                let id = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-                found.push((path, id));
+        for (path, metadata) in entries(&self.folder.join(&name)).await? {
+            if !metadata.is_file() {
+                continue;
             }
+            let changed = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            let changed_ms = i64::try_from(changed.as_millis()).unwrap_or(i64::MAX);
+            // Names of ours are text.
+            let Some(file) = name_of(&path) else { continue };
+            found.push(Found { place: format!("{name}/{file}"), id: file.parse().ok(), changed_ms });
         }
-        Ok(found)
+        Ok(Page { found, next: Some(name) })
     }
 }
 
@@ -156,18 +164,16 @@ async fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// A file that is being written. Unless it is finished, nothing is left of it.
-pub struct Incoming {
+pub struct Part {
     file: File,
-    part: Part,
+    name: PartName,
     path: PathBuf,
-    head: Vec<u8>,
-    size_bytes: u64,
 }
 
 /// Removed with this, while it has its name.
-struct Part(Option<PathBuf>);
+struct PartName(Option<PathBuf>);
 
-impl Drop for Part {
+impl Drop for PartName {
     fn drop(&mut self) {
         if let Some(path) = self.0.take() {
             // What stays is found by the sweep.
@@ -176,26 +182,13 @@ impl Drop for Part {
     }
 }
 
-impl Incoming {
+impl Part {
     /// Writes some more.
     ///
     /// # Errors
     /// Those of the disk.
     pub async fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        let wanted = HEAD_BYTES.saturating_sub(self.head.len()).min(piece.len());
-        self.head.extend(piece.iter().take(wanted));
-        self.size_bytes += piece.len() as u64;
         self.file.write_all(piece).await
-    }
-
-    /// The first bytes.
-    pub fn head(&self) -> &[u8] {
-        &self.head
-    }
-
-    /// How much was written.
-    pub fn size_bytes(&self) -> u64 {
-        self.size_bytes
     }
 
     /// Gives it its name. From then on it is on the disk, whatever ends.
@@ -205,10 +198,10 @@ impl Incoming {
     pub async fn finish(mut self) -> io::Result<()> {
         self.file.flush().await?;
         self.file.sync_all().await?;
-        if let Some(part) = &self.part.0 {
-            fs::rename(part, &self.path).await?;
+        if let Some(name) = &self.name.0 {
+            fs::rename(name, &self.path).await?;
         }
-        self.part.0 = None;
+        self.name.0 = None;
         match self.path.parent() {
             Some(folder) => File::open(folder).await?.sync_all().await,
             None => Ok(()),
@@ -223,35 +216,37 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_there_when_it_is_whole() {
         let data = tempfile::TempDir::new().unwrap();
-        let files = Files::new(data.path());
+        let disk = Disk::new(data.path());
         let (kept, given_up) = (AttachmentId::generate(), AttachmentId::generate());
-        let mut incoming = files.create(kept).await.unwrap();
-        incoming.write(b"hello ").await.unwrap();
-        incoming.write(b"world").await.unwrap();
-        assert!(files.open(kept).await.unwrap().is_none(), "not yet");
-        assert_eq!((incoming.head(), incoming.size_bytes()), (&b"hello world"[..], 11));
-        incoming.finish().await.unwrap();
-        assert_eq!(files.open(kept).await.unwrap().unwrap().1, 11);
-        let mut incoming = files.create(given_up).await.unwrap();
-        incoming.write(b"half").await.unwrap();
-        drop(incoming);
-        let mut left = Vec::new();
-        for folder in files.folders().await.unwrap() {
-            left.extend(files.in_folder(&folder, i64::MAX).await.unwrap());
+        let mut part = disk.create(kept).await.unwrap();
+        part.write(b"hello ").await.unwrap();
+        part.write(b"world").await.unwrap();
+        assert!(disk.open(kept).await.unwrap().is_none(), "not yet");
+        part.finish().await.unwrap();
+        assert_eq!(disk.open(kept).await.unwrap().unwrap().size_bytes, 11);
+        let mut part = disk.create(given_up).await.unwrap();
+        part.write(b"half").await.unwrap();
+        drop(part);
+        let (mut left, mut after) = (Vec::new(), None);
+        loop {
+            let Page { found, next } = disk.page(after.as_deref()).await.unwrap();
+            left.extend(found.into_iter().map(|found| (disk.folder.join(found.place), found.id)));
+            let Some(next) = next else { break };
+            after = Some(next);
         }
-        assert_eq!(left, [(files.path(kept), Some(kept))]);
-        files.remove(kept).await.unwrap();
-        files.remove(kept).await.unwrap();
-        assert!(files.open(kept).await.unwrap().is_none());
+        assert_eq!(left, [(disk.path(kept), Some(kept))]);
+        disk.remove(kept).await.unwrap();
+        disk.remove(kept).await.unwrap();
+        assert!(disk.open(kept).await.unwrap().is_none());
     }
 
     #[tokio::test]
     async fn nothing_is_removed_while_files_are_held() {
         let data = tempfile::TempDir::new().unwrap();
-        let files = Files::new(data.path());
+        let disk = Disk::new(data.path());
         let held = [hold(data.path()).await.unwrap(), hold(data.path()).await.unwrap()];
-        assert!(files.alone().unwrap().is_none());
+        assert!(disk.alone().unwrap().is_none());
         drop(held);
-        assert!(files.alone().unwrap().is_some());
+        assert!(disk.alone().unwrap().is_some());
     }
 }
