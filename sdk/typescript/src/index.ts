@@ -63,6 +63,7 @@ export type {
   PushNotice,
   PushStatus,
   PushSubscription as PushedBrowser,
+  Report,
   Ringing,
   Role,
   Room as RoomInfo,

@@ -29,11 +29,15 @@ test('names stay in their place in the path, whatever they hold', async () => {
   await new Workspaces(send).setFeature('acme', 'video', false);
   await new Workspaces(send).setCustomRole('acme', 'u/1', 'r?', true);
   await new Workspaces(send).setCustomRole('acme', 'u/1', 'r?', false);
+  await new Workspaces(send).ban('acme', 'talk', 'u/1');
+  await new Workspaces(send).resolveReport('acme', 'p?');
   expect(asked).toEqual([
     ['POST', '/workspaces/a%2Fb/rooms/c%20d/participants/%3F/kick'],
     ['PUT', '/workspaces/acme/features/video', { enabled: false }],
     ['PUT', '/workspaces/acme/members/u%2F1/roles/r%3F'],
     ['DELETE', '/workspaces/acme/members/u%2F1/roles/r%3F'],
+    ['PUT', '/workspaces/acme/rooms/talk/bans/u%2F1'],
+    ['POST', '/workspaces/acme/reports/p%3F/resolve'],
   ]);
 });
 

@@ -6,6 +6,7 @@ import type {
   GrantablePermission,
   OptionalFeature,
   Page,
+  Report,
   UpdateCustomRoleRequest,
   Workspace,
   WorkspaceMember,
@@ -57,6 +58,21 @@ export class Workspaces {
 
   removeMember(slug: string, userId: string): Promise<void> {
     return this.#send('DELETE', path('workspaces', slug, 'members', userId));
+  }
+
+  /** Messages that people have reported, the newest report first. */
+  reports(slug: string, page: PageOptions = {}): Promise<Page<Report>> {
+    return this.#send('GET', `${path('workspaces', slug, 'reports')}${query(page)}`);
+  }
+
+  /** Nothing is left to be done about it. */
+  resolveReport(slug: string, reportId: string): Promise<Report> {
+    return this.#send('POST', path('workspaces', slug, 'reports', reportId, 'resolve'));
+  }
+
+  /** Closes a room for good to somebody, inside or not. */
+  ban(slug: string, room: string, userId: string): Promise<void> {
+    return this.#send('PUT', path('workspaces', slug, 'rooms', room, 'bans', userId));
   }
 
   /** What a custom role can give. */

@@ -110,6 +110,35 @@ scene('a role is made by keyboard, given to somebody, and deleted', async ({ own
   assert.deepEqual(await mine(), []);
 });
 
+scene(
+  'a reported message is shown to an admin, who bans its writer and is done with it',
+  async ({ owner, person, room }) => {
+    const fay = await person('Fay');
+    const slug = await room('text');
+    await fay.enter(slug);
+    await fay.write('Buy now');
+    const said = async () => (await owner.api('GET', `/v1/rooms/${slug}/messages`)).items;
+    const items = await until('it is said', async () => {
+      const items = await said();
+      return items.length > 0 && items;
+    });
+    await owner.api('POST', `/v1/rooms/${slug}/messages/${items[0].id}/report`, { reason: 'It is spam.' });
+
+    await owner.driver.goto(`${owner.origin}/admin/workspaces/default`);
+    await owner.reads('It is spam.');
+    await owner.driver.click('button', `Ban Fay from ${slug}`);
+    await owner.sees('alertdialog', 'Ban Fay?');
+    await isFit(owner, 'the question before a ban');
+    await owner.driver.click('button', 'Ban');
+    const isBanned = async () => (await owner.api('GET', `/v1/rooms/${slug}/bans`)).items.length === 1;
+    await until('Fay is banned', isBanned);
+    await owner.driver.click('button', 'Resolve the report about Fay');
+    const reports = owner.driver.page.getByRole('list', { name: 'Reports' }).getByRole('listitem');
+    await until('it is resolved', async () => /Resolved/.test(await reports.first().innerText()));
+    assert.equal(await reports.first().getByRole('button').count(), 0, 'nothing is left to be done');
+  },
+);
+
 scene('who is no admin is told so', async ({ person }) => {
   const cid = await person('Cid');
   for (const section of ['people', 'keys']) {

@@ -70,6 +70,14 @@ scene('one writes to another alone, calls, and is refused', async (world) => {
   await ann.write('Still there?');
   await ann.reads('this person takes no direct messages of yours');
   assert.equal(new URL(ann.driver.page.url()).pathname, new URL(ben.driver.page.url()).pathname);
+
+  // His account lists whom he refuses, and there he takes it back.
+  await ben.driver.goto(`${ben.origin}/account`);
+  await ben.driver.click('button', 'Take direct messages of Ann again');
+  await ben.reads('Everybody may write to you.');
+  await isFit(ben, 'the account');
+  await ann.write('And now?');
+  await until('she may write', async () => (await ben.api('GET', '/v1/direct')).items[0].unreadCount > 0);
 });
 
 scene('what is pinned is listed where one looks for messages', async (world) => {

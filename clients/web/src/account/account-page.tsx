@@ -6,6 +6,7 @@ import { useLoad } from '../app/use-load.ts';
 import { PageFrame } from '../pages/page-frame.tsx';
 import { Button } from '../ui/button.tsx';
 import { Badge, RecordItem, Records } from '../ui/records.tsx';
+import { BlocksSection } from './blocks-section.tsx';
 import { DeletionSection } from './deletion-section.tsx';
 import { ExportSection } from './export-section.tsx';
 import { PasskeysSection } from './passkeys-section.tsx';
@@ -68,6 +69,7 @@ export function AccountPage() {
       <PasskeysSection hasPassword={hasPassword} />
       <ProviderSection hasPassword={hasPassword} />
       <PushSection />
+      <BlocksSection />
       <SessionsSection />
       <ExportSection />
       <DeletionSection hasPassword={hasPassword} />

@@ -11,6 +11,7 @@ import { AdminFrame } from './admin-frame.tsx';
 import styles from './admin-page.module.css';
 import { sectionPath } from './sections.ts';
 import { WorkspaceMembers } from './workspace-members.tsx';
+import { WorkspaceReports } from './workspace-reports.tsx';
 import { WorkspaceRoles } from './workspace-roles.tsx';
 
 /** It is there from the start, every account is in it, and it cannot be deleted. */
@@ -37,6 +38,7 @@ export function WorkspacePage({ slug }: { slug: string }) {
         </Records>
       ) : (
         <>
+          <WorkspaceReports slug={slug} />
           <Features slug={slug} />
           <WorkspaceRoles slug={slug} roles={roles} />
           <WorkspaceMembers slug={slug} isFixed={slug === DEFAULT} roles={roles.value} onRolesChange={roles.reload} />
