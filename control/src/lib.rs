@@ -17,6 +17,7 @@
 //! | [`telemetry`] | what clients tell of themselves |
 //! | [`webhooks`] | telling servers of the operator what happened |
 //! | [`push`] | telling browsers what waits while no page is open |
+//! | [`deliveries`] | how those two come through: leased, tried, so many at a time |
 //! | [`features`] | all of these in one order: routes, permissions, start, stop, health |
 //! | [`ws`], [`whip`], [`http`] | the ways in |
 //!
@@ -30,6 +31,7 @@ mod calls;
 mod chat;
 mod clock;
 mod config;
+mod deliveries;
 mod error;
 mod events;
 mod features;

@@ -1,22 +1,17 @@
 //! What browsers were not pushed yet goes out, again and again, until a push service has it or nobody needs it any more.
 
-use std::time::Duration;
-
 use boltorezka_proto::push::PushNotice;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::content::notice;
 use super::endpoint::service_of;
 use super::request::{Outcome, Sender};
 use crate::app::App;
+use crate::deliveries;
 use crate::http::PushOutcome;
 use crate::store::{DuePush, PushTarget, StoreError};
 
-/// It is looked this often: a call that rings is pushed within a second.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Pushes under way at a time, of all accounts and of each: a push service that does not answer leaves room for the others.
-const AT_ONCE: usize = 32;
+/// Pushes of an account that are under way at a time: a push service that does not answer leaves room for the others.
 const AT_ONCE_OF_EACH: u32 = 4;
 /// A push that nobody has answered for by then was lost with its server, and is tried again: longer than a request may take.
 const LEASE_MS: i64 = 30_000;
@@ -30,28 +25,12 @@ const OPEN_LOOK_MS: i64 = 3_000;
 
 /// Delivers until `shutdown`. What is under way then is tried again after a restart.
 pub async fn deliver(app: App, sender: Sender, shutdown: CancellationToken) {
-    let mut under_way = JoinSet::new();
-    while !shutdown.is_cancelled() {
-        while under_way.try_join_next().is_some() {}
-        let room = AT_ONCE.saturating_sub(under_way.len());
-        match take(&app, room).await {
-            Ok(due) => {
-                for push in due {
-                    under_way.spawn(attempt(app.of(push.workspace_id), sender.clone(), push));
-                }
-            }
-            Err(error) => tracing::error!(%error, "what is to be pushed could not be read"),
-        }
-        shutdown.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await;
-    }
-}
-
-async fn take(app: &App, room: usize) -> Result<Vec<DuePush>, StoreError> {
-    if room == 0 {
-        return Ok(Vec::new());
-    }
-    let now_ms = app.clock.now_ms();
-    app.store.take_due_pushes(now_ms, now_ms + LEASE_MS, AT_ONCE_OF_EACH, room as u32).await
+    let take = |room| {
+        let now_ms = app.clock.now_ms();
+        app.store.take_due_pushes(now_ms, now_ms + LEASE_MS, AT_ONCE_OF_EACH, room)
+    };
+    let attempt = |push: DuePush| attempt(app.of(push.workspace_id), sender.clone(), push);
+    deliveries::deliver(shutdown, take, attempt).await;
 }
 
 async fn attempt(app: App, sender: Sender, push: DuePush) {

@@ -36,7 +36,10 @@ async fn read(app: App, caller: Caller, site: Site) -> Result<Body<PushStatus>, 
 /// Says whether the account wants to be pushed to, on whatever browser.
 #[utoipa::path(patch, path = "/push", operation_id = "updatePush", security(("session" = [])),
     request_body = UpdatePushRequest,
-    responses((status = 200, description = "As it is now.", body = PushStatus)))]
+    responses(
+        (status = 200, description = "As it is now.", body = PushStatus),
+        (status = 422, description = "`invalid`: `enabled` is no boolean."),
+    ))]
 async fn update(
     app: App,
     caller: Caller,

@@ -1,18 +1,13 @@
 //! What webhooks have not been told yet goes out, again and again, until it gets through or is a dead letter.
 
-use std::time::Duration;
-
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::request::{self, Outcome};
 use crate::app::App;
+use crate::deliveries;
 use crate::store::{DueDelivery, FailedDelivery, StoreError};
 
-/// The outbox is looked at this often: a webhook is told within a second.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Deliveries under way at a time, of all webhooks and of each: a receiver that does not answer leaves room for the others.
-const AT_ONCE: usize = 32;
+/// Deliveries of a webhook that are under way at a time: a receiver that does not answer leaves room for the others.
 const AT_ONCE_OF_EACH: u32 = 8;
 /// A delivery that nobody has answered for by then was lost with its server, and is tried again: longer than a request may take.
 const LEASE_MS: i64 = 60_000;
@@ -28,20 +23,12 @@ const DEAD_KEPT_MS: i64 = 30 * 24 * 3_600 * 1_000;
 
 /// Delivers until `shutdown`. What is under way then is tried again after a restart.
 pub async fn deliver(app: App, client: reqwest::Client, shutdown: CancellationToken) {
-    let mut under_way = JoinSet::new();
-    while !shutdown.is_cancelled() {
-        while under_way.try_join_next().is_some() {}
-        let room = AT_ONCE.saturating_sub(under_way.len());
-        match take(&app, room).await {
-            Ok(due) => {
-                for delivery in due {
-                    under_way.spawn(attempt(app.clone(), client.clone(), delivery));
-                }
-            }
-            Err(error) => tracing::error!(%error, "what webhooks are to be told could not be read"),
-        }
-        shutdown.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await;
-    }
+    let take = |room| {
+        let now_ms = app.clock.now_ms();
+        app.store.take_due_deliveries(now_ms, now_ms + LEASE_MS, AT_ONCE_OF_EACH, room)
+    };
+    let attempt = |delivery| attempt(app.clone(), client.clone(), delivery);
+    deliveries::deliver(shutdown, take, attempt).await;
 }
 
 /// Switches off webhooks that fail lastingly, and deletes what is too old.
@@ -56,14 +43,6 @@ pub async fn tidy(app: &App) -> Result<(), StoreError> {
         tracing::warn!(%id, "a webhook was switched off: nothing got through to it for too long");
     }
     Ok(())
-}
-
-async fn take(app: &App, room: usize) -> Result<Vec<DueDelivery>, StoreError> {
-    if room == 0 {
-        return Ok(Vec::new());
-    }
-    let now_ms = app.clock.now_ms();
-    app.store.take_due_deliveries(now_ms, now_ms + LEASE_MS, AT_ONCE_OF_EACH, room as u32).await
 }
 
 async fn attempt(app: App, client: reqwest::Client, delivery: DueDelivery) {

@@ -152,7 +152,11 @@ impl SqlStore {
                     self.put_link_to(tx, user_id, sign_in.identity, &by(user_id)).await?;
                     user_id
                 }
-                Err(refusal) => return Ok(refusal.into()),
+                // The same sign-in, begun twice, may have been faster, and linked the identity meanwhile.
+                Err(refusal) => match self.linked_user(tx, sign_in.identity).await? {
+                    Some(user_id) => user_id,
+                    None => return Ok(refusal.into()),
+                },
             },
         };
         let user = user_by_id(&mut **tx, user_id).await?.ok_or(StoreError::Corrupt("oidc_links.user_id"))?;
