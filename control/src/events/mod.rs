@@ -140,6 +140,8 @@ async fn tell_waiting(app: &App, told: &mut HashSet<u64>) -> Result<(), StoreErr
         for row in &rows {
             if told.insert(row.id) {
                 tell(app, row);
+                // One message wakes a whole room: its sockets write, and who sends is read, before the next one wakes another.
+                tokio::task::yield_now().await;
             }
         }
         // Whatever is committed from here on wakes us again.

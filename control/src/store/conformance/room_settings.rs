@@ -263,11 +263,25 @@ async fn slow_mode_counts_what_was_said(database: Database) {
     assert!(matches!(send(bob, "1", NOW_MS + 1).await, SendOutcome::Stored(_)), "each for itself");
     assert!(matches!(send(ann, "2", NOW_MS + PAUSE_MS - 1).await, SendOutcome::SlowMode { retry_after_ms: 1 }));
     assert!(matches!(send(ann, "2", NOW_MS + PAUSE_MS).await, SendOutcome::Stored(_)));
+    let later = NOW_MS + 3 * PAUSE_MS;
+    // Also where it shares a transaction with what is stored.
+    let together = (0..20).map(|n: usize| {
+        let (store, again) = (store.clone(), n == 10);
+        let key = if again { "2".to_owned() } else { format!("together {n}") };
+        async move {
+            let hello = text("hello");
+            let new = message(slow, if again { ann } else { mod_ }, &hello, &key);
+            store.send_message(NewMessage { now_ms: later, ..new }).await.unwrap()
+        }
+    });
+    let outcomes = at_once(together).await;
+    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, SendOutcome::Duplicate(_))).count(), 1);
+    assert!(matches!(send(ann, "4", later).await, SendOutcome::Stored(_)), "what was said again took no turn");
     for key in ["1", "2"] {
         say(&*store, slow, mod_, "at once", key).await;
     }
     store.forget_sends(NOW_MS + 2).await.unwrap();
     assert_eq!(database.count("SELECT count(*) FROM room_sends").await, 1);
     set(&*store, slow, RoomSettingsChange { slow_mode_s: Some(0), ..Default::default() }).await;
-    assert!(matches!(send(ann, "3", NOW_MS + PAUSE_MS).await, SendOutcome::Stored(_)));
+    assert!(matches!(send(ann, "3", later).await, SendOutcome::Stored(_)));
 }

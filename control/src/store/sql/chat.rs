@@ -8,13 +8,12 @@ use super::message_rows::{
 };
 use super::restraints::{inside, restraint};
 use super::{SENDS_TOGETHER_MAX, SqlStore, Tx, lock, rooms};
-use crate::events::GatewayEvent;
 use crate::permissions::Action;
-use crate::store::write::{Lock, retried};
-use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, StoreError, Topic, codec};
+use crate::store::write::Lock;
+use crate::store::{ChatStore, MessageRecord, NewMessage, SendOutcome, StoreError, codec};
 
 /// What an earlier request with the same key made of it.
-async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
+pub(super) async fn earlier(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<SendOutcome>, StoreError> {
     let row = sqlx::query(select_message!("WHERE m.sender_id = $1 AND m.idempotency_key = $2"))
         .bind(new.sender_id.0)
         .bind(new.idempotency_key)
@@ -89,32 +88,18 @@ async fn checked(
 }
 
 impl SqlStore {
-    /// Stores a message in a transaction of its own.
-    pub(super) async fn send_alone(&self, new: &NewMessage<'_>) -> Result<SendOutcome, StoreError> {
-        retried(|| async {
-            let mut tx = self.begin().await?;
-            let outcome = self.put_message(&mut tx, new).await?;
-            if matches!(outcome, SendOutcome::Stored(_)) {
-                self.commit_and_wake(tx, Topic::Gateway).await?;
-            }
-            Ok(outcome)
-        })
-        .await
-    }
-
-    /// Writes a message, where it may be sent and is new; else nothing.
+    /// Writes a message, where it may be sent and is new; else nothing. The sockets are still to be told of it.
     pub(super) async fn put_message(&self, tx: &mut Tx, new: &NewMessage<'_>) -> Result<SendOutcome, StoreError> {
         // First of all: whoever waits for the room then sees what was said meanwhile.
         lock(tx, Lock::Room(new.room_id)).await?;
-        if let Some(outcome) = earlier(tx, new).await? {
-            return Ok(outcome);
-        }
         let direct_with = match checked(self, tx, new).await? {
             Ok(direct_with) => direct_with,
-            Err(refusal) => return Ok(refusal),
+            // What was said is answered as it was, whatever its sender may say by now.
+            Err(refusal) => return Ok(earlier(tx, new).await?.unwrap_or(refusal)),
         };
-        let Some((seq, room)) = take_seq(tx, new.room_id).await? else { return Ok(SendOutcome::NotJoined) };
-        let mut message = self.insert_message(tx, new, seq, room).await?;
+        let Some(mut message) = self.insert_message(tx, new).await? else {
+            return Ok(earlier(tx, new).await?.unwrap_or(SendOutcome::NotJoined));
+        };
         if !new.mentions.is_empty() {
             self.put_mentions(tx, &message, new.room_id, new.mentions, new.now_ms).await?;
             message.mentions = new.mentions.to_vec();
@@ -123,38 +108,33 @@ impl SqlStore {
             attach(tx, &mut message, new.attachments).await?;
         }
         self.notify(tx, new.room_id, &message, direct_with).await?;
-        let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
-        self.put_outbox(tx, Topic::Gateway, &event, new.now_ms).await?;
         Ok(SendOutcome::Stored(message))
     }
 
-    async fn insert_message(
-        &self,
-        tx: &mut Tx,
-        new: &NewMessage<'_>,
-        seq: i64,
-        room: RoomSlug,
-    ) -> Result<Message, StoreError> {
+    /// Nothing when the sender has sent one with this key before.
+    async fn insert_message(&self, tx: &mut Tx, new: &NewMessage<'_>) -> Result<Option<Message>, StoreError> {
         let id = MessageId::generate();
-        let sender_name = sqlx::query_scalar(
+        let sender_name: Option<String> = sqlx::query_scalar(
             "INSERT INTO messages (id, workspace_id, room_id, seq, sender_id, sender_name, text, reply_to,
                                    idempotency_key, created_at)
-             SELECT $1, $2, $3, $4, u.id, u.display_name, $5, $6, $7, $8 FROM users u WHERE u.id = $9
-             RETURNING sender_name",
+             SELECT $1, $2, r.id, r.message_seq + 1, u.id, u.display_name, $3, $4, $5, $6
+             FROM rooms r JOIN users u ON u.id = $7 WHERE r.id = $8
+             ON CONFLICT (sender_id, idempotency_key) DO NOTHING RETURNING sender_name",
         )
         .bind(id.0)
         .bind(self.workspace_id.0)
-        .bind(new.room_id.0)
-        .bind(seq)
         .bind(new.text.as_str())
         .bind(new.reply_to.map(|id| id.0))
         .bind(new.idempotency_key)
         .bind(new.now_ms)
         .bind(new.sender_id.0)
-        .fetch_one(&mut **tx)
+        .bind(new.room_id.0)
+        .fetch_optional(&mut **tx)
         .await?;
+        let Some(sender_name) = sender_name else { return Ok(None) };
+        let (seq, room) = take_seq(tx, new.room_id).await?.ok_or(StoreError::Corrupt("messages.room_id"))?;
         // As it would be read back. Mentions and attachments follow.
-        Ok(Message {
+        Ok(Some(Message {
             id,
             room,
             seq: codec::number(seq),
@@ -170,7 +150,7 @@ impl SqlStore {
             edited_at: None,
             deleted_at: None,
             pinned_at: None,
-        })
+        }))
     }
 
     /// Makes `mentions` those of the message.

@@ -104,7 +104,7 @@ impl SqlStore {
         payload: &impl serde::Serialize,
         now_ms: i64,
     ) -> Result<(), StoreError> {
-        let payload = serde_json::to_string(payload).map_err(|_| StoreError::Corrupt("outbox.payload"))?;
+        let payload = outbox::payload(payload)?;
         if topic == Topic::Media {
             lock(tx, Lock::Orders).await?;
         }

@@ -37,6 +37,29 @@ impl SqlStore {
     }
 }
 
+/// Has sockets told of events, in this order. One statement for all: each waits for the database's thread.
+pub(super) async fn put_gateway_events(
+    tx: &mut Tx,
+    events: &[(WorkspaceId, GatewayEvent, i64)],
+) -> Result<(), StoreError> {
+    let mut rows = Vec::with_capacity(events.len());
+    for (workspace_id, event, now_ms) in events {
+        rows.push((workspace_id, payload(event)?, now_ms));
+    }
+    let mut query = QueryBuilder::<Db>::new("INSERT INTO outbox (workspace_id, topic, payload, created_at) ");
+    query.push_values(rows, |mut row, (workspace_id, payload, now_ms)| {
+        row.push_bind(workspace_id.0).push_bind(Topic::Gateway.as_str()).push_bind(payload).push_bind(now_ms);
+    });
+    // That of a single one is worth being kept; of others there are as many texts as there are lengths.
+    query.build().persistent(events.len() == 1).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// As the outbox keeps it.
+pub(super) fn payload(content: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(content).map_err(|_| StoreError::Corrupt("outbox.payload"))
+}
+
 #[async_trait]
 impl OutboxStore for SqlStore {
     async fn orders(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {

@@ -3,6 +3,7 @@
 use boltorezka_proto::{RoomId, UserId};
 use sqlx::Row as _;
 
+use super::chat::earlier;
 use super::rooms::{given_role, grants, is_seen, join_roles, select_standing, sighted};
 use super::{SqlStore, Tx};
 use crate::store::{NewMessage, SendOutcome, Standing, StoreError};
@@ -57,6 +58,10 @@ pub(super) async fn restraint(
         (false, 0) => return Ok(None),
         (false, pause_s) => pause_s.saturating_mul(1000),
     };
+    // Said again it takes no further turn.
+    if let Some(outcome) = earlier(tx, new).await? {
+        return Ok(Some(outcome));
+    }
     let last_ms: Option<i64> = sqlx::query_scalar("SELECT sent_at FROM room_sends WHERE room_id = $1 AND user_id = $2")
         .bind(new.room_id.0)
         .bind(new.sender_id.0)

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 use boltorezka_proto::{AttachmentId, MessageId, MessageText, RoomId, UserId};
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
+use super::outbox::put_gateway_events;
 use super::{SENDS_TOGETHER_MAX, SqlStore};
+use crate::events::GatewayEvent;
+use crate::store::write::retried;
 use crate::store::{NewMessage, SendOutcome, StoreError, Topic};
 use crate::sync;
 
@@ -71,13 +74,27 @@ impl SqlStore {
         outcome.await.unwrap_or(Err(StoreError::Interrupted))
     }
 
-    async fn put_together(&self, batch: &[Waiting]) -> Result<Vec<SendOutcome>, StoreError> {
+    /// Stores a message in a transaction of its own.
+    pub(super) async fn send_alone(&self, new: &NewMessage<'_>) -> Result<SendOutcome, StoreError> {
+        let outcomes = retried(async || self.put_all(&[(self, *new)]).await).await?;
+        outcomes.into_iter().next().ok_or(StoreError::Interrupted)
+    }
+
+    /// Stores messages in one transaction, each as its sender's workspace sees it.
+    async fn put_all(&self, batch: &[(&Self, NewMessage<'_>)]) -> Result<Vec<SendOutcome>, StoreError> {
         let mut tx = self.begin().await?;
         let mut outcomes = Vec::with_capacity(batch.len());
-        for waiting in batch {
-            outcomes.push(waiting.store.put_message(&mut tx, &waiting.message()).await?);
+        let mut events = Vec::with_capacity(batch.len());
+        for (store, new) in batch {
+            let outcome = store.put_message(&mut tx, new).await?;
+            if let SendOutcome::Stored(message) = &outcome {
+                let event = GatewayEvent::MessageNew { room_id: new.room_id, message: message.clone() };
+                events.push((store.workspace_id, event, new.now_ms));
+            }
+            outcomes.push(outcome);
         }
-        if outcomes.iter().any(|outcome| matches!(outcome, SendOutcome::Stored(_))) {
+        if !events.is_empty() {
+            put_gateway_events(&mut tx, &events).await?;
             self.commit_and_wake(tx, Topic::Gateway).await?;
         }
         Ok(outcomes)
@@ -90,7 +107,8 @@ async fn store_waiting(store: SqlStore, turn: OwnedMutexGuard<()>) {
         let count = waiting.len().min(SENDS_TOGETHER_MAX);
         waiting.drain(..count).collect()
     };
-    match store.put_together(&batch).await {
+    let messages: Vec<_> = batch.iter().map(|waiting| (&waiting.store, waiting.message())).collect();
+    match store.put_all(&messages).await {
         Ok(outcomes) => {
             for (waiting, outcome) in batch.into_iter().zip(outcomes) {
                 // Who went away needs no answer.
