@@ -33,6 +33,8 @@ pub struct Config {
     pub push_contact: Option<String>,
     /// Origins of push services that are believed though they are in a private network or speak http.
     pub push_local_services: Vec<String>,
+    /// Origins of receivers of webhooks that every workspace may name, though they are in a private network or speak http.
+    pub webhooks_local_receivers: Vec<String>,
     /// Days from an account's wish to be gone to its end. Until then its owner takes it back by logging in.
     pub account_deletion_days: u32,
     /// Days that direct messages are kept; 0 is for ever.
@@ -67,6 +69,7 @@ impl Config {
             oidc: None,
             push_contact: None,
             push_local_services: Vec::new(),
+            webhooks_local_receivers: Vec::new(),
             account_deletion_days: 14,
             direct_retention_days: 0,
             session_details: SessionDetails::default(),

@@ -1,11 +1,12 @@
 //! Requests that the server makes by itself, to webhooks' receivers, to push services, to a provider of identities and to a store
 //! of files.
 
+mod destination;
 mod guard;
 
 use std::time::Duration;
 
-pub use guard::is_public;
+pub use destination::{Clients, Destination, Unfit, origin};
 
 /// A client that goes where it is sent and nowhere else: no redirects, no proxies of the environment. An answer may take
 /// `timeout` in all, and a connection `connect_timeout` of it.
@@ -16,12 +17,9 @@ pub fn client(timeout: Duration, connect_timeout: Duration) -> Result<reqwest::C
     builder(connect_timeout).timeout(timeout).build()
 }
 
-/// The same for addresses that strangers name: those that are not of the internet have no way to them. An address that is no
-/// name is for the caller to look at ([`is_public`]).
-///
-/// # Errors
-/// As [`client`].
-pub fn guarded_client(timeout: Duration, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+/// The same for names that strangers give: it has no way to addresses that are not of the internet. An address that is no name is
+/// for the caller to look at ([`guard::is_public`]).
+fn guarded_client(timeout: Duration, connect_timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
     builder(connect_timeout).timeout(timeout).dns_resolver(guard::PublicOnly).build()
 }
 

@@ -89,6 +89,7 @@ pub async fn open_control(settings: &Settings) -> Result<Control, Failure> {
         smtp: settings.smtp(),
         push_contact: settings.push_contact.clone(),
         push_local_services: settings.push_local_services.clone(),
+        webhooks_local_receivers: settings.webhooks_local_receivers.clone(),
         oidc: settings.oidc(),
         account_deletion_days: settings.account_deletion_days,
         direct_retention_days: settings.direct_retention_days,

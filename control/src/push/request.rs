@@ -10,10 +10,10 @@ use boltorezka_proto::push::PushNotice;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::encryption::encrypt;
-use super::endpoint::Endpoint;
+use super::endpoint;
 use super::vapid::Vapid;
 use crate::config::Config;
-use crate::outbound::{client, guarded_client, in_words};
+use crate::outbound::{Clients, in_words};
 use crate::store::{DuePush, PushAbout, PushTarget};
 
 /// How long an answer may take, and a connection of it.
@@ -45,16 +45,14 @@ pub enum Outcome {
 /// Sends requests. Addresses that browsers have named lead into the internet alone.
 #[derive(Clone)]
 pub struct Sender {
-    guarded: reqwest::Client,
-    local: reqwest::Client,
+    clients: Clients,
 }
 
 impl Sender {
     /// # Errors
     /// When the system's certificates cannot be used.
     pub fn new() -> Result<Self, reqwest::Error> {
-        let guarded = guarded_client(TIMEOUT, CONNECT_TIMEOUT)?;
-        Ok(Self { guarded, local: client(TIMEOUT, CONNECT_TIMEOUT)? })
+        Ok(Self { clients: Clients::new(TIMEOUT, CONNECT_TIMEOUT)? })
     }
 
     /// Pushes a notice once. Nothing of the answer is read but its head.
@@ -67,9 +65,9 @@ impl Sender {
         notice: &PushNotice,
         now_ms: i64,
     ) -> Outcome {
-        let endpoint = match Endpoint::parse(&target.endpoint, &config.push_local_services) {
+        let endpoint = match endpoint::parse(&target.endpoint, &config.push_local_services) {
             Ok(endpoint) => endpoint,
-            Err(wrong) => return Outcome::Refused(wrong.to_owned()),
+            Err(wrong) => return Outcome::Refused(wrong),
         };
         let authorization = match vapid.authorization(&endpoint.origin(), contact(config), now_ms) {
             Ok(authorization) => authorization,
@@ -77,9 +75,9 @@ impl Sender {
         };
         let body = serde_json::to_vec(notice).ok().and_then(|plain| encrypt(&target.keys, &plain).ok());
         let Some(body) = body else { return Outcome::Refused("it cannot be encrypted".to_owned()) };
-        let client = if endpoint.is_local { &self.local } else { &self.guarded };
-        let request = client
-            .post(endpoint.url())
+        let request = self
+            .clients
+            .post(&endpoint)
             .header("authorization", authorization)
             .header("content-encoding", "aes128gcm")
             .header("content-type", "application/octet-stream")

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::BrowserKeys;
-use super::endpoint::{Endpoint, service_of};
+use super::endpoint::{self, service_of};
 use super::site::Site;
 use crate::app::App;
 use crate::auth::{Caller, SignedIn};
@@ -83,12 +83,13 @@ async fn subscribe(
     site.available()?;
     let now_ms = app.clock.now_ms();
     app.rates.push_user.take(user.id, now_ms).map_err(ApiError::rate_limited)?;
-    let invalid = |detail: &'static str| ApiError::because(ErrorCode::Invalid, detail);
-    Endpoint::parse(&request.endpoint, &app.config.push_local_services).map_err(invalid)?;
+    let invalid = |detail: String| ApiError::because(ErrorCode::Invalid, detail);
+    endpoint::parse(&request.endpoint, &app.config.push_local_services).map_err(invalid)?;
     let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).unwrap_or_default();
     let keys = BrowserKeys { p256dh: bytes(&request.p256dh), auth: bytes(&request.auth) };
     if !keys.are_valid() {
-        return Err(invalid("p256dh must be an uncompressed point of P-256, and auth 16 bytes, both in base64url"));
+        let detail = "p256dh must be an uncompressed point of P-256, and auth 16 bytes, both in base64url";
+        return Err(ApiError::because(ErrorCode::Invalid, detail));
     }
     let new = NewPushSubscription { user_id: user.id, session_id: session, endpoint: request.endpoint, keys, now_ms };
     let record = app.store.subscribe_push(&new, app.config.limits.push_subscriptions_per_user).await?;

@@ -29,6 +29,8 @@ pub struct DueDelivery {
     pub event_id: EventId,
     /// Where it goes.
     pub url: String,
+    /// Whether the webhook is of the default workspace.
+    pub at_home: bool,
     /// What it is signed with.
     pub secret: WebhookSecret,
     /// What is sent.

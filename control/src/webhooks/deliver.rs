@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::request::{self, Outcome};
 use crate::app::App;
 use crate::deliveries;
+use crate::outbound::Clients;
 use crate::store::{DueDelivery, FailedDelivery, StoreError};
 
 /// Deliveries of a webhook that are under way at a time: a receiver that does not answer leaves room for the others.
@@ -22,12 +23,12 @@ const WAITING_MAX: u32 = 100_000;
 const DEAD_KEPT_MS: i64 = 30 * 24 * 3_600 * 1_000;
 
 /// Delivers until `shutdown`. What is under way then is tried again after a restart.
-pub async fn deliver(app: App, client: reqwest::Client, shutdown: CancellationToken) {
+pub async fn deliver(app: App, clients: Clients, shutdown: CancellationToken) {
     let take = |room| {
         let now_ms = app.clock.now_ms();
         app.store.take_due_deliveries(now_ms, now_ms + LEASE_MS, AT_ONCE_OF_EACH, room)
     };
-    let attempt = |delivery| attempt(app.clone(), client.clone(), delivery);
+    let attempt = |delivery| attempt(app.clone(), clients.clone(), delivery);
     deliveries::deliver(shutdown, take, attempt).await;
 }
 
@@ -45,8 +46,8 @@ pub async fn tidy(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn attempt(app: App, client: reqwest::Client, delivery: DueDelivery) {
-    let outcome = request::send(&client, &delivery, app.clock.now_ms()).await;
+async fn attempt(app: App, clients: Clients, delivery: DueDelivery) {
+    let outcome = request::send(&clients, &app.config, &delivery, app.clock.now_ms()).await;
     app.metrics.webhook_tried(outcome == Outcome::Delivered);
     let now_ms = app.clock.now_ms();
     let noted = match outcome {

@@ -3,6 +3,7 @@
 //! What is to be told is written in the transaction that made it true (`store/sql/webhooks.rs`); [`deliver`] takes it from there.
 
 mod deliver;
+mod receiver;
 mod request;
 mod routes;
 
@@ -39,9 +40,9 @@ impl Feature for Webhooks {
     }
 
     async fn start(&self, app: &App) -> Result<(), String> {
-        let client = outbound::client(request::TIMEOUT, request::CONNECT_TIMEOUT)
+        let clients = outbound::Clients::new(request::TIMEOUT, request::CONNECT_TIMEOUT)
             .map_err(|error| format!("no HTTP client can be made: {error}"))?;
-        app.tasks.spawn(deliver::deliver(app.clone(), client, app.shutdown.child_token()));
+        app.tasks.spawn(deliver::deliver(app.clone(), clients, app.shutdown.child_token()));
         every(app, TIDY_EVERY, "switching off webhooks that fail lastingly", async |app: App| {
             deliver::tidy(&app).await
         });

@@ -8,7 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use boltorezka_proto::webhooks::WEBHOOK_SECRET_PREFIX;
 
-use crate::outbound::in_words;
+use super::receiver;
+use crate::config::Config;
+use crate::outbound::{Clients, in_words};
 use crate::store::{DueDelivery, WebhookSecret};
 
 /// How long an answer may take. The specification asks for 15 to 30 s; a receiver is meant to answer before it begins to work.
@@ -35,11 +37,15 @@ pub fn shown(secret: &WebhookSecret) -> String {
 }
 
 /// Sends a delivery once.
-pub async fn send(client: &reqwest::Client, delivery: &DueDelivery, now_ms: i64) -> Outcome {
+pub async fn send(clients: &Clients, config: &Config, delivery: &DueDelivery, now_ms: i64) -> Outcome {
+    let receiver = match receiver::parse(&delivery.url, delivery.at_home, config) {
+        Ok(receiver) => receiver,
+        Err(wrong) => return Outcome::Failed(wrong),
+    };
     let (event_id, timestamp) = (delivery.event_id.to_string(), (now_ms / 1000).to_string());
     let signature = sign(&delivery.secret, &event_id, &timestamp, &delivery.body);
-    let request = client
-        .post(&delivery.url)
+    let request = clients
+        .post(&receiver)
         .header("content-type", "application/json")
         .header("webhook-id", event_id)
         .header("webhook-timestamp", timestamp)
@@ -80,5 +86,25 @@ mod tests {
         let expected = format!("v1,{}", STANDARD.encode(hmac::sign(&key, b"id.1.{}")));
         assert_eq!(sign(&secret, "id", "1", "{}"), expected);
         assert_eq!(shown(&secret), "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=");
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_told_by_now_is_not() {
+        let clients = Clients::new(TIMEOUT, CONNECT_TIMEOUT).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let delivery = DueDelivery {
+            webhook_id: boltorezka_proto::WebhookId::generate(),
+            event_id: boltorezka_proto::EventId::generate(),
+            url: format!("http://{}/", listener.local_addr().unwrap()),
+            at_home: false,
+            secret: WebhookSecret::default(),
+            body: "{}".to_owned(),
+            attempt: 1,
+        };
+        let outcome = send(&clients, &Config::new("/nowhere"), &delivery, 0).await;
+        assert!(
+            matches!(&outcome, Outcome::Failed(wrong) if wrong.contains("webhooks_local_receivers")),
+            "{outcome:?}"
+        );
     }
 }

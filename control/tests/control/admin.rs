@@ -166,7 +166,8 @@ async fn what_the_node_has_not_confirmed_is_in_the_outbox() {
 
 #[tokio::test]
 async fn dead_letters_of_a_workspace_are_seen_and_replayed_by_an_admin() {
-    let server = TestServer::start().await;
+    let receivers = vec!["http://127.0.0.1:9".to_owned()];
+    let server = TestServer::start_with(|config| config.webhooks_local_receivers = receivers).await;
     let admin = server.owner().await;
     let tenant = server.tenant(&admin, "acme").await;
     let body = json!({ "url": "http://127.0.0.1:9/hook?key=1", "events": ["room.created"] });

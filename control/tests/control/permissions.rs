@@ -316,7 +316,7 @@ impl World {
     /// One that is told of nothing that happens here.
     async fn webhook(&self, workspace: &str) -> String {
         let admin = self.super_admin.within(workspace);
-        let made = admin.post("/v1/webhooks", webhook_of("http://127.0.0.1:9/")).await.expect(201);
+        let made = admin.post("/v1/webhooks", webhook_of("https://example.org/")).await.expect(201);
         made["webhook"]["id"].as_str().unwrap().to_owned()
     }
 

@@ -131,6 +131,25 @@ async fn events_are_told_and_signed() {
 }
 
 #[tokio::test]
+async fn a_tenants_webhook_leads_into_the_internet_or_where_the_operator_says() {
+    let (receiver, named) = (Receiver::start().await, Receiver::start().await);
+    let origin = format!("http://{}", named.address);
+    let server = TestServer::start_with(|config| config.webhooks_local_receivers = vec![origin]).await;
+    let owner = server.owner().await;
+    owner.post("/v1/workspaces", json!({ "slug": "acme", "title": "Acme" })).await.expect(201);
+    let point_at = async |receiver: &Receiver| {
+        let request = json!({ "url": receiver.url(), "events": ["room.created"] });
+        owner.post("/v1/workspaces/acme/webhooks", request).await
+    };
+    let refused = point_at(&receiver).await.expect(422);
+    assert!(refused["detail"].as_str().unwrap().contains("webhooks_local_receivers"), "{refused}");
+    point_at(&named).await.expect(201);
+    let room = json!({ "slug": "talk", "title": "talk", "kind": "text" });
+    owner.post("/v1/workspaces/acme/rooms", room).await.expect(201);
+    assert_eq!(named.until(1).await[0].json()["type"], "room.created");
+}
+
+#[tokio::test]
 async fn what_fails_comes_again_with_the_same_id() {
     let server = TestServer::start().await;
     let (owner, receiver) = (server.owner().await, Receiver::start().await);

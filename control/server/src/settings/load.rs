@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn what_is_wrong_names_key_source_and_cure() {
         type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], Option<&'a str>, &'a [&'a str]);
-        let cases: [Case; 20] = [
+        let cases: [Case; 21] = [
             (&[], &[("BOLTOREZKA_UDP_PROT", "1")], None, &["BOLTOREZKA_UDP_PROT", "Did you mean BOLTOREZKA_UDP_PORT"]),
             (&[], &[], Some("shard = 1"), &["b.toml", "unknown key \"shard\"", "Did you mean shards"]),
             (&[], &[], Some("[limits]\nnonsense = 1"), &["unknown key \"limits.nonsense\"", "--help"]),
@@ -290,6 +290,7 @@ mod tests {
             (&["--push-contact=ops"], &[], None, &["push_contact", "mailto:", "https://"]),
             (&["--push-local-services=http://10.0.0.5:8000/"], &[], None, &["push_local_services", "without a slash"]),
             (&["--push-local-services=10.0.0.5"], &[], None, &["push_local_services", "not an origin"]),
+            (&["--webhooks-local-receivers=10.0.0.5"], &[], None, &["webhooks_local_receivers", "not an origin"]),
             (
                 &["--s3-endpoint=https://s3.example", "--s3-bucket=talk"],
                 &[],

@@ -129,6 +129,8 @@ pub struct Settings {
     pub push_contact: Option<String>,
     /// Origins of push services that may be in a private network.
     pub push_local_services: Vec<String>,
+    /// Origins of receivers of webhooks in private networks that every workspace may name.
+    pub webhooks_local_receivers: Vec<String>,
     /// Days from an account's wish to be gone to its end.
     pub account_deletion_days: u32,
     /// Days that direct messages are kept; 0 is for ever.
@@ -258,6 +260,7 @@ impl Default for Settings {
             oidc_scopes: OIDC_SCOPES.to_owned(),
             push_contact: None,
             push_local_services: Vec::new(),
+            webhooks_local_receivers: Vec::new(),
             account_deletion_days: 14,
             direct_retention_days: 0,
             registration_approval: false,

@@ -55,6 +55,23 @@ pub fn choice<T: Copy>(values: &[String], choices: &[(&str, T)]) -> Result<T, St
     })
 }
 
+/// Origins, as browsers write them.
+pub fn origins(values: &[String]) -> Result<Vec<String>, String> {
+    let origins: Vec<String> = list(values, "an origin")?;
+    match origins.iter().find(|origin| !is_origin(origin)) {
+        Some(wrong) => Err(format!(
+            "{wrong:?} is not an origin. Give scheme, host and port alone, in lower case and without a slash at the end, such as https://push.intern.example."
+        )),
+        None => Ok(origins),
+    }
+}
+
+fn is_origin(origin: &str) -> bool {
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
+    let is_lower = !origin.contains(|letter: char| letter.is_ascii_uppercase());
+    is_lower && !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
+}
+
 /// Several values, repeated or separated by commas.
 pub fn list<T: FromStr<Err: Display>>(values: &[String], wanted: &str) -> Result<Vec<T>, String> {
     values

@@ -8,7 +8,7 @@ use boltorezka_control::{Limits, MediaTypes, Registration, SessionDetails};
 use boltorezka_proto::rooms::RETENTION_DAYS_MAX;
 use tracing_subscriber::EnvFilter;
 
-use super::parse::{choice, from_str, list, number, one};
+use super::parse::{choice, from_str, list, number, one, origins};
 use super::{Key, LogFormat, OIDC_SCOPES, s3};
 
 /// The limits that the media node keeps.
@@ -321,13 +321,20 @@ fn own() -> Vec<Key> {
             many: true,
             node: false,
             set: |settings, _, values| {
-                let origins: Vec<String> = list(values, "an origin")?;
-                if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
-                    return Err(format!(
-                        "{wrong:?} is not an origin. Give scheme, host and port alone, in lower case and without a slash at the end, such as https://push.intern.example."
-                    ));
-                }
-                settings.push_local_services = origins;
+                settings.push_local_services = origins(values)?;
+                Ok(())
+            },
+        },
+        Key {
+            name: "webhooks_local_receivers",
+            default: None,
+            otherwise: "none",
+            values: "origins such as https://bot.intern.example or http://10.0.0.5:8000; may repeat",
+            meaning: "Receivers of webhooks that every workspace may name, though they are in a private network or speak http. Webhooks of the default workspace, which is the operator's, lead anywhere over https, and to this machine over http; those of others into the internet, over https.",
+            many: true,
+            node: false,
+            set: |settings, _, values| {
+                settings.webhooks_local_receivers = origins(values)?;
                 Ok(())
             },
         },
@@ -443,12 +450,6 @@ fn is_contact(contact: &str) -> bool {
     let is_whole = |(name, host): (&str, &str)| !name.is_empty() && !host.is_empty();
     let is_page = contact.strip_prefix("https://").is_some_and(|rest| !rest.is_empty());
     !contact.contains([' ', '"']) && (is_page || mail.is_some_and(is_whole))
-}
-
-fn is_origin(origin: &str) -> bool {
-    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
-    let is_lower = !origin.contains(|letter: char| letter.is_ascii_uppercase());
-    is_lower && !host.is_empty() && !host.contains(['/', '?', '#', '@', ' '])
 }
 
 /// As many as a track's number and a room's mask have place for.

@@ -247,7 +247,7 @@ impl WebhookStore for SqlStore {
         }
         retried(|| async {
             let mut tx = self.begin().await?;
-            let taken: Vec<(Uuid, Uuid, String, i64, String, Vec<u8>)> = sqlx::query_as(
+            let taken: Vec<(Uuid, Uuid, String, i64, String, bool, Vec<u8>)> = sqlx::query_as(
                 "UPDATE webhook_deliveries SET leased_until = $1, attempts = attempts + 1
                  WHERE (webhook_id, event_id) IN (
                      SELECT webhook_id, event_id FROM (
@@ -259,21 +259,23 @@ impl WebhookStore for SqlStore {
                  AND leased_until <= $2
                  RETURNING webhook_id, event_id, body, attempts,
                      (SELECT url FROM webhooks w WHERE w.id = webhook_deliveries.webhook_id),
+                     (SELECT workspace_id = $5 FROM webhooks w WHERE w.id = webhook_deliveries.webhook_id),
                      (SELECT secret FROM webhooks w WHERE w.id = webhook_deliveries.webhook_id)",
             )
             .bind(leased_until_ms)
             .bind(now_ms)
             .bind(i64::from(of_each))
             .bind(i64::from(limit))
+            .bind(self.home_id.0)
             .fetch_all(&mut *tx)
             .await?;
             tx.commit().await?;
             let mut due = Vec::with_capacity(taken.len());
-            for (webhook_id, event_id, body, attempts, url, secret) in taken {
+            for (webhook_id, event_id, body, attempts, url, at_home, secret) in taken {
                 let secret = secret.as_slice().try_into().map_err(|_| StoreError::Corrupt("webhooks.secret"))?;
                 let attempt = codec::count(attempts);
                 let (webhook_id, event_id) = (WebhookId(webhook_id), EventId(event_id));
-                due.push(DueDelivery { webhook_id, event_id, url, secret, body, attempt });
+                due.push(DueDelivery { webhook_id, event_id, url, at_home, secret, body, attempt });
             }
             due.sort_by_key(|delivery| delivery.event_id);
             Ok(due)
